@@ -1,0 +1,1 @@
+"""The laws Marketbell applies: pure code, no I/O, no clock, no framework."""

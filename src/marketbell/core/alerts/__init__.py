@@ -1,0 +1,1 @@
+"""Between a firing and its messages: pure decisions with reasons."""

@@ -1,0 +1,1 @@
+"""The column kit: packed frames of columns that travel on the bus."""

@@ -1,0 +1,1 @@
+"""The engine: columnar state, tick kernel, bars, thresholds, checkpoint."""

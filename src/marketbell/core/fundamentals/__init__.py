@@ -1,0 +1,1 @@
+"""Ratios, holdings and valuation, point in time."""

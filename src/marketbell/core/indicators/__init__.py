@@ -1,0 +1,1 @@
+"""One file an indicator: batch form and step form."""

@@ -1,0 +1,1 @@
+"""The rule language: grammar, tree, types and the one registry of fields."""

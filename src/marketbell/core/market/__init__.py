@@ -1,0 +1,1 @@
+"""Market vocabulary: instruments, venues, sessions."""

@@ -1,0 +1,1 @@
+"""The rules of data quality: facts in, verdicts out."""

@@ -1,0 +1,1 @@
+"""Policy: clauses, their state machine, firings."""

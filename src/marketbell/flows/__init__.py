@@ -1,0 +1,1 @@
+"""The stations, by the way of the data. They meet on the bus only."""

@@ -1,0 +1,1 @@
+"""Firing to plan to outbox to delivery."""

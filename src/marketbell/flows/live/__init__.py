@@ -1,0 +1,1 @@
+"""Changed rows to rooms: snapshot and deltas, one pace per client, resume."""

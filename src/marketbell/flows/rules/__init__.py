@@ -1,0 +1,1 @@
+"""Write, arm and disarm rules."""

@@ -1,0 +1,1 @@
+"""What the stations need, in the stations' own words. Protocols only."""

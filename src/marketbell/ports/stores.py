@@ -1,0 +1,223 @@
+"""The relational stores, one Protocol for each thing kept.
+
+Every method is one transaction. Times are int64 nanoseconds UTC. Raises StoreUnavailableError when
+the database does not answer (retryable). Personal rows carry `owner_id`, and every query for them
+takes it: other people's rows do not exist.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from marketbell.core.columns.frame import Columns
+from marketbell.core.market.instrument import Instrument
+
+LOCAL_OWNER = "owner"
+"""The one actor until accounts exist."""
+
+
+class InstrumentStore(Protocol):
+    """The universe. Putting an instrument twice updates it; its id never changes."""
+
+    def put(self, instruments: Sequence[Instrument]) -> None: ...
+    def all(self) -> list[Instrument]: ...
+    def get(self, key: str) -> Instrument | None: ...
+    def search(self, text: str, limit: int = 20) -> list[Instrument]:
+        """Symbol prefix first, then words of the name; case does not matter."""
+
+
+class BarStore(Protocol):
+    """Closed bars, oldest first. Putting the same bar twice leaves one (the later values)."""
+
+    def put(self, timeframe: str, bars: Columns) -> None:
+        """Columns instrument_id, start, open, high, low, close, volume, trades, vwap; '1m' or '1d'. By COPY."""
+
+    def last(self, instrument_id: int, timeframe: str, count: int, before: int | None = None) -> Columns:
+        """The newest `count` bars whose start lies before `before`."""
+
+    def between(self, instrument_id: int, timeframe: str, start: int, end: int) -> Columns:
+        """Bars with start in [start, end)."""
+
+
+class SnapshotStore(Protocol):
+    """The last row of each instrument and session, for charts of the past and a start without a bus."""
+
+    def put(self, session_date: str, rows: Mapping[int, Mapping[str, Any]], as_of: int) -> None: ...
+    def latest(self) -> dict[int, dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One published value. Restatements are later versions; nothing is visible before `published_at`."""
+
+    instrument_id: int
+    name: str
+    period_end: str
+    value: float
+    published_at: int
+    source: str
+    version: int = 1
+
+
+class FundamentalStore(Protocol):
+    """Fundamentals and shareholding, point in time. Putting a fact twice leaves one."""
+
+    def put(self, facts: Sequence[Fact]) -> None: ...
+    def as_of(self, when: int, instrument_ids: Sequence[int] | None = None) -> dict[int, dict[str, float]]:
+        """Newest value of each name that had been published at `when`."""
+
+    def history(self, instrument_id: int, name: str) -> list[Fact]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRule:
+    """A rule as armed. `state` is armed, fired, disabled or expired; `definition` its canonical JSON."""
+
+    rule_uid: str
+    owner_id: str
+    name: str
+    text: str
+    definition: dict[str, Any]
+    version: int = 1
+    state: str = "armed"
+    created_at: int = 0
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCommand:
+    """One line for the ordered log: arm or disarm. Written with the rule, published by `ingest`."""
+
+    command_id: int
+    instrument_id: int
+    payload: dict[str, Any]
+
+
+class RuleStore(Protocol):
+    """Rules, their versions, and the commands that carry them to the log (a transactional outbox)."""
+
+    def arm(self, rule: StoredRule, instrument_id: int, payload: Mapping[str, Any]) -> StoredRule:
+        """Store the rule and its command in one transaction. Same uid and text again: no second command."""
+
+    def disarm(self, owner_id: str, rule_uid: str) -> StoredRule:
+        """NotFoundError where the owner has no such rule."""
+
+    def get(self, owner_id: str, rule_uid: str) -> StoredRule | None: ...
+    def all(self, owner_id: str) -> list[StoredRule]: ...
+    def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
+        """Every armed rule of everyone with its instrument and command payload: for a log that was lost."""
+
+    def unpublished(self, limit: int = 500) -> list[RuleCommand]: ...
+    def mark_published(self, command_ids: Sequence[int]) -> None: ...
+    def mark_fired(self, rule_uids: Sequence[str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """The durable fact that a rule fired. `values` holds each sub-expression's value, source and age."""
+
+    firing_id: str
+    rule_uid: str
+    rule: str
+    owner_id: str
+    instrument_id: int
+    instrument: str
+    event_time: int
+    values: dict[str, Any]
+    notify: tuple[str, ...] = ()
+    recorded_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message for one address. States: queued, sending, sent, retry, dead, maybe_sent, suppressed."""
+
+    delivery_id: str
+    firing_id: str
+    channel: str
+    address: str
+    state: str
+    attempts: int = 0
+    error: str = ""
+    next_attempt_at: int = 0
+    sent_at: int = 0
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+class Ledger(Protocol):
+    """Firings and their deliveries. A firing id exists once, whoever writes it how often."""
+
+    def append(self, firings: Sequence[Firing], partition: int, epoch: str, offset: int) -> int:
+        """One transaction: firings (ON CONFLICT DO NOTHING) and the partition's progress. Returns how many were new."""
+
+    def progress(self, partition: int) -> tuple[str, int] | None: ...
+    def firings(
+        self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
+    ) -> list[tuple[Firing, list[Delivery]]]:
+        """Newest first by (event_time, firing_id); `before` is the cursor."""
+
+    def unplanned(self, limit: int = 500) -> list[Firing]:
+        """Firings without a plan, claimed with SKIP LOCKED semantics by state, never by last id."""
+
+    def plan(self, firing_id: str, deliveries: Sequence[Delivery], now: int) -> None:
+        """Commit the outbox rows (UNIQUE firing, channel, address) together with planned_at."""
+
+    def claim(self, now: int, lease_s: float, limit: int = 100) -> list[Delivery]:
+        """Deliveries that are due (queued, retry, or sending with an expired lease), marked sending."""
+
+    def settle(self, delivery: Delivery, now: int) -> None:
+        """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at."""
+
+    def oldest_unsent(self) -> int | None: ...
+    def wait(self, timeout_s: float) -> bool:
+        """Block until something new is announced (LISTEN) or the time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watchlist:
+    """Instruments somebody follows, in their order."""
+
+    watchlist_id: str
+    owner_id: str
+    name: str
+    instruments: tuple[str, ...] = ()
+
+
+class WatchlistStore(Protocol):
+    def all(self, owner_id: str) -> list[Watchlist]: ...
+    def get(self, owner_id: str, watchlist_id: str) -> Watchlist | None: ...
+    def put(self, watchlist: Watchlist) -> Watchlist: ...
+    def delete(self, owner_id: str, watchlist_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where messages go: `kind` in_app, webhook or slack; `config` holds the address, never shown in logs."""
+
+    channel_id: str
+    owner_id: str
+    kind: str
+    name: str
+    config: dict[str, Any] = field(default_factory=dict)
+    is_enabled: bool = True
+
+
+class ChannelStore(Protocol):
+    def all(self, owner_id: str) -> list[Channel]: ...
+    def put(self, channel: Channel) -> Channel: ...
+    def delete(self, owner_id: str, channel_id: str) -> None: ...
+
+
+class SessionStore(Protocol):
+    """Browser sessions: only the hash of the cookie's token is kept."""
+
+    def create(self, owner_id: str, token_hash: bytes, expires_at: int) -> None: ...
+    def owner(self, token_hash: bytes, now: int) -> str | None: ...
+    def delete(self, token_hash: bytes) -> None: ...
+
+
+class IdempotencyStore(Protocol):
+    """Answers of POSTs by Idempotency-Key, so that a repeat has one effect."""
+
+    def remember(self, owner_id: str, key: str, body_hash: bytes, status: int, body: bytes, now: int) -> None: ...
+    def recall(self, owner_id: str, key: str) -> tuple[bytes, int, bytes] | None: ...

@@ -1,0 +1,1 @@
+"""One folder is one operating-system process, the same name everywhere."""

@@ -1,0 +1,1 @@
+"""`marketbell bench`: ours and the peers in turn, in one run, medians."""

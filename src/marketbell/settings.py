@@ -1,0 +1,1 @@
+"""Typed settings, read once; nothing else reads the environment."""
