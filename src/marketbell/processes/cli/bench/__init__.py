@@ -1,5 +1,6 @@
 """`marketbell bench`: ours and the peers in turn, in one run, medians."""
 
+import importlib
 import json
 from typing import Annotated
 
@@ -35,16 +36,12 @@ def register(app: typer.Typer) -> None:
 
 def _run(name: str) -> list[BenchRow]:
     try:
-        if name == "engine":
-            from marketbell.processes.cli.bench import engine
-
-            return engine.run()
-        from marketbell.processes.cli.bench import live
-
-        return live.run()
+        module = importlib.import_module(f"marketbell.processes.cli.bench.{name}")
+        rows: list[BenchRow] = module.run()
     except ModuleNotFoundError as error:
         message = f"the peer '{error.name}' is not installed here; `./dev bench {name}` installs the peers"
         raise UserError(message) from error
+    return rows
 
 
 def _print_table(name: str, rows: list[BenchRow]) -> None:
