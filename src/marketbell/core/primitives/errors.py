@@ -12,6 +12,7 @@ MarketbellError
 ├── CheckpointError        a checkpoint that cannot be read
 └── UnavailableError       an outside system did not answer (retryable)
     ├── BusUnavailableError
+    │   └── TopicLostError     the broker lost the topic: ask for its epoch, start anew
     ├── BusFullError           the bus refuses more: push back
     ├── StoreUnavailableError
     ├── FeedUnavailableError
@@ -102,6 +103,12 @@ class UnavailableError(MarketbellError):
 
 class BusUnavailableError(UnavailableError):
     """The bus did not answer."""
+
+
+class TopicLostError(BusUnavailableError):
+    """The topic, or the part of it that the offset names, is gone: ensure it, ask for its epoch, start anew."""
+
+    code = "topic_lost"
 
 
 class BusFullError(UnavailableError):
