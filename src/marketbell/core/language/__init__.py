@@ -1,1 +1,1 @@
-"""The rule language: grammar, tree, types and the one registry of fields."""
+"""The rule language: one grammar, one typed tree, three views of it (text, JSON, form)."""

@@ -1,1 +1,1 @@
-"""Policy: clauses, their state machine, firings."""
+"""What a rule means once it is armed: its identity, its command on the log, its firings."""
