@@ -7,7 +7,9 @@ MarketbellError
 │   ├── InvalidRuleError       rule text; carries line and column
 │   ├── NotFoundError          no such thing (or not yours)
 │   ├── ConflictError          it exists already, or another holder has it
-│   └── ForbiddenError         the actor may not do this
+│   ├── ForbiddenError         the actor may not do this
+│   ├── LoginNeededError       nobody has said who they are
+│   └── TooManyRequestsError   more often than allowed
 ├── CorruptFrameError      bytes on the bus that fail their checksum or version
 ├── CheckpointError        a checkpoint that cannot be read
 └── UnavailableError       an outside system did not answer (retryable)
@@ -80,6 +82,18 @@ class ForbiddenError(UserError):
     """The actor may not do this."""
 
     code = "forbidden"
+
+
+class LoginNeededError(UserError):
+    """Sign in first: open the one-time link, or send the owner's token."""
+
+    code = "login_needed"
+
+
+class TooManyRequestsError(UserError):
+    """That was asked too often; wait a moment."""
+
+    code = "too_many_requests"
 
 
 class CorruptFrameError(MarketbellError):

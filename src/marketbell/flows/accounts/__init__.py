@@ -1,1 +1,1 @@
-"""Who may do what: one decision function."""
+"""Who is asking, and whether they may."""
