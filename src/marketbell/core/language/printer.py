@@ -1,9 +1,12 @@
 """The canonical text of a rule: one spelling for one tree."""
 
+import re
 from collections.abc import Iterable
 
 from marketbell.core.language.literals import write_duration, write_number, write_string, write_symbol
 from marketbell.core.language.tree import ChannelRef, Cross, ExpiresAfter, ExpiresOn, Rule
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def print_condition(condition: Cross) -> str:
@@ -35,4 +38,7 @@ def print_file(rules: Iterable[Rule]) -> str:
 
 
 def _channel(channel: ChannelRef) -> str:
-    return f"{channel.kind}:{write_string(channel.target)}" if channel.target else channel.kind
+    if not channel.target:
+        return channel.kind
+    target = channel.target if _WORD.fullmatch(channel.target) else write_string(channel.target)
+    return f"{channel.kind}:{target}"

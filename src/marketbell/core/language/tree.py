@@ -24,17 +24,13 @@ class Position:
 NOWHERE = Position()
 
 
-def _position() -> Position:
-    return field(default=NOWHERE, compare=False, repr=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Symbol:
     """`$RELIANCE` or `$NSE:RELIANCE`. An empty venue is resolved where the rule is armed."""
 
     name: str
     venue: str = ""
-    position: Position = _position()
+    position: Position = field(default=NOWHERE, compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -47,7 +43,7 @@ class Number:
     """A plain number; `10Cr` and `100000000` are the same."""
 
     value: float
-    position: Position = _position()
+    position: Position = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class FieldRef:
     """A field of the registry, by its full name (aliases are resolved when the text is read)."""
 
     name: str
-    position: Position = _position()
+    position: Position = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Cross:
     left: FieldRef
     direction: Direction
     right: Number
-    position: Position = _position()
+    position: Position = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +105,4 @@ class Rule:
     fire: Literal["once"] = "once"
     expires: ExpiresAfter | ExpiresOn | None = None
     notify: tuple[ChannelRef, ...] = ()
-    position: Position = _position()
+    position: Position = field(default=NOWHERE, compare=False, repr=False)
