@@ -1,26 +1,10 @@
 """Trading calendars as arrays, so that kernels can read them."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from marketbell.core.market.session import SessionTable
 
-
-@dataclass(frozen=True, slots=True)
-class SessionTable:
-    """Sessions of one calendar, ascending and disjoint.
-
-    `open` and `close` are ns UTC (a session is [open, close)), `date` the trading date as days since
-    1970-01-01, `zone` the IANA name of the venue's time zone, `kind` 0 regular, 1 special, 2 muhurat.
-    """
-
-    name: str
-    zone: str
-    open: NDArray[np.int64]
-    close: NDArray[np.int64]
-    date: NDArray[np.int64]
-    kind: NDArray[np.uint8]
+__all__ = ["Calendars", "SessionTable"]
 
 
 class Calendars(Protocol):

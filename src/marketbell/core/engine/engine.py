@@ -1,0 +1,668 @@
+"""The engine: the ordered log in, bars, statistics, quality and firings out.
+
+One dense row per instrument; a whole run of trade frames is one kernel call. Nothing here reads a
+clock; outputs do not depend on where frames or calls are cut. The owner is one thread.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
+from marketbell.core.engine import kernel as k
+from marketbell.core.engine.levels import LevelBook
+from marketbell.core.engine.lists import Universe, market_lists
+from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
+from marketbell.core.engine.view import FUNDAMENTALS, numeric_columns
+from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.session import SessionTable, regular_minutes
+from marketbell.core.primitives.errors import CheckpointError
+from marketbell.core.quality.kinds import KINDS, QualityKind
+
+CHECKPOINT_VERSION = 1
+_NANOS = 1_000_000_000
+_TRADE_FILL: Mapping[str, float | int] = {"volume": np.nan, "size": np.nan, "trade_id": -1, "flags": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """`late_s`: how far behind the newest tick of its instrument a tick may come and still count, seconds.
+
+    It is the window for duplicates too. `undervalued` overrides thresholds of that list.
+    """
+
+    late_s: float = 2.0
+    undervalued: Mapping[str, float] = field(default_factory=dict)
+
+
+class Engine:
+    """State of all instruments of one shard group. See the module's docstring."""
+
+    def __init__(self, config: EngineConfig, sessions: Callable[[str], SessionTable]) -> None:
+        self.config = config
+        self._sessions = sessions
+        self._late = round(config.late_s * _NANOS)
+        self._slots = self._late // k.MINUTE + 2
+        self.instruments: list[Instrument] = []
+        self._rows: dict[int, int] = {}
+        self._keys: list[str] = []
+        self._calendars: dict[str, tuple[int, int, int]] = {}
+        self._opens = np.empty(0, np.int64)
+        self._closes = np.empty(0, np.int64)
+        self._dates = np.empty(0, np.int64)
+        self._progress: dict[tuple[int, int], int] = {}
+        self._unknown: dict[int, int] = {}
+        self._totals = {"ticks_read": 0, "accepted": 0, "repeats": 0, "gaps": 0, "rules_rejected": 0, "bars_skipped": 0}
+        self.clock = 0
+        self.source: dict[str, Any] = {}
+        self.levels = LevelBook()
+        self._universe: Universe | None = None
+        self._ring_i = np.zeros((64, 2), np.int64)
+        self._ring_f = np.zeros((64, 2), np.float64)
+        self._ring_used = np.zeros(1, np.int64)
+        self._allocate(0, 64)
+        self._scratch()
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def _allocate(self, used: int, room: int) -> None:
+        """Make room for `room` rows, keeping the first `used`."""
+        minutes = max([1, *(m for _, _, m in self._calendars.values())])
+        old = self._arrays() if used else {}
+        self._F = np.full((room, k.NF), np.nan)
+        self._F[:, [k.F_UP_LOW, k.F_DOWN_LOW]] = np.inf
+        self._I = np.zeros((room, k.NI), np.int64)
+        self._I[:, [k.I_OPEN, k.I_CLOSE, k.I_NEWEST, k.I_QUOTE_TIME]] = k.NEVER
+        self._I[:, k.I_MAX_ID] = -1
+        self._I[:, k.I_DUE] = k.FAR
+        self._Q = np.zeros((room, len(QualityKind)), np.int64)
+        self._BF = np.zeros((room * self._slots, k.NB))
+        self._BI = np.full((room * self._slots, k.NJ), -1, np.int64)
+        self._returns = np.zeros((room, k.RETURNS))
+        self._minutes = np.zeros((room, k.RETURNS))
+        self._profile = np.zeros((room, minutes, 3))
+        self._hist_t = np.zeros((room, k.HISTORY), np.int64)
+        self._hist_f = np.zeros((room, k.HISTORY, 3))
+        self._fund = np.full((room, len(FUNDAMENTALS)), np.nan)
+        self._fund_t = np.full((room, len(FUNDAMENTALS)), k.NEVER, np.int64)
+        self._touched = np.zeros(room, np.uint8)
+        for name, new in self._arrays().items():
+            if name in old:
+                kept = old[name]
+                size = used * self._slots if name in {"BF", "BI"} else used
+                if name == "profile":
+                    new[:size, : kept.shape[1]] = kept[:size]
+                else:
+                    new[:size] = kept[:size]
+        table = 1 << max(7, (2 * room - 1).bit_length())
+        self._table_keys = np.zeros(table, np.int64)
+        self._table_rows = np.zeros(table, np.int64)
+        self._shift = 64 - (table.bit_length() - 1)
+        if used:
+            k.fill_table(
+                self._table_keys, self._table_rows, np.ascontiguousarray(self._I[:used, k.I_ID]), 0, self._shift
+            )
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {
+            "F": self._F,
+            "I": self._I,
+            "Q": self._Q,
+            "BF": self._BF,
+            "BI": self._BI,
+            "returns": self._returns,
+            "minutes": self._minutes,
+            "profile": self._profile,
+            "hist_t": self._hist_t,
+            "hist_f": self._hist_f,
+            "fund": self._fund,
+            "fund_t": self._fund_t,
+            "touched": self._touched,
+        }
+
+    def _scratch(self) -> None:
+        self._bi, self._bf = np.empty((256, 3), np.int64), np.empty((256, 6))
+        self._di, self._df = np.empty((64, 3), np.int64), np.empty((64, 6))
+        self._qi = np.empty((256, 5), np.int64)
+        self._fi, self._ff = np.empty((64, 4), np.int64), np.empty((64, 2))
+        self._late_at = np.empty(64, np.int64)
+
+    def _calendar(self, name: str) -> tuple[int, int, int]:
+        """Range of a calendar in the session arrays, and the minutes of its usual session."""
+        if name not in self._calendars:
+            table = self._sessions(name)
+            start = len(self._opens)
+            self._opens = np.concatenate([self._opens, np.asarray(table.open, np.int64)])
+            self._closes = np.concatenate([self._closes, np.asarray(table.close, np.int64)])
+            self._dates = np.concatenate([self._dates, np.asarray(table.date, np.int64)])
+            self._calendars[name] = (start, len(self._opens), regular_minutes(table.open, table.close))
+        return self._calendars[name]
+
+    def define(self, instruments: Sequence[Instrument]) -> None:
+        """Add instruments (a row each), or renew what is known about them."""
+        for instrument in instruments:
+            self._calendar(instrument.calendar)
+        used = len(self.instruments)
+        new = {i.instrument_id for i in instruments} - self._rows.keys()
+        minutes = max([1, *(m for _, _, m in self._calendars.values())])
+        if used + len(new) > len(self._I) or minutes > self._profile.shape[1]:
+            room = len(self._I)
+            while room < used + len(new):
+                room *= 2
+            self._allocate(used, room)
+        for instrument in instruments:
+            ident = int(instrument.instrument_id)
+            row = self._rows.get(ident)
+            if row is None:
+                row = len(self.instruments)
+                self._rows[ident] = row
+                self.instruments.append(instrument)
+                self._keys.append(instrument.key)
+                self._I[row, k.I_ID] = ident
+                self.levels.place(ident, row)
+            else:
+                self.instruments[row] = instrument
+            low, high, usual = self._calendar(instrument.calendar)
+            self._I[row, k.I_CAL_LO], self._I[row, k.I_CAL_HI] = low, high
+            self._I[row, k.I_MINUTES] = usual
+            self._F[row, k.F_SHARES] = instrument.shares_outstanding or np.nan
+            self._touched[row] = 1
+        count = len(self.instruments)
+        ids = np.ascontiguousarray(self._I[:count, k.I_ID])
+        k.fill_table(self._table_keys, self._table_rows, ids, used, self._shift)
+        self._universe = None
+        self.levels.is_stale = True
+
+    # --- the log -------------------------------------------------------------------------------
+
+    def apply(self, frames: Sequence[Frame]) -> Outputs:
+        """Apply frames in log order. Repeats of what was applied are recognised and left out."""
+        collected = _Collected()
+        run: list[Columns] = []
+        counts = 0
+        for frame in frames:
+            columns = self._fresh(frame, collected)
+            if columns is None:
+                continue
+            if frame.kind is FrameKind.TRADE:
+                run.append(columns)
+                counts += 1
+                continue
+            if run:
+                self._trades(_concatenated(run), collected)
+                run = []
+            self._other(frame, columns, collected)
+        if run:
+            self._trades(_concatenated(run), collected)
+        return self._finished(collected)
+
+    def apply_trades(self, columns: Columns) -> Outputs:
+        """Apply trade columns (TRADE schema) without a frame around them."""
+        collected = _Collected()
+        self._trades(_concatenated([columns]), collected)
+        return self._finished(collected)
+
+    def finish(self) -> Outputs:
+        """End of the source: everything that is open becomes final."""
+        collected = _Collected()
+        self._heartbeat(k.FAR - self._late - 1, collected, is_clock=False)
+        return self._finished(collected)
+
+    def _finished(self, collected: "_Collected") -> Outputs:
+        out = collected.outputs
+        out.bars_1m = joined(collected.bars_1m, BAR_COLUMNS)
+        out.bars_1d = joined(collected.bars_1d, BAR_COLUMNS)
+        out.quality = joined(collected.quality, QUALITY_COLUMNS)
+        if collected.late:
+            out.late = {name: np.concatenate([part[name] for part in collected.late]) for name in collected.late[0]}
+        out.counters = dict(self._totals)
+        return out
+
+    def _fresh(self, frame: Frame, collected: "_Collected") -> Columns | None:
+        """The columns of a frame that were not applied yet; None when all were."""
+        if frame.first_seq == frame.last_seq:
+            return frame.columns
+        place = (frame.producer, frame.partition)
+        last = self._progress.get(place)
+        if last is not None and frame.last_seq <= last:
+            self._totals["repeats"] += 1
+            return None
+        self._progress[place] = frame.last_seq
+        if last is None or frame.first_seq == last:
+            return frame.columns
+        if frame.first_seq > last:
+            self._totals["gaps"] += 1
+            collected.outputs.gaps.append(Gap(frame.producer, frame.partition, last, frame.first_seq))
+            return frame.columns
+        self._totals["repeats"] += 1
+        if frame.count != frame.last_seq - frame.first_seq:
+            return frame.columns
+        cut = last - frame.first_seq
+        return {name: column[cut:] for name, column in frame.columns.items()}
+
+    def _other(self, frame: Frame, columns: Columns, collected: "_Collected") -> None:
+        if frame.kind is FrameKind.QUOTE:
+            self._quotes(columns)
+        elif frame.kind is FrameKind.DEPTH:
+            self._depth(columns, collected)
+        elif frame.kind is FrameKind.HEARTBEAT:
+            self._heartbeat(frame.event_max, collected, is_clock=True)
+        elif frame.kind is FrameKind.BAR:
+            role = json.loads(frame.payload).get("role") if frame.payload else None
+            if role == "source":
+                self._source_bars(columns, collected)
+            else:
+                self._history(columns, collected)
+        elif frame.kind is FrameKind.PROFILE:
+            self._profiles(columns)
+        elif frame.kind is FrameKind.COMMAND:
+            self._command(json.loads(frame.payload), collected)
+        elif frame.kind is FrameKind.REFERENCE:
+            self._reference(json.loads(frame.payload), collected)
+
+    def _level_tables(self) -> tuple[NDArray[Any], ...]:
+        if self.levels.is_stale:
+            self.levels.build(len(self.instruments))
+            self._F[:, [k.F_UP_LOW, k.F_DOWN_LOW]] = np.inf
+        return self.levels.tables
+
+    def _trades(self, c: Columns, collected: "_Collected") -> None:
+        tables = self._level_tables()
+        (
+            self._ring_i, self._ring_f, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
+            self._late_at, nb, nd, nq, nf, nl, accepted,
+        ) = k.trades(
+            self._table_keys, self._table_rows, self._shift, self._F, self._I, self._Q, self._BF, self._BI,
+            self._slots, self._late, self._opens, self._closes, self._dates, self._ring_i, self._ring_f,
+            self._ring_used, self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched,
+            *tables, self.levels.rules, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
+            self._late_at, c["instrument_id"], c["event_time"], c["ingest_time"], c["price"], c["volume"],
+            c["size"], c["trade_id"], c["flags"],
+        )  # fmt: skip
+        self._totals["ticks_read"] += len(c["instrument_id"])
+        self._totals["accepted"] += accepted
+        self._collect_bars(nb, nd, collected)
+        self._collect_fired(nf, collected)
+        if nq:
+            qi = self._qi[:nq]
+            collected.quality.append(
+                {
+                    "instrument_id": qi[:, 0].copy(),
+                    "kind": qi[:, 1].astype(np.uint8),
+                    "event_time": qi[:, 2].copy(),
+                    "count": qi[:, 3].copy(),
+                }
+            )
+            unknown = qi[qi[:, 4] < 0, 0]
+            if len(unknown):
+                for ident, count in zip(*np.unique(unknown, return_counts=True), strict=True):
+                    self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
+        if nl:
+            at = self._late_at[:nl]
+            collected.late.append({name: column[at] for name, column in c.items()})
+
+    def _collect_bars(self, nb: int, nd: int, collected: "_Collected") -> None:
+        for count, i, f, into in (
+            (nb, self._bi, self._bf, collected.bars_1m),
+            (nd, self._di, self._df, collected.bars_1d),
+        ):
+            if count:
+                into.append(
+                    {
+                        "instrument_id": self._I[i[:count, 0], k.I_ID],
+                        "start": i[:count, 1].copy(),
+                        "open": f[:count, 0].copy(),
+                        "high": f[:count, 1].copy(),
+                        "low": f[:count, 2].copy(),
+                        "close": f[:count, 3].copy(),
+                        "volume": f[:count, 4].copy(),
+                        "trades": i[:count, 2].copy(),
+                        "vwap": f[:count, 5].copy(),
+                    }
+                )
+
+    def _collect_fired(self, nf: int, collected: "_Collected") -> None:
+        for n in range(nf):
+            slot, event_time, nth, row = (int(x) for x in self._fi[n])
+            command = self.levels.commands[slot]
+            collected.outputs.fired.append(
+                Fired(
+                    rule_uid=str(command["rule_uid"]),
+                    version=int(command["version"]),
+                    rule=str(command.get("rule", "")),
+                    owner_id=str(command.get("owner_id", "")),
+                    instrument_id=int(self._I[row, k.I_ID]),
+                    key=self._keys[row],
+                    event_time=event_time,
+                    previous=float(self._ff[n, 0]),
+                    value=float(self._ff[n, 1]),
+                    level=float(self.levels.levels[slot]),
+                    direction=str(command["direction"]),
+                    nth=nth,
+                    definition_hash=str(command.get("definition_hash", "")),
+                    notify=tuple(command.get("notify") or ()),
+                    payload=command,
+                )
+            )
+
+    def _rows_of(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        rows = np.empty(len(ids), np.int64)
+        k.find_rows(self._table_keys, self._table_rows, self._shift, np.ascontiguousarray(ids, np.int64), rows)
+        return rows
+
+    def _quotes(self, columns: Columns) -> None:
+        k.quotes(
+            self._F,
+            self._I,
+            self._touched,
+            self._rows_of(columns["instrument_id"]),
+            np.array(columns["event_time"], np.int64),
+            *(np.array(columns[name], np.float64) for name in ("bid", "bid_size", "ask", "ask_size")),
+        )
+
+    def _depth(self, columns: Columns, collected: "_Collected") -> None:
+        """Books pass through to the readers; their best levels are quotes."""
+        collected.outputs.depth.append(columns)
+        best = np.flatnonzero(np.asarray(columns["level"]) == 0)
+        ids = np.asarray(columns["instrument_id"])[best]
+        side = np.asarray(columns["side"])[best]
+        price, size = np.asarray(columns["price"])[best], np.asarray(columns["size"])[best]
+        names, at = np.unique(ids, return_inverse=True)
+        quote = {
+            "instrument_id": names,
+            "event_time": np.full(len(names), k.NEVER),
+            **{name: np.full(len(names), np.nan) for name in ("bid", "bid_size", "ask", "ask_size")},
+        }
+        np.maximum.at(quote["event_time"], at, np.asarray(columns["event_time"], np.int64)[best])
+        for value, prefix in ((0, "bid"), (1, "ask")):
+            mine = side == value
+            quote[prefix][at[mine]] = price[mine]
+            quote[f"{prefix}_size"][at[mine]] = size[mine]
+        self._quotes(quote)
+
+    def _heartbeat(self, now: int, collected: "_Collected", *, is_clock: bool) -> None:
+        if is_clock:
+            self.clock = max(self.clock, now)
+        self._bi, self._bf, self._di, self._df, nb, nd = k.heartbeat(
+            self._F, self._I, self._BF, self._BI, self._slots, now, self._late, self._returns, self._minutes,
+            self._profile, self._hist_t, self._hist_f, self._touched, len(self.instruments),
+            self._bi, self._bf, self._di, self._df,
+        )  # fmt: skip
+        self._collect_bars(nb, nd, collected)
+
+    def _bar_columns(self, columns: Columns) -> dict[str, NDArray[Any]]:
+        names = ("open", "high", "low", "close", "volume")
+        count = len(columns["instrument_id"])
+        return {
+            "rows": self._rows_of(columns["instrument_id"]),
+            "timeframe": np.array(columns["timeframe_s"], np.int64),
+            "start": np.array(columns["start"], np.int64),
+            **{n: np.array(columns.get(n, np.full(count, np.nan)), np.float64) for n in names},
+        }
+
+    def _history(self, columns: Columns, collected: "_Collected") -> None:
+        collected.outputs.history.append(columns)
+        c = self._bar_columns(columns)
+        k.history(
+            self._F, self._I, self._hist_t, self._hist_f, self._touched,
+            c["rows"], c["timeframe"], c["start"], c["high"], c["low"], c["close"],
+        )  # fmt: skip
+
+    def _source_bars(self, columns: Columns, collected: "_Collected") -> None:
+        c = self._bar_columns(columns)
+        tables = self._level_tables()
+        self._bi, self._bf, self._di, self._df, self._fi, self._ff, nb, nd, nf, skipped = k.source_bars(
+            self._F, self._I, self._BF, self._BI, self._slots, self._opens, self._closes, self._dates,
+            self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched, *tables,
+            self.levels.rules, self._bi, self._bf, self._di, self._df, self._fi, self._ff,
+            c["rows"], c["timeframe"], c["start"], c["open"], c["high"], c["low"], c["close"], c["volume"],
+        )  # fmt: skip
+        self._totals["ticks_read"] += len(c["rows"])
+        self._totals["accepted"] += len(c["rows"]) - skipped
+        self._totals["bars_skipped"] += skipped
+        self._collect_bars(nb, nd, collected)
+        self._collect_fired(nf, collected)
+
+    def _profiles(self, columns: Columns) -> None:
+        rows = self._rows_of(columns["instrument_id"])
+        minute = np.asarray(columns["minute"], np.int64)
+        known = (rows >= 0) & (minute < self._profile.shape[1])
+        for at, name in enumerate(("count", "mean", "m2")):
+            self._profile[rows[known], minute[known], at] = np.asarray(columns[name], np.float64)[known]
+
+    def _command(self, payload: dict[str, Any], collected: "_Collected") -> None:
+        kind = payload.get("type")
+        if kind == "batch":
+            for item in payload["items"]:
+                self._command(item, collected)
+        elif kind == "arm_level":
+            row = self._rows.get(int(payload["instrument_id"]), -1)
+            evaluations = int(self._I[row, k.I_EVALS]) if row >= 0 else 0
+            reason = self.levels.arm(payload, row, evaluations)
+            if reason:
+                self._totals["rules_rejected"] += 1
+                collected.outputs.rejected_rules.append((str(payload["rule_uid"]), reason))
+        elif kind == "disarm":
+            self.levels.disarm(str(payload["rule_uid"]), int(payload["version"]))
+        else:
+            self._totals["rules_rejected"] += 1
+            collected.outputs.rejected_rules.append((str(payload.get("rule_uid", "")), f"unknown command {kind!r}"))
+
+    def _reference(self, payload: dict[str, Any], collected: "_Collected") -> None:
+        kind = payload.get("type")
+        items = payload.get("items", ())
+        if kind == "instruments":
+            found = [Instrument.from_dict(item) for item in items]
+            self.define(found)
+            collected.outputs.defined += [instrument.key for instrument in found]
+        elif kind == "fundamentals":
+            for item in items:
+                row = self._rows.get(int(item["instrument_id"]), -1)
+                if row < 0:
+                    continue
+                published = int(item.get("published_at") or 0)
+                for name, value in item["values"].items():
+                    at = FUNDAMENTALS.get(name)
+                    if at is not None and published >= self._fund_t[row, at]:
+                        self._fund[row, at] = np.nan if value is None else float(value)
+                        self._fund_t[row, at] = published
+                self._touched[row] = 1
+        elif kind == "source":
+            self.source = {name: value for name, value in payload.items() if name != "type"}
+        elif kind == "quality":
+            self._quality_items(items, collected)
+
+    def _quality_items(self, items: Sequence[Mapping[str, Any]], collected: "_Collected") -> None:
+        """Quality events that the reader of the source found (daily rows, bars outside of sessions)."""
+        known = [item for item in items if int(item["instrument_id"]) in self._rows]
+        kinds = [KINDS.index(str(item["kind"])) for item in known]
+        for item, number in zip(known, kinds, strict=True):
+            self._Q[self._rows[int(item["instrument_id"])], number] += int(item["count"])
+        if known:
+            collected.quality.append(
+                {
+                    "instrument_id": np.array([item["instrument_id"] for item in known], np.int64),
+                    "kind": np.array(kinds, np.uint8),
+                    "event_time": np.array([item["event_time"] for item in known], np.int64),
+                    "count": np.array([item["count"] for item in known], np.int64),
+                }
+            )
+            ending = [k.K_EPOCH, k.K_BAD_PRICE, k.K_OUT_OF_SESSION, int(QualityKind.STALE_DAY)]
+            self._totals["ticks_read"] += sum(
+                int(item["count"]) for item, number in zip(known, kinds, strict=True) if number in ending
+            )
+
+    # --- what readers see ----------------------------------------------------------------------
+
+    def keys(self) -> list[str]:
+        """Instrument keys by row."""
+        return list(self._keys)
+
+    def row(self, instrument_id: int) -> int | None:
+        """The row of an instrument."""
+        return self._rows.get(instrument_id)
+
+    def now(self) -> int:
+        """The market's clock: newest heartbeat or accepted tick, ns UTC; 0 before the first."""
+        count = len(self.instruments)
+        newest = int(self._I[:count, k.I_NEWEST].max()) if count else 0
+        return max(self.clock, newest, 0)
+
+    def columns(self, rows: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
+        """Every numeric field of the registry, `event_time` (ns, 0 unknown), `change_basis` (1 previous
+        close, 0 day's first price) and the forming minute `bar.*`, for all rows or the given ones.
+        """
+        count = len(self.instruments)
+        start = np.zeros(count, np.int64)
+        values = np.empty((count, 5))
+        k.forming_bars(self._I, self._BF, self._BI, self._F, self._slots, count, start, values)
+        at = np.arange(count) if rows is None else rows
+        return numeric_columns(self._F[at], self._I[at], self._fund[at], start[at], values[at], self.now())
+
+    def take_changed(self) -> NDArray[np.int64]:
+        """Rows that changed since the last call."""
+        rows = np.flatnonzero(self._touched[: len(self.instruments)])
+        self._touched[rows] = 0
+        return rows
+
+    def lists(self, limit: int = 100) -> dict[str, Any]:
+        """Movers and other lists, breadth, sectors and indices: see core/engine/lists."""
+        if self._universe is None:
+            self._universe = Universe.of(self.instruments)
+        return market_lists(self._universe, self.columns(), limit, self.config.undervalued)
+
+    def quality_counts(self) -> dict[str, dict[str, int]]:
+        """Exact counts by instrument and kind; ids that were never defined stand as `id:NUMBER`."""
+        counts: dict[str, dict[str, int]] = {}
+        filled = self._Q[: len(self.instruments)]
+        for row in np.flatnonzero(filled.any(axis=1)):
+            counts[self._keys[row]] = {KINDS[at]: int(filled[row, at]) for at in np.flatnonzero(filled[row])}
+        for ident, count in self._unknown.items():
+            counts[f"id:{ident}"] = {QualityKind.UNKNOWN_INSTRUMENT.label: count}
+        return counts
+
+    def counters(self) -> dict[str, int]:
+        """Totals since the start: ticks_read, accepted, repeats, gaps, rules_rejected, bars_skipped."""
+        return dict(self._totals)
+
+    def session(self, calendar: str, now: int) -> tuple[str, int, int, int]:
+        """State at `now` (open, closed, or pre: later today), and open, close, date of the current or next session."""
+        low, high, _ = self._calendar(calendar)
+        opens, closes, dates = (a[low:high] for a in (self._opens, self._closes, self._dates))
+        at = min(int(np.searchsorted(closes, now, side="right")), len(opens) - 1)
+        inside = opens[at] <= now < closes[at]
+        soon = not inside and 0 <= opens[at] - now < k.DAY // 2
+        return ("open" if inside else "pre" if soon else "closed", int(opens[at]), int(closes[at]), int(dates[at]))
+
+    # --- checkpoints ---------------------------------------------------------------------------
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """The whole state as arrays that share nothing with it, `meta` being JSON bytes."""
+        count = len(self.instruments)
+        arrays = {
+            name: np.array(array[: count * self._slots if name in {"BF", "BI"} else count])
+            for name, array in self._arrays().items()
+        }
+        arrays["F"][:, [k.F_UP_LOW, k.F_UP_HIGH, k.F_DOWN_LOW, k.F_DOWN_HIGH]] = np.inf
+        arrays["I"][:, [k.I_CAL_LO, k.I_CAL_HI]] = 0
+        used = int(self._ring_used[0])
+        arrays["ring_i"], arrays["ring_f"] = self._ring_i[:used].copy(), self._ring_f[:used].copy()
+        arrays["rules"] = self.levels.rules[: self.levels.count].copy()
+        arrays["levels"] = self.levels.levels[: self.levels.count].copy()
+        arrays["commands"] = np.frombuffer(self.levels.as_json(), np.uint8)
+        meta = {
+            "version": CHECKPOINT_VERSION,
+            "layout": [k.NF, k.NI, k.NB, k.NJ, k.NR, len(QualityKind)],
+            "fundamentals": list(FUNDAMENTALS),
+            "config": {"late_s": self.config.late_s},
+            "instruments": [asdict(instrument) for instrument in self.instruments],
+            "progress": [[producer, partition, last] for (producer, partition), last in self._progress.items()],
+            "unknown": [[ident, count] for ident, count in self._unknown.items()],
+            "totals": self._totals,
+            "clock": self.clock,
+            "source": self.source,
+        }
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        return arrays
+
+    @classmethod
+    def restore(
+        cls, arrays: Mapping[str, NDArray[Any]], config: EngineConfig, sessions: Callable[[str], SessionTable]
+    ) -> Self:
+        """Go on from a checkpoint, bit for bit. CheckpointError when it is of another layout or lateness."""
+        try:
+            meta = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
+        except (KeyError, ValueError) as error:
+            message = f"the checkpoint has no readable description: {error}"
+            raise CheckpointError(message) from error
+        layout = [k.NF, k.NI, k.NB, k.NJ, k.NR, len(QualityKind)]
+        if (
+            meta["version"] != CHECKPOINT_VERSION
+            or meta["layout"] != layout
+            or meta["fundamentals"] != list(FUNDAMENTALS)
+        ):
+            message = f"the checkpoint's version {meta['version']} or layout is not this program's"
+            raise CheckpointError(message)
+        if meta["config"]["late_s"] != config.late_s:
+            message = f"the checkpoint was made with late_s {meta['config']['late_s']}, not {config.late_s}"
+            raise CheckpointError(message)
+        engine = cls(config, sessions)
+        engine.define([Instrument.from_dict(item) for item in meta["instruments"]])
+        count = len(engine.instruments)
+        ranges = engine._I[:count, [k.I_CAL_LO, k.I_CAL_HI]].copy()
+        for name, array in engine._arrays().items():
+            size = count * engine._slots if name in {"BF", "BI"} else count
+            if name == "profile":
+                array[:size, : arrays[name].shape[1]] = arrays[name]
+            else:
+                array[:size] = arrays[name]
+        engine._I[:count, [k.I_CAL_LO, k.I_CAL_HI]] = ranges
+        used = len(arrays["ring_i"])
+        engine._ring_used[0] = used
+        engine._ring_i = np.zeros((max(64, used), 2), np.int64)
+        engine._ring_f = np.zeros((max(64, used), 2), np.float64)
+        engine._ring_i[:used], engine._ring_f[:used] = arrays["ring_i"], arrays["ring_f"]
+        engine.levels = LevelBook.from_checkpoint(
+            arrays["rules"], arrays["levels"], np.asarray(arrays["commands"], np.uint8).tobytes()
+        )
+        engine._progress = {(producer, partition): last for producer, partition, last in meta["progress"]}
+        engine._unknown = {ident: number for ident, number in meta["unknown"]}  # noqa: C416 — dict() would keep lists
+        engine._totals = dict(meta["totals"])
+        engine.clock = int(meta["clock"])
+        engine.source = meta["source"]
+        return engine
+
+
+class _Collected:
+    """Pieces of the outputs while frames are applied."""
+
+    def __init__(self) -> None:
+        self.outputs = Outputs()
+        self.bars_1m: list[Columns] = []
+        self.bars_1d: list[Columns] = []
+        self.quality: list[Columns] = []
+        self.late: list[Columns] = []
+
+
+def _concatenated(parts: list[Columns]) -> Columns:
+    """Trade columns of all parts in one piece, complete, contiguous and writable (one kernel signature)."""
+    whole: Columns = {}
+    for name, dtype in SCHEMAS[FrameKind.TRADE]:
+        pieces: list[NDArray[Any]] = []
+        for part in parts:
+            piece = part.get(name)
+            if piece is None:
+                if name == "ingest_time":
+                    piece = part["event_time"]
+                else:
+                    piece = np.full(len(part["instrument_id"]), _TRADE_FILL[name], dtype)
+            pieces.append(np.asarray(piece))
+        if len(pieces) == 1:
+            whole[name] = np.require(pieces[0], np.dtype(dtype), ["C", "W"])
+        else:
+            whole[name] = np.concatenate(pieces).astype(dtype, copy=False)
+    return whole

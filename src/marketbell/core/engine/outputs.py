@@ -1,0 +1,97 @@
+"""What the engine says after it applied a piece of the log."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from marketbell.core.columns.frame import Columns
+
+BAR_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("instrument_id", "i8"),
+    ("start", "i8"),
+    ("open", "f8"),
+    ("high", "f8"),
+    ("low", "f8"),
+    ("close", "f8"),
+    ("volume", "f8"),
+    ("trades", "i8"),
+    ("vwap", "f8"),
+)
+QUALITY_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("instrument_id", "i8"),
+    ("kind", "u1"),  # QualityKind
+    ("event_time", "i8"),
+    ("count", "i8"),
+)
+
+
+def empty(columns: tuple[tuple[str, str], ...]) -> Columns:
+    """No rows of these columns."""
+    return {name: np.empty(0, dtype) for name, dtype in columns}
+
+
+def joined(parts: list[Columns], columns: tuple[tuple[str, str], ...]) -> Columns:
+    """Rows of all parts, one after the other."""
+    if not parts:
+        return empty(columns)
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name, _ in columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A level was crossed. `value` is the price now, `previous` that of the evaluation before.
+
+    `nth` counts the rule's firings at this event_time, from 1. `payload` is the command that armed it.
+    """
+
+    rule_uid: str
+    version: int
+    rule: str
+    owner_id: str
+    instrument_id: int
+    key: str
+    event_time: int
+    previous: float
+    value: float
+    level: float
+    direction: str
+    nth: int
+    definition_hash: str
+    notify: tuple[str, ...]
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The producer's positions jumped: what lay between them never came."""
+
+    producer: int
+    partition: int
+    expected: int
+    got: int
+
+
+@dataclass(slots=True)
+class Outputs:
+    """Everything that came of one call, in log order.
+
+    `bars_1m` and `bars_1d` are final and never change (BAR_COLUMNS); `history` are daily and minute
+    bars from elsewhere as they came (BAR frames without a source role, `timeframe_s` included).
+    `late` are the rows for the topic `late`, `depth` the newest books (DEPTH schema).
+    """
+
+    bars_1m: Columns = field(default_factory=lambda: empty(BAR_COLUMNS))
+    bars_1d: Columns = field(default_factory=lambda: empty(BAR_COLUMNS))
+    quality: Columns = field(default_factory=lambda: empty(QUALITY_COLUMNS))
+    fired: list[Fired] = field(default_factory=list)
+    late: Columns = field(default_factory=dict)
+    depth: list[Columns] = field(default_factory=list)
+    history: list[Columns] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    rejected_rules: list[tuple[str, str]] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    defined: list[str] = field(default_factory=list)
+    """Keys of instruments that were defined or redefined."""
