@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cache as once
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import orjson
 import structlog
@@ -29,7 +29,6 @@ from prometheus_client import (
 
 from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.cache import Cache
-from marketbell.settings import Settings
 
 State = Literal["starting", "ready", "degraded", "stopping"]
 
@@ -49,7 +48,14 @@ def _dumps(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def setup(name: str, settings: Settings) -> structlog.stdlib.BoundLogger:
+class Voice(Protocol):
+    """The settings that concern this file."""
+
+    @property
+    def log_level(self) -> Literal["debug", "info", "warning", "error"]: ...
+
+
+def setup(name: str, settings: Voice) -> structlog.stdlib.BoundLogger:
     """Send everything this process says, also through the standard library, to stderr. Call it once, first."""
     level = getattr(logging, settings.log_level.upper())
     shared: list[Any] = [

@@ -1,0 +1,112 @@
+"""Fixtures every room shares: recorded data, and real servers that are stopped by pid."""
+
+import contextlib
+import itertools
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marketbell.adapters.servers.postgres import EmbeddedPostgres
+from marketbell.adapters.servers.valkey import EmbeddedValkey
+from marketbell.ports.servers import EmbeddedServer
+
+READY_WITHIN_S = 30.0
+STOPPED_WITHIN_S = 15.0
+
+
+@contextlib.contextmanager
+def running(server: EmbeddedServer, log: Path) -> Iterator[EmbeddedServer]:
+    """Start a server, hand it out when it answers, stop it by its pid."""
+    server.prepare()
+    launch = server.launch()
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            launch.argv,
+            env=dict(launch.env),
+            cwd=launch.cwd,
+            user=launch.uid,
+            group=launch.gid,
+            extra_groups=None if launch.uid is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not server.is_ready():
+            if child.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{server.name} did not start:\n{log.read_text()[-2_000:]}")
+            time.sleep(0.02)
+        yield server
+    finally:
+        child.send_signal(launch.stop_signal)
+        try:
+            child.wait(STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The recorded files beside the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no recorded data at {folder}: tests on real files cannot run")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """One PostgreSQL for the whole session, without syncs to disk."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with running(EmbeddedPostgres(folder / "postgres", is_durable=False), folder / "log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """One Valkey for the whole session, in memory."""
+    folder = tmp_path_factory.mktemp("valkey")
+    with running(EmbeddedValkey("cache", folder / "cache", memory_mb=256, is_durable=False), folder / "log") as server:
+        yield server
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_server: EmbeddedServer) -> Iterator[str]:
+    """An empty database of the module's own."""
+    import psycopg
+
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    yield postgres_server.url.rpartition("/")[0] + "/" + name
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def valkey_url(valkey_server: EmbeddedServer) -> Iterator[str]:
+    """An empty database of the test's own."""
+    import redis
+
+    url = f"{valkey_server.url.rpartition('/')[0]}/{next(_numbers) % 16}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    yield url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data directory that does not exist yet."""
+    return tmp_path / "data"
