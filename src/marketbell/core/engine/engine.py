@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
 from marketbell.core.engine import kernel as k
-from marketbell.core.engine.levels import LevelBook
+from marketbell.core.engine.levels import LevelBook, dated
 from marketbell.core.engine.lists import Universe, market_lists
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
 from marketbell.core.engine.view import FUNDAMENTALS, numeric_columns
@@ -260,7 +260,7 @@ class Engine:
         elif frame.kind is FrameKind.PROFILE:
             self._profiles(columns)
         elif frame.kind is FrameKind.COMMAND:
-            self._command(json.loads(frame.payload), collected)
+            self._command(dated(json.loads(frame.payload), frame.event_min), collected)
         elif frame.kind is FrameKind.REFERENCE:
             self._reference(json.loads(frame.payload), collected)
 

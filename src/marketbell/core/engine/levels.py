@@ -23,6 +23,14 @@ POLICIES = {
 NO_EXPIRY = k.FAR
 
 
+def dated(command: dict[str, Any], log_time: int) -> dict[str, Any]:
+    """The command with its lifetime (`expires_after`, ns) counted from the log's time at which it stands."""
+    after = command.get("expires_after")
+    if after is None or command.get("expires_at") is not None:
+        return command
+    return command | {"expires_at": log_time + int(after)}
+
+
 class LevelBook:
     """All levels that were armed, by slot. A slot is never reused, so order of firing is order of arming."""
 
