@@ -60,7 +60,7 @@ ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "user
 
 
 def decide(actor: Actor, action: Action, resource: Resource) -> Decision:
-    """May `actor` do `action` to `resource`?"""
+    """Say whether `actor` may do `action` to `resource`."""
     if (action, resource.kind) in PUBLIC:
         return Decision(True, "open to everybody")
     if not actor.is_known:

@@ -17,8 +17,7 @@ class Universe:
         for instrument in self.by_key.values():
             self._by_symbol[instrument.symbol.upper()].append(instrument)
         self._words = {
-            key: (instrument.symbol.upper(), instrument.name.upper().split())
-            for key, instrument in self.by_key.items()
+            key: (instrument.symbol.upper(), instrument.name.upper().split()) for key, instrument in self.by_key.items()
         }
 
     def get(self, key: str) -> Instrument:

@@ -1,0 +1,29 @@
+"""One blueprint a resource."""
+
+from apiflask import APIBlueprint
+
+from marketbell.processes.api.routes import (
+    alerts,
+    channels,
+    data,
+    health,
+    market,
+    rules,
+    session,
+    stocks,
+    symbol,
+    watchlists,
+)
+
+BLUEPRINTS: tuple[APIBlueprint, ...] = (
+    session.bp,
+    stocks.bp,
+    symbol.bp,
+    market.bp,
+    data.bp,
+    rules.bp,
+    alerts.bp,
+    channels.bp,
+    watchlists.bp,
+    health.bp,
+)

@@ -1,0 +1,102 @@
+"""The inbox: what fired, with which values, and where it was sent."""
+
+from typing import Any
+
+import orjson
+from apiflask import APIBlueprint
+
+from marketbell.core.primitives.errors import UserError
+from marketbell.flows.accounts.decisions import Action
+from marketbell.flows.market_views.labels import address_label
+from marketbell.flows.market_views.numbers import utc
+from marketbell.flows.market_views.paging import decode_cursor, encode_cursor
+from marketbell.ports.stores import Delivery, Firing
+from marketbell.processes.api.context import asks, edge, market, owner_id, parts
+from marketbell.processes.api.routes.symbol import moment
+from marketbell.processes.api.schemas.base import Done
+from marketbell.processes.api.schemas.people import AlertList, AlertsQuery, ReadBody
+
+bp = APIBlueprint("alerts", __name__, url_prefix="/api/alerts", tag="Alerts")
+
+_UNREAD_AMONG = 200
+
+
+def _read_key() -> str:
+    return f"alerts:read:{owner_id()}"
+
+
+def _read_up_to() -> int:
+    value = parts().cache.get(_read_key())
+    return int(value) if value else 0
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "channel": delivery.channel,
+        "address_label": address_label(delivery.channel, delivery.address),
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "error": delivery.error,
+        "sent_at": utc(delivery.sent_at),
+    }
+
+
+@bp.get("")
+@asks(Action.READ, "alerts")
+@bp.input(AlertsQuery, location="query")
+@bp.output(AlertList)
+def list_alerts(query_data: AlertsQuery) -> dict[str, Any]:
+    """Alerts, newest first, with every delivery."""
+    before: tuple[int, str] | None = None
+    if query_data.cursor:
+        event_time, firing_id = decode_cursor(query_data.cursor, int, str)
+        before = (event_time, firing_id)
+    found = parts().ledger.firings(owner_id(), query_data.limit + 1, before)
+    page = found[: query_data.limit]
+    universe = edge().reader.universe()
+    read_up_to = _read_up_to()
+
+    def item(firing: Firing, deliveries: list[Delivery]) -> dict[str, Any]:
+        instrument = universe.get(firing.instrument)
+        return {
+            "firing_id": firing.firing_id,
+            "rule_uid": firing.rule_uid,
+            "rule": firing.rule,
+            "instrument": firing.instrument,
+            "symbol": instrument.symbol,
+            "name": instrument.name or instrument.symbol,
+            "event_time": utc(firing.event_time),
+            "recorded_at": utc(firing.recorded_at),
+            "values": firing.values,
+            "deliveries": [_delivery(delivery) for delivery in deliveries],
+            "is_read": firing.recorded_at <= read_up_to,
+        }
+
+    now = market()
+    newest = (
+        found if before is None and len(found) > _UNREAD_AMONG else parts().ledger.firings(owner_id(), _UNREAD_AMONG)
+    )
+    last = page[-1][0] if page and len(found) > query_data.limit else None
+    return {
+        "items": [item(firing, deliveries) for firing, deliveries in page],
+        "as_of": utc(parts().clock.now()),
+        "source": now.source,
+        "next_cursor": encode_cursor(last.event_time, last.firing_id) if last else None,
+        "unread": sum(1 for firing, _ in newest if firing.recorded_at > read_up_to),
+    }
+
+
+@bp.post("/read")
+@asks(Action.WRITE, "alerts")
+@bp.input(ReadBody, location="json")
+@bp.output(Done)
+def mark_read(json_data: ReadBody) -> dict[str, Any]:
+    """Everything recorded up to that moment has been read. It never goes back."""
+    up_to = moment(json_data.up_to, "up_to")
+    if up_to is None:
+        raise UserError("up_to must be a time", field="up_to")
+    # Times leave us with milliseconds: the whole millisecond that the person saw counts as seen.
+    up_to += 999_999
+    if up_to > _read_up_to():
+        parts().cache.set(_read_key(), orjson.dumps(up_to))
+    return {"ok": True}

@@ -1,0 +1,1 @@
+"""The shapes of every answer and question, one file a resource."""

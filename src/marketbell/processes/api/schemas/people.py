@@ -1,0 +1,155 @@
+"""What belongs to a person: session, rules, alerts, channels, watchlists."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from marketbell.processes.api.schemas.base import Answer, DecimalStr, Facts, PageQuery, Question, UtcTime
+from marketbell.processes.api.schemas.market import FeedLabel
+
+
+class SessionInfo(Answer):
+    """Who is asking, and how to listen live."""
+
+    owner: str
+    live_url: str
+    live_token: str = Field(description="For the Socket.IO `auth` payload; good for a few minutes: ask again then.")
+    live_token_expires_at: UtcTime
+    version: str
+    feed: FeedLabel
+    zone: str | None = Field(description="The venue's time zone, IANA name.")
+
+
+class Rule(Answer):
+    """A price rule as stored."""
+
+    rule_uid: str
+    name: str
+    text: str
+    instrument: str | None
+    symbol: str | None
+    direction: Literal["above", "below"] | None
+    level: DecimalStr | None
+    state: str = Field(description="armed, fired, disabled or expired.")
+    version: int
+    created_at: UtcTime | None
+    notify: list[str]
+
+
+class RuleList(Answer):
+    """All rules of the owner, newest first."""
+
+    items: list[Rule]
+
+
+class RuleBody(Question):
+    """A rule as text, or as a form; not both."""
+
+    text: str | None = Field(None, max_length=10_000)
+    name: str | None = Field(None, max_length=120)
+    instrument: str | None = Field(None, max_length=60)
+    direction: Literal["above", "below"] | None = None
+    level: DecimalStr | float | None = None
+    notify: list[str] | None = Field(None, max_length=20, description="Kinds or ids of channels; in_app by default.")
+
+
+class AlertDelivery(Answer):
+    """One message for one address."""
+
+    channel: str
+    address_label: str
+    state: str
+    attempts: int
+    error: str
+    sent_at: UtcTime | None
+
+
+class Alert(Answer):
+    """A rule fired: what, when, with which values, and where the message went."""
+
+    firing_id: str
+    rule_uid: str
+    rule: str
+    instrument: str
+    symbol: str
+    name: str
+    event_time: UtcTime
+    recorded_at: UtcTime | None
+    values: Facts
+    deliveries: list[AlertDelivery]
+    is_read: bool
+
+
+class AlertList(Answer):
+    """Alerts, newest first."""
+
+    items: list[Alert]
+    as_of: UtcTime | None
+    source: str
+    next_cursor: str | None
+    unread: int = Field(description="How many of the newest 200 have not been read.")
+
+
+class AlertsQuery(PageQuery):
+    """Which part of the inbox."""
+
+
+class ReadBody(Question):
+    """Everything up to this moment has been read."""
+
+    up_to: str = Field(max_length=40, description="ISO-8601: the `recorded_at` of the newest alert seen.")
+
+
+class Channel(Answer):
+    """Where messages go. The address itself is never shown again, only its label."""
+
+    channel_id: str
+    kind: str
+    name: str
+    address_label: str
+    is_enabled: bool
+
+
+class ChannelList(Answer):
+    """All channels of the owner."""
+
+    items: list[Channel]
+    kinds: list[str]
+
+
+class ChannelBody(Question):
+    """A new channel."""
+
+    kind: Literal["in_app", "webhook", "slack"]
+    name: str = Field(min_length=1, max_length=80)
+    config: dict[str, Any] = Field(default_factory=dict, description='For webhook and slack: {"url": "https://…"}.')
+    is_enabled: bool = True
+
+
+class ChannelTest(Answer):
+    """What became of the test message."""
+
+    ok: bool
+    reference: str
+    error: str
+
+
+class Watchlist(Answer):
+    """Instruments somebody follows, in their order."""
+
+    watchlist_id: str
+    name: str
+    instruments: list[str]
+
+
+class WatchlistList(Answer):
+    """All watchlists of the owner."""
+
+    items: list[Watchlist]
+
+
+class WatchlistBody(Question):
+    """Name and instruments of a watchlist."""
+
+    name: str = Field(min_length=1, max_length=80)
+    instruments: list[str] = Field(default_factory=list, max_length=500)
