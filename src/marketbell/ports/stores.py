@@ -46,6 +46,15 @@ class SnapshotStore(Protocol):
     def latest(self) -> dict[int, dict[str, Any]]: ...
 
 
+class QualityStore(Protocol):
+    """Quality events counted by session, instrument and kind; putting the totals again changes nothing."""
+
+    def put(self, session_date: str, counts: Mapping[int, Mapping[str, int]]) -> None:
+        """Set the session's totals so far, by instrument id and kind."""
+
+    def get(self, session_date: str) -> dict[int, dict[str, int]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One published value. Restatements are later versions; nothing is visible before `published_at`."""
@@ -97,7 +106,11 @@ class RuleStore(Protocol):
     """Rules, their versions, and the commands that carry them to the log (a transactional outbox)."""
 
     def arm(self, rule: StoredRule, instrument_id: int, payload: Mapping[str, Any]) -> StoredRule:
-        """Store the rule and its command in one transaction. Same uid and text again: no second command."""
+        """Store the rule and its command in one transaction. Same uid and text again: no second command.
+
+        A changed text, or a rule that was disabled or expired, becomes the next version; the answer and the
+        command's `rule_uid` and `version` say which. ConflictError where the uid is another owner's.
+        """
 
     def disarm(self, owner_id: str, rule_uid: str) -> StoredRule:
         """NotFoundError where the owner has no such rule."""
@@ -110,6 +123,8 @@ class RuleStore(Protocol):
     def unpublished(self, limit: int = 500) -> list[RuleCommand]: ...
     def mark_published(self, command_ids: Sequence[int]) -> None: ...
     def mark_fired(self, rule_uids: Sequence[str]) -> None: ...
+    def wait(self, timeout_s: float) -> bool:
+        """Block until a command was written since the last call, or the time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +145,10 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message for one address. States: queued, sending, sent, retry, dead, maybe_sent, suppressed."""
+    """One message for one address. States: queued, sending, sent, retry, dead, maybe_sent, suppressed.
+
+    `was_sending` is set by a claim whose earlier taker let the lease run out: whether it was sent is not known.
+    """
 
     delivery_id: str
     firing_id: str
@@ -142,6 +160,7 @@ class Delivery:
     next_attempt_at: int = 0
     sent_at: int = 0
     payload: dict[str, Any] = field(default_factory=dict)
+    was_sending: bool = False
 
 
 class Ledger(Protocol):
@@ -160,15 +179,26 @@ class Ledger(Protocol):
         """Firings without a plan, claimed with SKIP LOCKED semantics by state, never by last id."""
 
     def plan(self, firing_id: str, deliveries: Sequence[Delivery], now: int) -> None:
-        """Commit the outbox rows (UNIQUE firing, channel, address) together with planned_at."""
+        """Commit the outbox rows (UNIQUE firing, channel, address) together with planned_at.
+
+        A firing that has its plan keeps it: planning twice is planning once.
+        """
 
     def claim(self, now: int, lease_s: float, limit: int = 100) -> list[Delivery]:
         """Deliveries that are due (queued, retry, or sending with an expired lease), marked sending."""
 
     def settle(self, delivery: Delivery, now: int) -> None:
-        """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at."""
+        """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at. Sent stays sent."""
 
-    def oldest_unsent(self) -> int | None: ...
+    def oldest_unsent(self) -> int | None:
+        """When the oldest firing without a plan was recorded or the oldest open delivery was queued, ns."""
+
+    def mark_read(self, owner_id: str, up_to: int) -> None:
+        """The owner has seen every firing with `recorded_at` up to that moment; never goes back."""
+
+    def unread(self, owner_id: str) -> int:
+        """How many of the owner's firings were recorded after what was marked as read."""
+
     def wait(self, timeout_s: float) -> bool:
         """Block until something new is announced (LISTEN) or the time is over."""
 

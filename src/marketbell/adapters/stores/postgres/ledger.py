@@ -1,0 +1,261 @@
+"""The ledger in PostgreSQL: firings, the progress that they came with, and the outbox."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from psycopg.types.json import Jsonb
+
+from marketbell.adapters.stores.postgres.connections import Database
+from marketbell.core.primitives.errors import NotFoundError
+from marketbell.ports.stores import Delivery, Firing
+
+CHANNEL = "marketbell_ledger"
+
+_SELECT_FIRINGS: LiteralString = """
+    SELECT firing_id, rule_uid, rule, owner_id, instrument_id, instrument, event_time, "values", notify, recorded_at
+    FROM ledger.firings
+"""
+_SELECT_DELIVERIES: LiteralString = """
+    SELECT delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at, sent_at, payload
+    FROM ledger.outbox
+"""
+
+
+class PostgresLedger:
+    """Firings and deliveries in the schema ledger; what is new is announced by NOTIFY."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._listener = database.listen(CHANNEL)
+
+    def append(self, firings: Sequence[Firing], partition: int, epoch: str, offset: int) -> int:
+        """Write firings and progress in one transaction; how many firings were new.
+
+        Inside an epoch progress never goes back: a restarted stream repeats what it did before.
+        """
+        now = time.time_ns()
+        with self._database.transaction() as connection:
+            new = 0
+            if firings:
+                rows = [
+                    (
+                        f.firing_id,
+                        f.rule_uid,
+                        f.rule,
+                        f.owner_id,
+                        int(f.instrument_id),
+                        f.instrument,
+                        int(f.event_time),
+                        Jsonb(f.values),
+                        Jsonb(list(f.notify)),
+                        f.recorded_at or now,
+                    )
+                    for f in firings
+                ]
+                new = connection.execute(
+                    """
+                    INSERT INTO ledger.firings (firing_id, rule_uid, rule, owner_id, instrument_id, instrument,
+                        event_time, "values", notify, recorded_at)
+                    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[],
+                        %s::bigint[], %s::jsonb[], %s::jsonb[], %s::bigint[])
+                    ON CONFLICT (firing_id) DO NOTHING
+                    """,
+                    [list(column) for column in zip(*rows, strict=True)],
+                ).rowcount
+            connection.execute(
+                """
+                INSERT INTO ledger.shard_progress (partition, epoch, position) VALUES (%s, %s, %s)
+                ON CONFLICT (partition) DO UPDATE SET
+                    position = CASE WHEN shard_progress.epoch = excluded.epoch
+                        THEN greatest(shard_progress.position, excluded.position) ELSE excluded.position END,
+                    epoch = excluded.epoch, updated_at = now()
+                """,
+                (partition, epoch, int(offset)),
+            )
+            if new:
+                connection.execute("SELECT pg_notify(%s, 'firing')", (CHANNEL,))
+            return new
+
+    def progress(self, partition: int) -> tuple[str, int] | None:
+        """Epoch and offset up to which the partition's firings are here."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT epoch, position FROM ledger.shard_progress WHERE partition = %s", (partition,)
+            ).fetchone()
+            return (row[0], row[1]) if row else None
+
+    def firings(
+        self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
+    ) -> list[tuple[Firing, list[Delivery]]]:
+        """Newest first by (event_time, firing_id), each with its deliveries."""
+        event_time, firing_id = before or (2**63 - 1, "")
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                _SELECT_FIRINGS
+                + """
+                WHERE owner_id = %s AND (event_time, firing_id) < (%s, %s)
+                ORDER BY event_time DESC, firing_id DESC LIMIT %s
+                """,
+                (owner_id, event_time, firing_id, limit),
+            ).fetchall()
+            found = [(_firing(row), list[Delivery]()) for row in rows]
+            by_id = {firing.firing_id: deliveries for firing, deliveries in found}
+            for row in connection.execute(
+                _SELECT_DELIVERIES + "WHERE firing_id = ANY (%s) ORDER BY queued_at, delivery_id",
+                (list(by_id),),
+            ):
+                by_id[row[1]].append(Delivery(*row))
+            return found
+
+    def unplanned(self, limit: int = 500) -> list[Firing]:
+        """Firings without a plan, oldest first, except those being planned at this moment."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                _SELECT_FIRINGS
+                + "WHERE planned_at IS NULL ORDER BY recorded_at, firing_id LIMIT %s FOR UPDATE SKIP LOCKED",
+                (limit,),
+            )
+            return [_firing(row) for row in found]
+
+    def plan(self, firing_id: str, deliveries: Sequence[Delivery], now: int) -> None:
+        """Write the outbox rows and planned_at together. A firing that has its plan keeps it."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT owner_id, planned_at FROM ledger.firings WHERE firing_id = %s FOR UPDATE", (firing_id,)
+            ).fetchone()
+            if row is None:
+                message = f"there is no firing {firing_id}"
+                raise NotFoundError(message)
+            owner_id, planned_at = row
+            if planned_at is not None:
+                return
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    """
+                    INSERT INTO ledger.outbox (delivery_id, firing_id, channel, address, state, attempts, error,
+                        next_attempt_at, sent_at, payload, owner_id, queued_at)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                    ON CONFLICT DO NOTHING
+                    """,
+                    [
+                        (
+                            d.delivery_id,
+                            firing_id,
+                            d.channel,
+                            d.address,
+                            d.state,
+                            d.attempts,
+                            d.error,
+                            d.next_attempt_at,
+                            d.sent_at,
+                            Jsonb(d.payload),
+                            owner_id,
+                            now,
+                        )
+                        for d in deliveries
+                    ],
+                )
+            connection.execute("UPDATE ledger.firings SET planned_at = %s WHERE firing_id = %s", (now, firing_id))
+            connection.execute("SELECT pg_notify(%s, 'outbox')", (CHANNEL,))
+
+    def claim(self, now: int, lease_s: float, limit: int = 100) -> list[Delivery]:
+        """Take deliveries that are due, each for one taker until its lease is over."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                """
+                WITH due AS (
+                    SELECT delivery_id AS due_id, state AS due_state FROM ledger.outbox
+                    WHERE (state IN ('queued', 'retry') AND next_attempt_at <= %(now)s)
+                        OR (state = 'sending' AND lease_until <= %(now)s)
+                    ORDER BY next_attempt_at, delivery_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+                ), taken AS (
+                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s
+                    FROM due WHERE delivery_id = due_id
+                    RETURNING delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at,
+                        sent_at, payload, due_state = 'sending' AS was_sending
+                )
+                SELECT * FROM taken ORDER BY next_attempt_at, delivery_id
+                """,
+                {"now": now, "until": now + int(lease_s * 1e9), "limit": limit},
+            )
+            return [Delivery(*row) for row in found]
+
+    def settle(self, delivery: Delivery, now: int) -> None:
+        """Write the outcome of an attempt. What was sent stays sent, whoever else tried."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                """
+                UPDATE ledger.outbox SET state = %(state)s, attempts = %(attempts)s, error = %(error)s,
+                    next_attempt_at = %(next)s, sent_at = %(sent)s, lease_until = 0
+                WHERE delivery_id = %(id)s AND (state <> 'sent' OR %(state)s = 'sent')
+                """,
+                {
+                    "id": delivery.delivery_id,
+                    "state": delivery.state,
+                    "attempts": delivery.attempts,
+                    "error": delivery.error,
+                    "next": delivery.next_attempt_at,
+                    "sent": delivery.sent_at or (now if delivery.state == "sent" else 0),
+                },
+            )
+
+    def oldest_unsent(self) -> int | None:
+        """When the oldest firing without a plan was recorded or the oldest open delivery queued, ns."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                """
+                SELECT least(
+                    (SELECT min(recorded_at) FROM ledger.firings WHERE planned_at IS NULL),
+                    (SELECT min(queued_at) FROM ledger.outbox WHERE state IN ('queued', 'retry')),
+                    (SELECT min(queued_at) FROM ledger.outbox WHERE state = 'sending'))
+                """
+            ).fetchone()
+            return row[0] if row else None
+
+    def mark_read(self, owner_id: str, up_to: int) -> None:
+        """The owner has seen everything recorded up to that moment; never goes back."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                """
+                INSERT INTO ledger.alert_reads (owner_id, read_up_to) VALUES (%s, %s)
+                ON CONFLICT (owner_id) DO UPDATE SET read_up_to = greatest(alert_reads.read_up_to, excluded.read_up_to)
+                """,
+                (owner_id, up_to),
+            )
+
+    def unread(self, owner_id: str) -> int:
+        """How many of the owner's firings were recorded after what was marked as read."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                """
+                SELECT count(*) FROM ledger.firings WHERE owner_id = %(owner)s AND recorded_at >
+                    coalesce((SELECT read_up_to FROM ledger.alert_reads WHERE owner_id = %(owner)s), -1)
+                """,
+                {"owner": owner_id},
+            ).fetchone()
+            return int(row[0]) if row else 0
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until a firing or a plan was announced since the last call, or the time is over."""
+        return self._listener.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+
+def _firing(row: tuple[Any, ...]) -> Firing:
+    firing_id, rule_uid, rule, owner_id, instrument_id, instrument, event_time, values, notify, recorded_at = row
+    return Firing(
+        firing_id,
+        rule_uid,
+        rule,
+        owner_id,
+        instrument_id,
+        instrument,
+        event_time,
+        values,
+        tuple(notify),
+        recorded_at,
+    )
