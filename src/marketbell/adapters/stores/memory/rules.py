@@ -1,0 +1,103 @@
+"""Rules, their versions and the commands for the log in dictionaries."""
+
+import itertools
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from marketbell.adapters.stores.memory.announcements import Announcement
+from marketbell.core.primitives.errors import ConflictError, NotFoundError
+from marketbell.ports.stores import RuleCommand, StoredRule
+
+
+class MemoryRules:
+    """Rules by uid, and commands in the order written."""
+
+    def __init__(self) -> None:
+        self._rules: dict[str, tuple[StoredRule, int, dict[str, Any]]] = {}
+        self._commands: dict[int, RuleCommand] = {}
+        self._numbers = itertools.count(1)
+        self._announcement = Announcement()
+        self._lock = threading.Lock()
+
+    def arm(self, rule: StoredRule, instrument_id: int, payload: Mapping[str, Any]) -> StoredRule:
+        """Store a rule and its command. A changed text, or a disabled rule, becomes the next version."""
+        with self._lock:
+            found = self._rules[rule.rule_uid][0] if rule.rule_uid in self._rules else None
+            if found is not None:
+                if found.owner_id != rule.owner_id:
+                    message = f"the rule id {rule.rule_uid} is taken"
+                    raise ConflictError(message)
+                if found.text == rule.text and found.state in {"armed", "fired"}:
+                    return found
+            stored = replace(
+                rule,
+                version=found.version + 1 if found else rule.version,
+                state="armed",
+                created_at=found.created_at if found else rule.created_at or time.time_ns(),
+            )
+            command = {**payload, "rule_uid": stored.rule_uid, "version": stored.version}
+            self._rules[stored.rule_uid] = (stored, int(instrument_id), command)
+            self._command(instrument_id, command)
+            return stored
+
+    def disarm(self, owner_id: str, rule_uid: str) -> StoredRule:
+        """Disable a rule and tell the log. Already disabled: nothing more happens."""
+        with self._lock:
+            rule, instrument_id, payload = self._rules.get(rule_uid, (None, 0, {}))
+            if rule is None or rule.owner_id != owner_id:
+                message = f"there is no rule {rule_uid}"
+                raise NotFoundError(message)
+            if rule.state != "disabled":
+                rule = replace(rule, state="disabled")
+                self._rules[rule_uid] = (rule, instrument_id, payload)
+                self._command(instrument_id, {"type": "disarm", "rule_uid": rule_uid, "version": rule.version})
+            return rule
+
+    def get(self, owner_id: str, rule_uid: str) -> StoredRule | None:
+        """The owner's rule of that id."""
+        with self._lock:
+            rule = self._rules[rule_uid][0] if rule_uid in self._rules else None
+            return rule if rule is not None and rule.owner_id == owner_id else None
+
+    def all(self, owner_id: str) -> list[StoredRule]:
+        """The owner's rules, newest first."""
+        with self._lock:
+            rules = [rule for rule, _, _ in self._rules.values() if rule.owner_id == owner_id]
+        return sorted(rules, key=lambda rule: (-rule.created_at, rule.rule_uid))
+
+    def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
+        """Every armed rule with its instrument and the command that armed it."""
+        with self._lock:
+            found = [kept for kept in self._rules.values() if kept[0].state == "armed"]
+        return sorted(found, key=lambda kept: (kept[0].created_at, kept[0].rule_uid))
+
+    def unpublished(self, limit: int = 500) -> list[RuleCommand]:
+        """Commands that the log has not had, in the order written."""
+        with self._lock:
+            return list(itertools.islice(self._commands.values(), limit))
+
+    def mark_published(self, command_ids: Sequence[int]) -> None:
+        """The log has these commands."""
+        with self._lock:
+            for command_id in command_ids:
+                self._commands.pop(command_id, None)
+
+    def mark_fired(self, rule_uids: Sequence[str]) -> None:
+        """These fire-once rules have had their firing."""
+        with self._lock:
+            for uid in rule_uids:
+                if uid in self._rules and self._rules[uid][0].state == "armed":
+                    rule, instrument_id, payload = self._rules[uid]
+                    self._rules[uid] = (replace(rule, state="fired"), instrument_id, payload)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until a command was written since the last call, or the time is over."""
+        return self._announcement.wait(timeout_s)
+
+    def _command(self, instrument_id: int, payload: dict[str, Any]) -> None:
+        command = RuleCommand(next(self._numbers), int(instrument_id), payload)
+        self._commands[command.command_id] = command
+        self._announcement.announce()
