@@ -22,6 +22,7 @@ class RuleErrors(UserError):  # noqa: N818 — it is several
         more = f" (and {len(self.errors) - 1} more)" if len(self.errors) > 1 else ""
         super().__init__(
             f"{first.line}:{first.column}: {first.message}{more}",
+            field="text",
             errors=[
                 {"line": e.line, "column": e.column, "message": e.message, "reason": e.facts.get("reason", SYNTAX)}
                 for e in self.errors
