@@ -1,0 +1,69 @@
+"""Where a source goes on: after a crash of ours, and after a log that was lost.
+
+The bus remembers each partition's position beside the log (and in the newest frame, where that is the
+source's). Where partitions differ, the source goes back to the smallest and its batches are cut at the
+others (barriers), so that no frame spans a position at which a reader stands.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from marketbell.core.columns.frame import decode
+from marketbell.core.primitives.errors import CorruptFrameError
+from marketbell.flows.ingest.log import LogWriter
+from marketbell.ports.cache import Cache
+
+RESUME_KEY = "log:resume:"
+"""Cache key, with the partition's number: where the stream stands whose log was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Go on behind `position`; cut batches at `barriers`."""
+
+    position: int
+    barriers: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, positions: list[int]) -> "Place":
+        """The place from the positions of all partitions."""
+        ordered = sorted(set(positions))
+        return cls(ordered[0], tuple(ordered[1:]))
+
+
+def published(log: LogWriter, producer: int) -> Place | None:
+    """How far the log has this producer; None where it never wrote. Raises BusUnavailableError."""
+    found = []
+    for partition in range(log.partitions):
+        position = log.recall(f"{producer}", partition)
+        newest = log.newest(partition)
+        if newest is not None:
+            try:
+                frame = decode(newest)
+            except CorruptFrameError:
+                frame = None
+            if frame is not None and frame.producer == producer:
+                position = max(position or 0, frame.last_seq)
+        if position is None:
+            return None
+        found.append(position)
+    return Place.of(found)
+
+
+def applied(cache: Cache, partitions: int, run: str, producer: int, lost_epoch: str = "") -> Place | None:
+    """How far the stream says it had applied this run when its log was lost; None until every partition says so.
+
+    With `lost_epoch` only an answer about that epoch counts. Raises BusUnavailableError.
+    """
+    found = []
+    for partition in range(partitions):
+        raw = cache.get(f"{RESUME_KEY}{partition}")
+        if raw is None:
+            return None
+        said: dict[str, Any] = orjson.loads(raw)
+        if said.get("run") != run or (lost_epoch and said.get("epoch") != lost_epoch):
+            return None
+        found.append(int(said.get("producers", {}).get(str(producer), 0)))
+    return Place.of(found)
