@@ -1,8 +1,8 @@
 """Feeds: where market data comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from marketbell.core.columns.frame import Columns, FrameKind
 from marketbell.core.market.instrument import Instrument
@@ -63,3 +63,37 @@ class PacedFeed(Protocol):
 
     def next_time(self) -> int | None:
         """Source clock of the next event, None at the end."""
+
+
+@runtime_checkable
+class Prerolled(Protocol):
+    """A paced feed whose first part is there to fill charts: run it at full speed, then as asked."""
+
+    preroll_until: int
+    """Source clock, ns UTC. A runner that resumes behind it has no pre-roll."""
+
+
+class PushedFeed(Protocol):
+    """A feed that speaks when the venue does: a connector to a live provider.
+
+    It cannot be asked again for what was missed. Positions rise by one a row; the first row of a batch
+    has position - rows + 1. A hole between two batches means that rows may have been missed there (a lost
+    connection, another start of ours), and positions of a later start always lie above earlier ones.
+    """
+
+    card: FeedCard
+    producer: str
+
+    def instruments(self) -> Sequence[Instrument]: ...
+    def reference(self) -> Sequence[Batch]:
+        """What is known before the first event; may ask the provider. Raises FeedUnavailableError."""
+
+    def run(self, publish: Callable[[Batch], None], is_stopping: Callable[[], bool]) -> None:
+        """Hand every batch to `publish` until `is_stopping()`; blocks.
+
+        Reconnects by itself, with back-off. Raises InvalidSettingError where trying again cannot help
+        (a refused key). `publish` may raise BusFullError: the batch is lost and the hole is seen.
+        """
+
+    def health(self) -> str:
+        """Why nothing comes just now, in words for people; empty while connected."""

@@ -1,0 +1,33 @@
+"""Which feed a name in the settings means. `ingest` calls `make_feed` and runs what it gets."""
+
+from datetime import UTC, datetime, timedelta
+
+from marketbell.core.primitives.errors import InvalidSettingError
+from marketbell.ports.clock import Clock
+from marketbell.ports.feeds import PacedFeed, PushedFeed
+from marketbell.settings import Settings
+
+FEEDS = ("demo", "replay:PATH")
+_IST = timedelta(hours=5, minutes=30)
+
+
+def make_feed(settings: Settings, clock: Clock | None = None) -> PacedFeed | PushedFeed:
+    """The feed that the settings name; InvalidSettingError, with the known names, for any other.
+
+    The clock gives the demo market its date, today in India; nothing else depends on it.
+    """
+    from marketbell.adapters.clock.system import SystemClock
+
+    clock = clock or SystemClock()
+    name, _, _argument = settings.feed.partition(":")
+    if name == "demo":
+        return _demo(settings, clock)
+    message = f"unknown feed '{settings.feed}'; known: {', '.join(FEEDS)}"
+    raise InvalidSettingError(message)
+
+
+def _demo(settings: Settings, clock: Clock) -> PacedFeed:
+    from marketbell.adapters.feeds.demo.feed import DemoFeed
+
+    today = (datetime.fromtimestamp(clock.now() / 1e9, UTC) + _IST).date()
+    return DemoFeed(today, seed=settings.demo.seed, dirty=settings.demo.dirty)
