@@ -147,7 +147,8 @@ class Firing:
 class Delivery:
     """One message for one address. States: queued, sending, sent, retry, dead, maybe_sent, suppressed.
 
-    `was_sending` is set by a claim whose earlier taker let the lease run out: whether it was sent is not known.
+    `was_sending` is set by a claim whose earlier taker began to send (`begin`) and let the lease run out: whether
+    it was sent is not known.
     """
 
     delivery_id: str
@@ -186,6 +187,9 @@ class Ledger(Protocol):
 
     def claim(self, now: int, lease_s: float, limit: int = 100) -> list[Delivery]:
         """Deliveries that are due (queued, retry, or sending with an expired lease), marked sending."""
+
+    def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
+        """Say that the attempt begins now, with its number, and renew the lease. False where it was settled already."""
 
     def settle(self, delivery: Delivery, now: int) -> None:
         """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at. Sent stays sent."""

@@ -17,6 +17,7 @@ class _Open:
     delivery: Delivery
     queued_at: int
     lease_until: int = 0
+    begun_at: int = 0
 
 
 @dataclass(slots=True)
@@ -114,10 +115,20 @@ class MemoryLedger:
             )[:limit]
             claimed = []
             for kept in due:
-                claimed.append(replace(kept.delivery, state="sending", was_sending=kept.delivery.state == "sending"))
+                claimed.append(replace(kept.delivery, state="sending", was_sending=kept.begun_at > 0))
                 kept.delivery = replace(kept.delivery, state="sending")
-                kept.lease_until = now + int(lease_s * 1e9)
+                kept.lease_until, kept.begun_at = now + int(lease_s * 1e9), 0
             return claimed
+
+    def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
+        """Say that the attempt begins now. False where the delivery was settled meanwhile."""
+        with self._lock:
+            kept = self._outbox.get(delivery.delivery_id)
+            if kept is None or kept.delivery.state != "sending":
+                return False
+            kept.delivery = replace(kept.delivery, attempts=delivery.attempts)
+            kept.lease_until, kept.begun_at = now + int(lease_s * 1e9), now
+            return True
 
     def settle(self, delivery: Delivery, now: int) -> None:
         """Write the outcome of an attempt. What was sent stays sent, whoever else tried."""
@@ -133,7 +144,7 @@ class MemoryLedger:
                 next_attempt_at=delivery.next_attempt_at,
                 sent_at=delivery.sent_at or (now if delivery.state == "sent" else 0),
             )
-            kept.lease_until = 0
+            kept.lease_until = kept.begun_at = 0
 
     def oldest_unsent(self) -> int | None:
         """When the oldest firing without a plan was recorded or the oldest open delivery queued, ns."""

@@ -165,15 +165,15 @@ class PostgresLedger:
             found = connection.execute(
                 """
                 WITH due AS (
-                    SELECT delivery_id AS due_id, state AS due_state FROM ledger.outbox
+                    SELECT delivery_id AS due_id, state = 'sending' AND begun_at > 0 AS has_begun FROM ledger.outbox
                     WHERE (state IN ('queued', 'retry') AND next_attempt_at <= %(now)s)
                         OR (state = 'sending' AND lease_until <= %(now)s)
                     ORDER BY next_attempt_at, delivery_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
                 ), taken AS (
-                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s
+                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s, begun_at = 0
                     FROM due WHERE delivery_id = due_id
                     RETURNING delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at,
-                        sent_at, payload, due_state = 'sending' AS was_sending
+                        sent_at, payload, has_begun AS was_sending
                 )
                 SELECT * FROM taken ORDER BY next_attempt_at, delivery_id
                 """,
@@ -181,13 +181,25 @@ class PostgresLedger:
             )
             return [Delivery(*row) for row in found]
 
+    def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
+        """Say that the attempt begins now. False where the delivery was settled meanwhile."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                """
+                UPDATE ledger.outbox SET begun_at = %s, lease_until = %s, attempts = %s
+                WHERE delivery_id = %s AND state = 'sending'
+                """,
+                (now, now + int(lease_s * 1e9), delivery.attempts, delivery.delivery_id),
+            )
+            return found.rowcount == 1
+
     def settle(self, delivery: Delivery, now: int) -> None:
         """Write the outcome of an attempt. What was sent stays sent, whoever else tried."""
         with self._database.transaction() as connection:
             connection.execute(
                 """
                 UPDATE ledger.outbox SET state = %(state)s, attempts = %(attempts)s, error = %(error)s,
-                    next_attempt_at = %(next)s, sent_at = %(sent)s, lease_until = 0
+                    next_attempt_at = %(next)s, sent_at = %(sent)s, lease_until = 0, begun_at = 0
                 WHERE delivery_id = %(id)s AND (state <> 'sent' OR %(state)s = 'sent')
                 """,
                 {

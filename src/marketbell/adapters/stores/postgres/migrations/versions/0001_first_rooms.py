@@ -170,6 +170,7 @@ LEDGER = (
         queued_at bigint NOT NULL,
         next_attempt_at bigint NOT NULL,
         lease_until bigint NOT NULL DEFAULT 0,
+        begun_at bigint NOT NULL DEFAULT 0,
         sent_at bigint NOT NULL,
         payload jsonb NOT NULL,
         UNIQUE (firing_id, channel, address)
