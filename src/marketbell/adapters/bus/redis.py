@@ -231,6 +231,7 @@ class RedisBus:
             pipe.multi()
             pipe.hset(key, mapping={"epoch": meta.epoch, "partitions": meta.partitions, "retention": meta.retention})
             if found is None:
+                pipe.set(_SYNC_KEY, b"1", px=_SYNC_TTL_MS)
                 base = _FIRST_BASE + 1 + secrets.randbelow(_BASES - 1)
                 for partition in range(partitions):
                     stream = _key(name, partition)
