@@ -117,7 +117,7 @@ class MemoryLedger:
             for kept in due:
                 claimed.append(replace(kept.delivery, state="sending", was_sending=kept.begun_at > 0))
                 kept.delivery = replace(kept.delivery, state="sending")
-                kept.lease_until, kept.begun_at = now + int(lease_s * 1e9), 0
+                kept.lease_until = now + int(lease_s * 1e9)
             return claimed
 
     def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:

@@ -170,7 +170,7 @@ class PostgresLedger:
                         OR (state = 'sending' AND lease_until <= %(now)s)
                     ORDER BY next_attempt_at, delivery_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
                 ), taken AS (
-                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s, begun_at = 0
+                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s
                     FROM due WHERE delivery_id = due_id
                     RETURNING delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at,
                         sent_at, payload, has_begun AS was_sending
