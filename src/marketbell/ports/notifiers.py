@@ -16,9 +16,14 @@ class Message:
 
 
 class Notifier(Protocol):
-    """One kind of channel. Raises DeliveryError, whose `permanent` says that trying again cannot help."""
+    """One kind of channel. Raises DeliveryError, whose `permanent` says that trying again cannot help.
+
+    `honours_key` is True where a repeat with the same `delivery_id` is told once: only then may a message
+    whose outcome is unknown be sent again. A DeliveryError may carry the fact `retry_after_s`.
+    """
 
     kind: str
+    honours_key: bool
 
     def send(self, config: dict[str, Any], message: Message) -> str:
         """Deliver with `delivery_id` as the idempotency key; returns the provider's reference."""

@@ -1,1 +1,1 @@
-"""Between a firing and its messages: pure decisions with reasons."""
+"""Between a firing and its messages: pure decisions about who is told, when again, and how fast."""

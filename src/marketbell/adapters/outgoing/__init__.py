@@ -1,0 +1,1 @@
+"""Adapters: requests to addresses that people typed."""

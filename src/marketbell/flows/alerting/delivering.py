@@ -1,0 +1,123 @@
+"""One delivery from claimed to settled: the attempt, and what its outcome means.
+
+The order is what makes a crash harmless: claimed under a lease, then said to have begun, then sent with
+the delivery's id as key, then settled. A sender that dies before it began leaves a delivery that is
+simply taken again; one that dies after it leaves a message whose outcome nobody knows: sent again with
+the same key where the receiver honours it, listed as `maybe_sent` where it does not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from marketbell.core.alerts.plan import IN_APP, is_late
+from marketbell.core.alerts.retry import RetryPolicy, gives_up, wait_s
+from marketbell.core.primitives.errors import DeliveryError
+from marketbell.flows.alerting.message import message
+from marketbell.ports.clock import Clock
+from marketbell.ports.notifiers import Notifier
+from marketbell.ports.stores import ChannelStore, Delivery, Ledger
+
+log = structlog.stdlib.get_logger("alerting")
+
+MAX_ERROR = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long a claim holds, when a message counts as late, and how failures are tried again."""
+
+    lease_s: float = 30.0
+    max_age_s: float = 600.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class Deliverer:
+    """Attempts deliveries. Every method blocks; several threads may deliver different deliveries at once."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        channels: ChannelStore,
+        notifiers: Mapping[str, Notifier],
+        clock: Clock,
+        terms: Terms | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._channels = channels
+        self._notifiers = notifiers
+        self._clock = clock
+        self.terms = terms or Terms()
+
+    def claim(self, limit: int) -> list[Delivery]:
+        """Take what is due."""
+        return self._ledger.claim(self._clock.now(), self.terms.lease_s, limit)
+
+    def give_back(self, delivery: Delivery, wait: float = 0.0) -> None:
+        """Let go of a claimed delivery whose attempt has not begun; it is due again after `wait` seconds."""
+        now = self._clock.now()
+        state = "retry" if delivery.attempts else "queued"
+        self._ledger.settle(replace(delivery, state=state, next_attempt_at=now + int(wait * 1e9)), now)
+
+    def attempt(self, delivery: Delivery) -> Delivery | None:
+        """Send a claimed delivery and return it with its outcome, unwritten. None where it is no longer ours.
+
+        The outcome is written by `settle`, which may be repeated until the store answers.
+        """
+        notifier = self._notifiers.get(delivery.channel)
+        if notifier is None:
+            return replace(delivery, state="dead", error=f"nothing here can send to {delivery.channel}")
+        if delivery.was_sending and not notifier.honours_key:
+            return replace(
+                delivery, state="maybe_sent", error="the sender stopped during this attempt; it may have arrived"
+            )
+        config = self._config(delivery)
+        if isinstance(config, str):
+            return replace(delivery, state="dead", error=config)
+        begun = replace(delivery, attempts=delivery.attempts + 1)
+        now = self._clock.now()
+        if not self._ledger.begin(begun, now, self.terms.lease_s):
+            return None
+        late = is_late(int(delivery.payload.get("recorded_at", now)), now, self.terms.max_age_s)
+        try:
+            notifier.send(config, message(delivery.delivery_id, delivery.payload, late=late))
+        except DeliveryError as error:
+            return self._failed(begun, error)
+        return replace(begun, state="sent", error="", sent_at=self._clock.now())
+
+    def settle(self, delivery: Delivery) -> None:
+        """Write an outcome."""
+        self._ledger.settle(delivery, self._clock.now())
+        log.info(
+            "delivery.settled",
+            delivery_id=delivery.delivery_id,
+            firing_id=delivery.firing_id,
+            channel=delivery.channel,
+            state=delivery.state,
+            attempts=delivery.attempts,
+            error=delivery.error or None,
+        )
+
+    def _config(self, delivery: Delivery) -> dict[str, object] | str:
+        """The channel's configuration as it is now, or why there is none."""
+        if delivery.channel == IN_APP:
+            return {}
+        owner_id = str(delivery.payload.get("owner_id", ""))
+        for channel in self._channels.all(owner_id):
+            if channel.channel_id == delivery.address:
+                return dict(channel.config) if channel.is_enabled else "the channel was switched off"
+        return "the channel was removed"
+
+    def _failed(self, delivery: Delivery, error: DeliveryError) -> Delivery:
+        text = error.message[:MAX_ERROR]
+        if gives_up(self.terms.retry, delivery.attempts, is_permanent=error.permanent):
+            return replace(delivery, state="dead", error=text)
+        asked = error.facts.get("retry_after_s", 0.0)
+        wait = wait_s(
+            self.terms.retry,
+            delivery.delivery_id,
+            delivery.attempts,
+            float(asked) if isinstance(asked, (int, float)) else 0.0,
+        )
+        return replace(delivery, state="retry", error=text, next_attempt_at=self._clock.now() + int(wait * 1e9))

@@ -1,0 +1,87 @@
+"""What a person reads about a firing. The first line alone says everything that matters."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from marketbell.core.market.instrument import Instrument
+from marketbell.ports.notifiers import Message
+from marketbell.ports.stores import Firing
+
+ZONES = {"XNSE": "Asia/Kolkata", "XBOM": "Asia/Kolkata", "XNYS": "America/New_York", "XNAS": "America/New_York"}
+"""Where a person of that venue looks at the clock; other venues are told in UTC."""
+
+LATE = "LATE: "
+
+
+def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> dict[str, Any]:
+    """Title, body, link and facts of a firing, as kept with its deliveries (plain values)."""
+    known = instrument or Instrument(firing.instrument)
+    symbol = known.symbol or firing.instrument
+    value, condition = firing.values.get("value"), str(firing.values.get("condition", "")) or firing.rule
+    moment = told_time(firing.event_time, known.calendar)
+    price = f": {rounded(value, known.tick_size)}" if isinstance(value, (int, float)) else ""
+    simulated = "SIMULATED " if known.is_simulated else ""
+    lines = [f"Rule: {firing.rule}", f"Instrument: {firing.instrument}" + (f" ({known.name})" if known.name else "")]
+    previous = firing.values.get("previous")
+    if isinstance(previous, (int, float)):
+        lines.append(f"Before: {rounded(previous, known.tick_size)}")
+    lines.append(f"Market time: {moment}")
+    recorded = told_time(firing.recorded_at, "") if firing.recorded_at else ""
+    if recorded:
+        lines.append(f"Recorded: {recorded}")
+    if known.is_simulated:
+        lines.append("This is a simulated market: no real prices.")
+    return {
+        "title": f"{simulated}{symbol} {condition}{price} at {moment}",
+        "body": "\n".join(lines),
+        "link": f"{link_base.rstrip('/')}/alerts?firing={quote(firing.firing_id)}" if link_base else "",
+        "facts": {
+            "firing_id": firing.firing_id,
+            "rule_uid": firing.rule_uid,
+            "rule": firing.rule,
+            "instrument": firing.instrument,
+            "event_time": iso(firing.event_time),
+            "recorded_at": iso(firing.recorded_at) if firing.recorded_at else None,
+            "is_simulated": known.is_simulated,
+            "values": firing.values,
+        },
+    }
+
+
+def message(delivery_id: str, payload: dict[str, Any], *, late: bool) -> Message:
+    """The message of a stored delivery; one that leaves late says so in its first word."""
+    title = str(payload.get("title", ""))
+    return Message(
+        delivery_id=delivery_id,
+        title=LATE + title if late else title,
+        body=str(payload.get("body", "")),
+        link=str(payload.get("link", "")),
+        facts={**payload.get("facts", {}), "is_late": late},
+    )
+
+
+def told_time(moment: int, calendar: str) -> str:
+    """`2021-04-28 10:15:03 IST`: the venue's clock with its zone."""
+    utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment // 1_000)
+    try:
+        local = utc.astimezone(ZoneInfo(ZONES[calendar]))
+    except (KeyError, ZoneInfoNotFoundError):
+        local = utc
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
+
+
+def iso(moment: int) -> str:
+    """ISO-8601 in UTC with milliseconds and Z."""
+    utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment // 1_000)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def rounded(value: float, tick_size: float) -> str:
+    """A price at its instrument's precision."""
+    step = Decimal(repr(tick_size)) if tick_size > 0 else Decimal("0.01")
+    exponent = step.normalize().as_tuple().exponent
+    places = max(0, -exponent) if isinstance(exponent, int) else 2
+    return format(Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN), "f")
