@@ -42,3 +42,40 @@ class ApiParts:
     signing_key: bytes
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None
+
+
+def build_api(settings: Settings) -> ApiParts:
+    """Real parts by the settings' URLs. Nothing connects before its first use."""
+    from marketbell.adapters.bus.redis import RedisBus
+    from marketbell.adapters.cache.redis import RedisCache
+    from marketbell.adapters.clock.system import SystemClock
+    from marketbell.adapters.stores.postgres import PostgresStores
+    from marketbell.wiring.secrets import owner_token, required, signing_key
+
+    stores = PostgresStores(required(settings.database_url, "database_url"))
+    cache = RedisCache(required(settings.cache_url, "cache_url"))
+    bus = RedisBus(required(settings.redis_url, "redis_url"))
+
+    def close() -> None:
+        stores.close()
+        cache.close()
+        bus.close()
+
+    return ApiParts(
+        settings=settings,
+        clock=SystemClock(),
+        cache=cache,
+        bus=bus,
+        instruments=stores.instruments,
+        bars=stores.bars,
+        fundamentals=stores.fundamentals,
+        rules=stores.rules,
+        ledger=stores.ledger,
+        watchlists=stores.watchlists,
+        channels=stores.channels,
+        sessions=stores.sessions,
+        idempotency=stores.idempotency,
+        owner_token=owner_token(settings.data_dir),
+        signing_key=signing_key(settings.data_dir),
+        close=close,
+    )

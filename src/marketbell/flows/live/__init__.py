@@ -1,1 +1,1 @@
-"""Changed rows to rooms: snapshot and deltas, one pace per client, resume."""
+"""Changed rows in, rooms out: snapshot, deltas with a sequence, resume. Composes; computes nothing."""

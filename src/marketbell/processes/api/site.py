@@ -7,7 +7,7 @@ from apiflask import APIFlask
 from flask import Response, request, send_file
 from werkzeug.security import safe_join
 
-from marketbell.core.primitives.errors import NotFoundError
+from marketbell.core.primitives.errors import LoginNeededError, NotFoundError
 from marketbell.flows.accounts.decisions import Action, Resource, decide
 from marketbell.processes.api.context import actor
 from marketbell.processes.api.pages import message_page
@@ -45,9 +45,11 @@ def install(app: APIFlask, root: Path = STATIC) -> None:
 
     def site(name: str = "") -> Response:
         """The web app."""
-        if name.startswith(("api/", "ingest/")) or name in {"api", "ingest"}:
-            raise NotFoundError(f"there is nothing at /{name}")
         decision = decide(actor(), Action.READ, Resource("site"))
+        if name.startswith(("api/", "ingest/")) or name in {"api", "ingest"}:
+            if not decision.allowed:
+                raise LoginNeededError
+            raise NotFoundError(f"there is nothing at /{name}")
         if not decision.allowed:
             return message_page(
                 401,

@@ -1,7 +1,6 @@
 """Rules: arm one from text or from a form, list them, disarm."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
 
@@ -15,15 +14,10 @@ from marketbell.processes.api.idempotency import idempotent
 from marketbell.processes.api.schemas.base import Done
 from marketbell.processes.api.schemas.people import Rule, RuleBody, RuleList
 
+if TYPE_CHECKING:
+    from marketbell.flows.rules.service import RuleService
+
 bp = APIBlueprint("rules", __name__, url_prefix="/api/rules", tag="Rules")
-
-
-class RuleDesk(Protocol):
-    """What the routes need of flows/rules."""
-
-    def arm(self, owner_id: str, text: str, notify: Sequence[str] | None = None) -> StoredRule: ...
-    def disarm(self, owner_id: str, rule_uid: str) -> StoredRule: ...
-    def all(self, owner_id: str) -> list[StoredRule]: ...
 
 
 def _price(definition: dict[str, Any], now: Market) -> dict[str, Any]:
@@ -58,32 +52,34 @@ def shown(rule: StoredRule, now: Market) -> dict[str, Any]:
     }
 
 
-def rule_text(body: RuleBody, now: Market) -> str:
-    """The rule that a form means, in the language. The text is what is parsed, stored and shown."""
-    missing = [name for name in ("name", "instrument", "direction", "level") if getattr(body, name) in {None, ""}]
-    if missing:
-        raise UserError(
-            f"{missing[0]} is missing: send text, or name, instrument, direction and level", field=missing[0]
-        )
-    name = str(body.name).strip()
-    if not name or any(ord(character) < 32 or character in '"\\' for character in name):
-        raise UserError("a rule's name is one line without quotes and backslashes", field="name")
-    try:
-        level = float(body.level or 0)
-    except ValueError:
-        level = 0.0
-    if not 0 < level < 1e12:
-        raise UserError("level must be a price above 0", field="level")
-    instrument = now.universe.resolve(str(body.instrument), now.rows)
-    number = f"{level:.8f}".rstrip("0").rstrip(".")
-    return f'alert "{name}" on ${instrument.key} when close crosses {body.direction} {number} at tick fire once'
-
-
-def _desk() -> RuleDesk:
+def _service() -> "RuleService":
+    # Imported with the first rule: the grammar's tables are not needed to show a price.
     from marketbell.wiring.rules import rule_desk
 
-    desk: RuleDesk = rule_desk(parts().rules, parts().instruments, parts().channels, parts().clock)
-    return desk
+    found = parts()
+    return rule_desk(found.rules, found.instruments, found.channels, found.clock)
+
+
+def _level(body: RuleBody) -> float:
+    try:
+        return float(body.level or "")
+    except ValueError:
+        raise UserError("level must be a price above 0", field="level") from None
+
+
+def _arm_form(body: RuleBody, notify: tuple[str, ...] | None) -> StoredRule:
+    if not body.name or not body.instrument or not body.direction or body.level is None:
+        missing = next(name for name in ("name", "instrument", "direction", "level") if not getattr(body, name))
+        raise UserError(f"{missing} is missing: send text, or name, instrument, direction and level", field=missing)
+    now = market()
+    return _service().arm_form(
+        owner_id(),
+        name=body.name.strip(),
+        instrument=now.universe.resolve(body.instrument, now.rows).key,
+        direction=body.direction,
+        level=_level(body),
+        notify=notify,
+    )
 
 
 @bp.get("")
@@ -92,8 +88,7 @@ def _desk() -> RuleDesk:
 def list_rules() -> dict[str, Any]:
     """Your rules, newest first."""
     now = market()
-    found = sorted(parts().rules.all(owner_id()), key=lambda rule: (-rule.created_at, rule.rule_uid))
-    return {"items": [shown(rule, now) for rule in found]}
+    return {"items": [shown(rule, now) for rule in _service().all(owner_id())]}
 
 
 @bp.post("")
@@ -104,10 +99,14 @@ def list_rules() -> dict[str, Any]:
 @bp.doc(responses={400: "The text cannot be read; `fields.text` says line and column"})
 def arm_rule(json_data: RuleBody) -> dict[str, Any]:
     """Arm a rule from its text, or from name, instrument, direction and level."""
-    now = market()
-    text = json_data.text if (json_data.text or "").strip() else rule_text(json_data, now)
     notify = None if json_data.notify is None else tuple(json_data.notify)
-    return shown(_desk().arm(owner_id(), text or "", notify), now)
+    if json_data.text is not None and json_data.text.strip():
+        if json_data.name or json_data.instrument or json_data.direction or json_data.level is not None:
+            raise UserError("send either text, or name, instrument, direction and level", field="text")
+        rule = _service().arm(owner_id(), json_data.text, notify)
+    else:
+        rule = _arm_form(json_data, notify)
+    return shown(rule, market())
 
 
 @bp.delete("/<string:rule_uid>")
@@ -115,5 +114,5 @@ def arm_rule(json_data: RuleBody) -> dict[str, Any]:
 @bp.output(Done)
 def disarm_rule(rule_uid: str) -> dict[str, Any]:
     """Disarm a rule. What it fired stays in the inbox."""
-    _desk().disarm(owner_id(), rule_uid)
+    _service().disarm(owner_id(), rule_uid)
     return {"ok": True}

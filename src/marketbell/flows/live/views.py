@@ -1,0 +1,168 @@
+"""What each kind of room shows: which rows, which columns, which parts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from marketbell.flows.live.board import COLUMNS, MarketBoard
+
+ALL = tuple(range(len(COLUMNS)))
+LISTED = 30
+"""How many keys of each list a screen gets; the rest is a page away in REST."""
+
+_MARKET_COLUMNS = (
+    "close",
+    "change",
+    "change_pct",
+    "volume",
+    "turnover",
+    "vwap",
+    "day.open",
+    "day.high",
+    "day.low",
+    "prev_day.close",
+    "high_52w",
+    "low_52w",
+    "from_high_52w_pct",
+    "from_low_52w_pct",
+    "volatility",
+    "volume_spike",
+    "fund.pe",
+    "fund.market_cap",
+    "event_time",
+)
+_UNIVERSE_COLUMNS = ("close", "change_pct", "volume", "fund.market_cap")
+
+
+def _indices_of(names: Sequence[str]) -> tuple[int, ...]:
+    return tuple(COLUMNS.index(name) for name in names)
+
+
+class View(Protocol):
+    """A room's window on the board."""
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Which of the board's columns."""
+
+    @property
+    def every(self) -> int:
+        """A frame each so many ticks of the server."""
+
+    def keys(self, board: MarketBoard, /) -> Sequence[str]:
+        """Whose rows."""
+
+    def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """Parts that changed after that version; since 0 all that there are."""
+
+
+def _parts(board: MarketBoard, names: Sequence[str], since: int) -> dict[str, Any]:
+    return {name: board.parts[name] for name in names if board.part_version.get(name, 0) > since}
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """The Overview: lists with their rows, breadth, sectors, indices, session, source, lights."""
+
+    columns: tuple[int, ...] = _indices_of(_MARKET_COLUMNS)
+    every: int = 1
+
+    def keys(self, board: MarketBoard, /) -> Sequence[str]:
+        """All instruments that a list or the indices name."""
+        lists: dict[str, list[str]] = board.parts.get("lists") or {}
+        named = dict.fromkeys(board.parts.get("indices") or ())
+        for keys in lists.values():
+            named |= dict.fromkeys(keys[:LISTED])
+        return list(named)
+
+    def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """The parts; lists cut to what a screen shows."""
+        names = ("breadth", "sectors", "indices", "session", "clock", "source", "feeds", "lights")
+        found = _parts(board, names, since)
+        if board.part_version.get("lists", 0) > since:
+            found["lists"] = {name: keys[:LISTED] for name, keys in board.parts["lists"].items()}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class UniverseView:
+    """The heat map: every instrument, few columns, twice a second."""
+
+    columns: tuple[int, ...] = _indices_of(_UNIVERSE_COLUMNS)
+    every: int = 5
+
+    def keys(self, board: MarketBoard, /) -> Sequence[str]:
+        """Everybody."""
+        return board.keys()
+
+    def data(self, _board: MarketBoard, _since: int, /) -> dict[str, Any]:
+        """Nothing beside the rows."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentView:
+    """The Symbol page: one row with its forming bar, the book, the newest closed minutes."""
+
+    key: str
+    columns: tuple[int, ...] = ALL
+    every: int = 1
+
+    def keys(self, _board: MarketBoard, /) -> Sequence[str]:
+        """Itself."""
+        return (self.key,)
+
+    def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """`depth` {bids, asks, as_of} and `bars` {timeframe, columns, rows}; rows replace those of equal start."""
+        found: dict[str, Any] = {}
+        name = f"depth:{self.key}"
+        if board.part_version.get(name, 0) > since:
+            found["depth"] = board.parts[name]
+        bars = board.bars(self.key, since)
+        if bars is not None:
+            found["bars"] = bars
+        return found
+
+
+@dataclass(slots=True)
+class WatchlistView:
+    """A watchlist's rows. `show` gives it another list of instruments."""
+
+    watchlist_id: str
+    columns: tuple[int, ...] = ALL
+    every: int = 1
+    _keys: list[str] = field(default_factory=list)
+    _name: str = ""
+    _version: int = 0
+
+    def show(self, name: str, keys: Sequence[str], board: MarketBoard) -> None:
+        """Follow these from now on."""
+        self._name, self._keys = name, list(keys)
+        board.version += 1
+        self._version = board.version
+
+    def keys(self, _board: MarketBoard, /) -> Sequence[str]:
+        """Its instruments."""
+        return self._keys
+
+    def data(self, _board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """The list itself, when it changed."""
+        if self._version <= since:
+            return {}
+        return {"watchlist": {"watchlist_id": self.watchlist_id, "name": self._name, "instruments": self._keys}}
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """A person's own room: it has no rows, only alerts."""
+
+    columns: tuple[int, ...] = ()
+    every: int = 1
+
+    def keys(self, _board: MarketBoard, /) -> Sequence[str]:
+        """Nobody."""
+        return ()
+
+    def data(self, _board: MarketBoard, _since: int, /) -> dict[str, Any]:
+        """Nothing; alerts are said one by one."""
+        return {}
