@@ -69,7 +69,9 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
         ("price", "<f8"),
         ("size", "<f8"),
     ),
-    # Closed bars known from elsewhere (history). `timeframe_s` 60 or 86400; `start` ns UTC.
+    # Closed bars known from elsewhere. `timeframe_s` 60 or 86400; `start` ns UTC; `prev_close` the venue's
+    # own, where the source gives one. A payload {"role": "source"} says that these bars are the market
+    # itself (a replayed bar file); without it they are history.
     FrameKind.BAR: (
         ("instrument_id", "<i8"),
         ("timeframe_s", "<i4"),
@@ -79,6 +81,7 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
         ("low", "<f8"),
         ("close", "<f8"),
         ("volume", "<f8"),
+        ("prev_close", "<f8"),
     ),
     FrameKind.HEARTBEAT: (),
     FrameKind.COMMAND: (),

@@ -25,6 +25,8 @@ from marketbell.core.quality.kinds import KINDS, QualityKind
 
 CHECKPOINT_VERSION = 1
 _NANOS = 1_000_000_000
+_TRADES: Callable[..., Any] = k.trades
+_SOURCE_BARS: Callable[..., Any] = k.source_bars
 _TRADE_FILL: Mapping[str, float | int] = {"volume": np.nan, "size": np.nan, "trade_id": -1, "flags": 0}
 
 
@@ -275,7 +277,7 @@ class Engine:
         (
             self._ring_i, self._ring_f, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
             self._late_at, nb, nd, nq, nf, nl, accepted,
-        ) = k.trades(
+        ) = _TRADES(
             self._table_keys, self._table_rows, self._shift, self._F, self._I, self._Q, self._BF, self._BI,
             self._slots, self._late, self._opens, self._closes, self._dates, self._ring_i, self._ring_f,
             self._ring_used, self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched,
@@ -395,7 +397,7 @@ class Engine:
         self._collect_bars(nb, nd, collected)
 
     def _bar_columns(self, columns: Columns) -> dict[str, NDArray[Any]]:
-        names = ("open", "high", "low", "close", "volume")
+        names = ("open", "high", "low", "close", "volume", "prev_close")
         count = len(columns["instrument_id"])
         return {
             "rows": self._rows_of(columns["instrument_id"]),
@@ -415,11 +417,12 @@ class Engine:
     def _source_bars(self, columns: Columns, collected: "_Collected") -> None:
         c = self._bar_columns(columns)
         tables = self._level_tables()
-        self._bi, self._bf, self._di, self._df, self._fi, self._ff, nb, nd, nf, skipped = k.source_bars(
+        self._bi, self._bf, self._di, self._df, self._fi, self._ff, nb, nd, nf, skipped = _SOURCE_BARS(
             self._F, self._I, self._BF, self._BI, self._slots, self._opens, self._closes, self._dates,
             self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched, *tables,
             self.levels.rules, self._bi, self._bf, self._di, self._df, self._fi, self._ff,
             c["rows"], c["timeframe"], c["start"], c["open"], c["high"], c["low"], c["close"], c["volume"],
+            c["prev_close"],
         )  # fmt: skip
         self._totals["ticks_read"] += len(c["rows"])
         self._totals["accepted"] += len(c["rows"]) - skipped
@@ -434,23 +437,23 @@ class Engine:
         for at, name in enumerate(("count", "mean", "m2")):
             self._profile[rows[known], minute[known], at] = np.asarray(columns[name], np.float64)[known]
 
-    def _command(self, payload: dict[str, Any], collected: "_Collected") -> None:
+    def _command(self, payload: dict[str, Any], now: int, collected: "_Collected") -> None:
         kind = payload.get("type")
         if kind == "batch":
             for item in payload["items"]:
-                self._command(item, collected)
+                self._command(item, now, collected)
         elif kind == "arm_level":
             row = self._rows.get(int(payload["instrument_id"]), -1)
             evaluations = int(self._I[row, k.I_EVALS]) if row >= 0 else 0
-            reason = self.levels.arm(payload, row, evaluations)
+            reason = self.levels.arm(payload, row, evaluations, now)
             if reason:
                 self._totals["rules_rejected"] += 1
                 collected.outputs.rejected_rules.append((str(payload["rule_uid"]), reason))
         elif kind == "disarm":
             self.levels.disarm(str(payload["rule_uid"]), int(payload["version"]))
-        else:
+        elif "rule_uid" in payload:
             self._totals["rules_rejected"] += 1
-            collected.outputs.rejected_rules.append((str(payload.get("rule_uid", "")), f"unknown command {kind!r}"))
+            collected.outputs.rejected_rules.append((str(payload["rule_uid"]), f"unknown command {kind!r}"))
 
     def _reference(self, payload: dict[str, Any], collected: "_Collected") -> None:
         kind = payload.get("type")
@@ -513,13 +516,15 @@ class Engine:
         return max(self.clock, newest, 0)
 
     def columns(self, rows: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
-        """Every numeric field of the registry, `event_time` (ns, 0 unknown), `change_basis` (1 previous
-        close, 0 day's first price) and the forming minute `bar.*`, for all rows or the given ones.
+        """Every numeric field of the registry, for all rows or the given ones.
+
+        Beside them `event_time` (ns, 0 unknown), `change_basis` (1 previous close, 0 the day's first
+        price) and the forming minute `bar.*` (`bar.start` in ns, 0 when there is none).
         """
         count = len(self.instruments)
         start = np.zeros(count, np.int64)
         values = np.empty((count, 5))
-        k.forming_bars(self._I, self._BF, self._BI, self._F, self._slots, count, start, values)
+        k.forming_bars(self._BF, self._BI, self._F, self._slots, count, start, values)
         at = np.arange(count) if rows is None else rows
         return numeric_columns(self._F[at], self._I[at], self._fund[at], start[at], values[at], self.now())
 

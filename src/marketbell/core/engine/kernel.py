@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN202, C901, PLR0912, PLR0915, E741 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0915, E741, N803 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,misc"
 
 SECOND = 1_000_000_000
@@ -199,7 +199,7 @@ def _session_of(opens, closes, lo, hi, t):
 
 
 @njit(cache=True, error_model="numpy")
-def _fire(F, I, r, prev, now, t, levels, slots, a, b, rules, fi, ff, nf):
+def _fire(I, r, prev, now, t, slots, a, b, rules, fi, ff, nf):
     """Emit the levels in places [a, b) that may fire now; the arrays grow as needed."""
     evals = I[r, I_EVALS]
     if nf + (b - a) > len(fi):
@@ -254,7 +254,7 @@ def _evaluate(F, I, r, prev, now, t, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, r
         if prev < now:
             a = _lower(up, lo, hi, prev)
             if b > a:
-                fi, ff, nf = _fire(F, I, r, prev, now, t, up, up_slot, a, b, rules, fi, ff, nf)
+                fi, ff, nf = _fire(I, r, prev, now, t, up_slot, a, b, rules, fi, ff, nf)
         F[r, F_UP_LOW] = up[b - 1] if b > lo else -np.inf
         F[r, F_UP_HIGH] = up[b] if b < hi else np.inf
     if not (F[r, F_DOWN_LOW] <= now < F[r, F_DOWN_HIGH]):
@@ -264,7 +264,7 @@ def _evaluate(F, I, r, prev, now, t, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, r
         if prev > now:
             b = _upper(dn, lo, hi, prev)
             if b > a:
-                fi, ff, nf = _fire(F, I, r, prev, now, t, dn, dn_slot, a, b, rules, fi, ff, nf)
+                fi, ff, nf = _fire(I, r, prev, now, t, dn_slot, a, b, rules, fi, ff, nf)
         F[r, F_DOWN_LOW] = dn[a - 1] if a > lo else -np.inf
         F[r, F_DOWN_HIGH] = dn[a] if a < hi else np.inf
     I[r, I_EVALS] += 1
@@ -467,7 +467,7 @@ def _grown(a, need):
 
 @njit(cache=True, error_model="numpy")
 def _is_duplicate(I, ring_i, ring_f, r, t, price, volume, trade_id, oldest):
-    """Is it an accepted tick whose time lies in [oldest, newest]?"""
+    """True where the tick repeats an accepted one whose time lies in [oldest, newest]."""
     cap = I[r, I_RING_CAP]
     at = I[r, I_RING_AT]
     head = I[r, I_RING_HEAD]
@@ -771,12 +771,13 @@ def history(F, I, hist_t, hist_f, touched, rows, timeframe, start, high, low, cl
 def source_bars(
     F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot,
     dn, dn_ptr, dn_slot, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
+    prev_close,
 ):  # fmt: skip
     """Bars as the source itself: each is final as it comes and is one evaluation of tick rules at its end.
 
     Minute bars build the day; a daily bar is the whole day. A bar that is not newer than the row's
     newest is left out (the reader delivers bars in time order). Returns the outputs and how many
-    bars were left out.
+    bars were left out. A price inside a minute is not known: turnover and vwap take (high + low + close) / 3.
     """
     nb = 0
     nd = 0
@@ -827,8 +828,11 @@ def source_bars(
             I[r, I_HAS_VOLUME] = 1
         F[r, F_CUM] += amount
         F[r, F_BASE] = F[r, F_CUM]
-        F[r, F_PV] += price * amount
-        F[r, F_SIZE] += amount
+        F[r, F_PV] += (top + bottom + price) / 3.0 * amount
+        if not daily:
+            F[r, F_SIZE] += amount
+        if prev_close[n] > 0:
+            F[r, F_PREV_CLOSE] = prev_close[n]
         I[r, I_NEWEST] = end
         prev = F[r, F_LAST]
         F[r, F_LAST] = price
@@ -841,6 +845,9 @@ def source_bars(
             df[nd, 3] = price
             df[nd, 4] = volume[n]
             df[nd, 5] = np.nan
+            F[r, F_OPEN] = open_[n]  # unknown where the file has none
+            F[r, F_HIGH] = high[n]
+            F[r, F_LOW] = low[n]
             di[nd, 0] = r
             di[nd, 1] = start[n]
             di[nd, 2] = 0
@@ -862,7 +869,7 @@ def source_bars(
 
 
 @njit(cache=True, error_model="numpy")
-def forming_bars(I, BF, BI, F, slots, count, start, values):
+def forming_bars(BF, BI, F, slots, count, start, values):
     """The newest open minute of each row: start ns (0 when none) and open, high, low, close, volume."""
     for r in range(count):
         best = -1

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from marketbell.core.fundamentals.valuation import undervalued_mask
 from marketbell.core.market.instrument import Instrument
 
-NEAR_EXTREME = 0.0
-"""A 52-week list holds instruments whose day's range touched the year's."""
 _SPIKE = 2.0
 """Sigmas from which a minute's volume is unusual."""
 
@@ -59,8 +57,8 @@ def market_lists(
     listed = universe.is_listed
     change = columns["change_pct"]
     with np.errstate(invalid="ignore"):
-        at_high = listed & (columns["day.high"] >= columns["high_52w"])
-        at_low = listed & (columns["day.low"] <= columns["low_52w"])
+        at_high = listed & (np.fmax(columns["day.high"], columns["close"]) >= columns["high_52w"])
+        at_low = listed & (np.fmin(columns["day.low"], columns["close"]) <= columns["low_52w"])
         up, down, flat = change > 0, change < 0, change == 0
         spiking = listed & (columns["volume_spike"] >= _SPIKE)
         turnover = columns["turnover"]

@@ -40,8 +40,8 @@ def numeric_columns(
         change_pct = change / basis * 100.0
         vwap = np.where(f[:, k.F_SIZE] > 0, f[:, k.F_PV] / f[:, k.F_SIZE], np.nan)
         # Without any daily history the range of a year is not known, whatever today's range is.
-        high = np.fmax(f[:, k.F_HIST_HIGH], f[:, k.F_HIGH])
-        low = np.fmin(f[:, k.F_HIST_LOW], f[:, k.F_LOW])
+        high = np.fmax(np.fmax(f[:, k.F_HIST_HIGH], f[:, k.F_HIGH]), close)
+        low = np.fmin(np.fmin(f[:, k.F_HIST_LOW], f[:, k.F_LOW]), close)
         high = np.where(np.isnan(f[:, k.F_HIST_HIGH]), np.nan, high)
         low = np.where(np.isnan(f[:, k.F_HIST_LOW]), np.nan, low)
         given_shares = fund[:, FUNDAMENTALS["fund.shares_outstanding"]]

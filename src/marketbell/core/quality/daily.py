@@ -68,8 +68,9 @@ def judge_daily(
         bad_price |= ~np.isfinite(values) | (values <= 0)
 
     stale = same_symbol.copy()
-    for values in (*prices.values(), *others.values()):
-        stale &= _same_as_before(np.asarray(values))
+    every: list[NDArray[np.generic]] = [*prices.values(), *others.values()]
+    for column in every:
+        stale &= _same_as_before(column)
     stale &= ~bad_price
 
     keep = ~(bad_price | stale)

@@ -19,9 +19,13 @@ _NONE = np.iinfo(np.int64).min
 
 
 @njit(cache=True)
-def _judge(  # type: ignore[no-untyped-def]  # numba gives the types
-    event_time, session, readable, future, clock
-):
+def _judge(
+    event_time: NDArray[np.int64],
+    session: NDArray[np.int64],
+    readable: NDArray[np.bool_],
+    future: NDArray[np.bool_],
+    clock: NDArray[np.int64],
+) -> None:
     count = len(event_time)
     # lowest[i]: earliest time among later usable rows of the same session as row i's.
     sessions = 0

@@ -1,0 +1,149 @@
+"""Recorded ticks or bars as a feed that waits for its reader (ports/feeds.PacedFeed)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marketbell.adapters.feeds.replay.bars import BarSource, read_bars
+from marketbell.adapters.feeds.replay.tables import FORMATS, Table, files_of, read_table
+from marketbell.adapters.feeds.replay.ticks import TickSource, read_ticks
+from marketbell.adapters.feeds.replay.venues import Sessions
+from marketbell.core.columns.frame import Columns, FrameKind
+from marketbell.core.market.instrument import Instrument
+from marketbell.core.primitives.errors import InvalidSourceError
+from marketbell.ports.feeds import Batch, FeedCard
+
+
+class ReplayFeed:
+    """One recorded source, read whole at the start. Positions count its rows from 0.
+
+    The source's clock of a tick is the running maximum of event_time, that of a bar its end: a bar is
+    known when it is over. Quality events that the reader itself found are told at their clock.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        sessions: Sessions,
+        *,
+        calendar: str | None = None,
+        format: str | None = None,  # noqa: A002 — the name of the option
+    ) -> None:
+        if calendar is not None:
+            sessions(calendar)  # an unknown calendar is named before anything is read
+        tables = [read_table(path, format) for path in files_of(sources)]
+        self._history: Columns = {}
+        self._source = self._read(tables, calendar, sessions)
+        self._at = 0
+        self._told = 0
+        self._instruments = sorted(self._source.instruments, key=lambda one: one.key)
+        names = [Path(source).name for source in sources]
+        calendars = sorted({one.calendar for one in self._instruments})
+        self._kind = FrameKind.TRADE if isinstance(self._source, TickSource) else FrameKind.BAR
+        self.producer = f"replay:{'+'.join(names)}:{len(self._source.clock)}"
+        self.card = FeedCard(
+            name="replay",
+            label=f"Recorded: {', '.join(names)}",
+            kind="replay",
+            is_simulated=bool(self._instruments) and all(one.calendar == "SIM" for one in self._instruments),
+            supports=("trades", "quotes", "history") if self._kind is FrameKind.TRADE else ("bars",),
+            limits=f"Formats: {', '.join(FORMATS)}. The whole source is read into memory.",
+            tested="Recorded NSE, US and crypto files against an independent computation.",
+            calendar=calendars[0] if calendars else "NONE",
+        )
+
+    def _read(self, tables: Sequence[Table], calendar: str | None, sessions: Sessions) -> TickSource | BarSource:
+        ticks = [table for table in tables if table.format in {"ticks", "session"}]
+        daily = [table for table in tables if table.format == "daily"]
+        minute = [table for table in tables if table.format == "minute"]
+        if minute and (ticks or daily):
+            other = (ticks or daily)[0].path
+            raise InvalidSourceError(f"{minute[0].path} holds minute bars and {other} does not: give one kind")
+        if minute:
+            return read_bars(minute, calendar, sessions)
+        if not ticks:
+            return read_bars(daily, calendar, sessions)
+        source = read_ticks(ticks, calendar, sessions)
+        if daily:
+            self._history = _before(read_bars(daily, calendar, sessions), source)
+        return source
+
+    def instruments(self) -> Sequence[Instrument]:
+        return self._instruments
+
+    def reference(self) -> Sequence[Batch]:
+        """Daily bars from before the first tick, where daily files lie beside the ticks."""
+        if not len(self._history.get("start", ())):
+            return []
+        return [Batch(FrameKind.BAR, self._history, 0)]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the source has."""
+        return len(self._source.clock)
+
+    @property
+    def start_time(self) -> int:
+        return int(self._source.clock[0]) if self.rows else 0
+
+    @property
+    def end_time(self) -> int | None:
+        return int(self._source.clock[-1]) if self.rows else 0
+
+    def seek(self, position: int) -> int:
+        self._at = max(0, min(position, self.rows))
+        clock = int(self._source.clock[self._at - 1]) if self._at else self.start_time
+        if isinstance(self._source, BarSource):
+            self._told = sum(1 for told, _ in self._source.events if self._at and told <= clock)
+        return clock
+
+    def next_time(self) -> int | None:
+        return int(self._source.clock[self._at]) if self._at < self.rows else None
+
+    def advance(self, until: int, max_rows: int) -> list[Batch]:
+        clock = self._source.clock
+        end = min(int(np.searchsorted(clock, until, side="right")), self._at + max_rows)
+        if end <= self._at:
+            return []
+        begin, self._at = self._at, end
+        if isinstance(self._source, TickSource):
+            return self._ticks(self._source, begin, end)
+        return self._bars(self._source, begin, end)
+
+    def _ticks(self, source: TickSource, begin: int, end: int) -> list[Batch]:
+        batches = [Batch(FrameKind.TRADE, {name: column[begin:end] for name, column in source.trades.items()}, end)]
+        if source.quotes:
+            low, high = np.searchsorted(source.quotes["row"], [begin, end])
+            if high > low:
+                rows = {name: column[low:high] for name, column in source.quotes.items() if name != "row"}
+                batches.append(Batch(FrameKind.QUOTE, rows, end))
+        return batches
+
+    def _bars(self, source: BarSource, begin: int, end: int) -> list[Batch]:
+        batches = [
+            Batch(
+                FrameKind.BAR,
+                {name: column[begin:end] for name, column in source.bars.items()},
+                end,
+                {"role": "source"},
+            )
+        ]
+        # At the end of the source whatever is left is told, even of rows behind the last good one.
+        now = int(source.clock[end - 1])
+        items: list[dict[str, Any]] = []
+        while self._told < len(source.events) and (source.events[self._told][0] <= now or end == self.rows):
+            items.append(source.events[self._told][1])
+            self._told += 1
+        if items:
+            batches.append(Batch(FrameKind.REFERENCE, {}, end, {"type": "quality", "items": items}))
+        return batches
+
+
+def _before(daily: BarSource, ticks: TickSource) -> Columns:
+    """Daily bars of the replayed instruments that ended before the first tick: nothing from the future."""
+    first = int(ticks.clock[0])
+    known = np.array([one.instrument_id for one in ticks.instruments], np.int64)
+    mine = np.isin(daily.bars["instrument_id"], known) & (daily.clock <= first)
+    return {name: column[mine] for name, column in daily.bars.items() if name != "prev_close"}
