@@ -22,13 +22,14 @@ from marketbell.core.primitives.errors import InvalidSettingError
 FIRST_DAY = date(2022, 1, 1)
 HISTORY_DAYS = 366
 DEGREES_OF_FREEDOM = 5.0
-MARKET_SD, SECTOR_SD = 0.0075, 0.0060
+MARKET_SD, SECTOR_SD = 0.0080, 0.0075
 PRICE_BAND = 0.18
 """Largest daily log move, as venues' price bands allow about 20 %."""
 _ALPHA, _BETA = 0.06, 0.92
-_TREND_KEEPS, _TREND_SD = 0.98, 0.0018
-_PULL = 0.0015
-_JUMP_CHANCE = 0.008
+_TREND_KEEPS, _TREND_SD = 0.98, 0.0016
+_PULL = 0.0045
+_SWINGERS, _SWING, _SWING_DAYS = 6, 0.0048, 520
+"""Every sixth company swings between long rallies and long slumps: there are always 52-week highs and lows."""
 _BLOCK = 128
 _EPOCH = date(1970, 1, 1)
 
@@ -81,6 +82,9 @@ class DailyPath:
         self._x = self._anchor.copy()
         self._h = np.ones(1 + self._sectors + u.companies)
         self._trend = np.zeros(u.companies)
+        place = np.arange(u.companies)
+        self._swings = (place % _SWINGERS == 0).astype(np.float64)
+        self._phase = place * 2.399963  # the golden angle: phases lie evenly however many there are
         self._next = day_number(FIRST_DAY)
         self._kept: OrderedDict[int, Day] = OrderedDict()
         self._drawn: list[Floats] = []
@@ -124,10 +128,11 @@ class DailyPath:
         market, sector = MARKET_SD * scaled[0], SECTOR_SD * scaled[1 : 1 + self._sectors]
         moved = u.beta * market + u.gamma * sector[u.sector] + u.daily_sd * own
         self._trend = _TREND_KEEPS * self._trend + (1 - _TREND_KEEPS**2) ** 0.5 * _TREND_SD * normals[0]
-        jumps = uniforms < _JUMP_CHANCE
-        jump = np.where(jumps, np.where(uniforms < _JUMP_CHANCE * 0.55, -1.0, 1.0), 0.0)
-        jump *= 0.03 + 0.02 * np.minimum(exponentials[0], 4.0)
-        pulled = self._trend - _PULL * (self._x - self._anchor)
+        jumps = uniforms < u.jump_chance
+        jump = np.where(jumps, np.where(uniforms < u.jump_chance * 0.55, -1.0, 1.0), 0.0)
+        jump *= u.daily_sd * (2.0 + 1.5 * np.minimum(exponentials[0], 4.0))
+        swing = np.where(np.sin(2 * np.pi * number / _SWING_DAYS + self._phase) > 0, _SWING, -_SWING) * self._swings
+        pulled = self._trend + swing - _PULL * (self._x - self._anchor)
         total = np.clip(moved + jump + pulled, -PRICE_BAND, PRICE_BAND)
         # A fifth of a day's news comes overnight, as in most markets, with some noise of its own.
         gap = np.clip(0.25 * moved + 0.35 * u.daily_sd * normals[1], -0.05, 0.05)

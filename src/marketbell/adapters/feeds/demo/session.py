@@ -28,7 +28,8 @@ QUOTES_PER_SECOND, BOOKS_PER_SECOND = 300.0, 22.0
 MAX_BOOKS_PER_MINUTE = 40  # so that no instrument has two books in one slot of a chapter
 SPARSE_TRADES, SPARSE_QUOTES = 42.0, 10.0
 """Trades and quotes a second in the sparse first part of a session that is run through at full speed."""
-_ALPHA, _BETA = 0.09, 0.88
+_ALPHA, _BETA = 0.18, 0.79
+_LARGEST_SHOCK, _LARGEST_VARIANCE = 15.0, 8.0  # squared, relative to the mean: keeps a storm a storm
 _INTRADAY_SHARE = 0.86  # of a day's standard deviation; the rest is overnight
 
 Floats = NDArray[np.float64]
@@ -140,7 +141,8 @@ def _clustered(rng: np.random.Generator, minutes: int, series: int) -> tuple[Flo
     h = np.exp(0.25 * rng.standard_normal(series) - 0.03)
     for t in range(minutes):
         variance[t] = h
-        h = (1 - _ALPHA - _BETA) + h * (_BETA + _ALPHA * np.minimum(draws[t] * draws[t], 30.0))
+        h = (1 - _ALPHA - _BETA) + h * (_BETA + _ALPHA * np.minimum(draws[t] * draws[t], _LARGEST_SHOCK))
+        h = np.minimum(h, _LARGEST_VARIANCE)
     return draws * np.sqrt(variance), variance
 
 

@@ -20,9 +20,10 @@ TICKS_PER_UNIT = 20
 LARGE, FINANCE = "BELL50", "BELLFIN"
 TRADES_PER_SECOND = 1_000.0
 """Mean over a session, all companies together."""
+SESSION_S = 22_500
 LARGE_SIZE, FINANCE_SIZE = 50, 20
 _UNIVERSE_SEED = 20_260_101
-_LARGEST_CAP = 9.0e12  # INR; the others follow a power law of rank, as listed companies do
+_LARGEST_CAP = 7.0e12  # INR; the others follow a power law of rank, as listed companies do
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Universe:
 
     `daily_sd` is the standard deviation of a company's own daily log return, `beta` and `gamma` its
     loadings on market and sector, `volume` the mean shares a day, `trade_rate` trades a second,
-    `spread_bps` the usual spread; `members` (index, company) says who is in which index.
+    `spread_bps` the usual spread, `jump_chance`
+    that a day brings a jump; `members` (index, company) says who is in which index.
     """
 
     instruments: tuple[Instrument, ...]
@@ -46,6 +48,7 @@ class Universe:
     volume: NDArray[np.float64]
     trade_rate: NDArray[np.float64]
     spread_bps: NDArray[np.float64]
+    jump_chance: NDArray[np.float64]
     members: NDArray[np.bool_]
     index_weight: NDArray[np.float64]
 
@@ -68,15 +71,17 @@ def universe() -> Universe:
     count = len(branch)
     sector = np.array([SECTORS.index(BRANCHES[b].sector) for b in branch])
     rank = rng.permutation(count) + 1.0
-    cap = _LARGEST_CAP * rank**-1.05
+    cap = _LARGEST_CAP * rank**-0.85
     price = np.clip(np.exp(rng.normal(np.log(620.0), 0.95, count)), 24.0, 7_500.0)
     price = np.round(price * TICKS_PER_UNIT) / TICKS_PER_UNIT
     shares = np.maximum(np.round(cap / price, -4), 1e5)
     cap = shares * price
     smallness = (rank / count) ** 0.5
-    daily_sd = np.array([BRANCHES[b].daily_pct for b in branch]) / 100 * rng.uniform(0.8, 1.25, count)
+    daily_sd = np.array([BRANCHES[b].daily_pct for b in branch]) / 100 * rng.uniform(0.7, 1.1, count)
     daily_sd *= 0.75 + 0.5 * smallness
-    activity = cap**0.6 * rng.uniform(0.7, 1.4, count)
+    activity = cap**0.8 * rng.uniform(0.7, 1.4, count)
+    trade_rate = TRADES_PER_SECOND * activity / activity.sum()
+    volume = cap * rng.uniform(0.0012, 0.0035, count) * (1 + smallness) / price
     members = np.zeros((2, count), dtype=bool)
     members[0, np.argsort(-cap)[:LARGE_SIZE]] = True
     finance = np.flatnonzero(np.isin(sector, [SECTORS.index("Banks"), SECTORS.index("Financial Services")]))
@@ -94,9 +99,10 @@ def universe() -> Universe:
         daily_sd=daily_sd,
         beta=rng.uniform(0.6, 1.4, count),
         gamma=rng.uniform(0.7, 1.3, count),
-        volume=np.maximum(cap * rng.uniform(0.0012, 0.0035, count) * (1 + smallness) / price, 20_000.0),
-        trade_rate=TRADES_PER_SECOND * activity / activity.sum(),
+        volume=np.maximum(volume, 12 * trade_rate * SESSION_S),
+        trade_rate=trade_rate,
         spread_bps=2.0 + 10.0 * smallness**2 * rng.uniform(0.7, 1.4, count),
+        jump_chance=0.012 * smallness,
         members=members,
         index_weight=weight,
     )
