@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import orjson
+
 from marketbell.adapters.stores.memory.announcements import Announcement
 from marketbell.core.primitives.errors import NotFoundError
 from marketbell.ports.stores import Delivery, Firing
@@ -46,7 +48,8 @@ class MemoryLedger:
         with self._lock:
             before = len(self._entries)
             for firing in firings:
-                recorded = replace(firing, recorded_at=firing.recorded_at or now)
+                values = orjson.loads(orjson.dumps(firing.values, option=orjson.OPT_SERIALIZE_NUMPY))
+                recorded = replace(firing, values=values, recorded_at=firing.recorded_at or now)
                 self._entries.setdefault(firing.firing_id, _Entry(recorded))
             old_epoch, old_offset = self._progress.get(partition, (epoch, offset))
             self._progress[partition] = (epoch, max(offset, old_offset) if epoch == old_epoch else offset)
