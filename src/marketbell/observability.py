@@ -143,6 +143,7 @@ class Metrics:
         self.rule_evaluations = counter("rule_evaluations_total", "Rule evaluations", "kind")
         self.firings = counter("firings_total", "Firings written")
         self.deliveries = counter("deliveries_total", "Delivery attempts", "channel", "state")
+        self.delivery_latency = histogram("delivery_seconds", "From recording a firing to having sent it", "channel")
         self.oldest_unsent = gauge("oldest_unsent_seconds", "Age of the oldest message not sent")
         self.requests = counter("http_requests_total", "HTTP requests", "method", "route", "status")
         self.request_latency = histogram("http_request_seconds", "HTTP request duration", "method", "route")

@@ -94,6 +94,22 @@ class DemoSettings(_Part):
     dirty: bool = False
 
 
+class NotifySettings(_Part):
+    """Messages to people: where they may go, how old they get, where their link leads."""
+
+    allow_private: tuple[str, ...] = Field(
+        default=(), description="hosts, addresses or networks that webhooks may reach though they are not public"
+    )
+    max_age_s: Seconds = Field(default=600.0, description="a message that leaves later than this says LATE")
+    attempts: int = Field(default=14, ge=1, le=100)
+    link_base: str | None = Field(default=None, description="what links begin with; else http://host:port")
+
+    @field_validator("allow_private", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class ServerSettings(_Part):
     """The embedded servers."""
 
@@ -132,6 +148,7 @@ class Settings(_Part):
     stream: StreamSettings = StreamSettings()
     live: LiveSettings = LiveSettings()
     demo: DemoSettings = DemoSettings()
+    notify: NotifySettings = NotifySettings()
     servers: ServerSettings = ServerSettings()
     logs: LogSettings = LogSettings()
 

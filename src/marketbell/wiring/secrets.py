@@ -8,6 +8,7 @@ from marketbell.core.primitives.errors import InvalidSettingError
 
 OWNER_TOKEN = "owner.token"  # noqa: S105 — the file's name
 SIGNING_KEY = "secret.key"
+WEBHOOK_SECRET = "webhook.secret"  # noqa: S105 — the file's name
 
 
 def _made_once(path: Path) -> str:
@@ -45,6 +46,11 @@ def owner_token(data_dir: Path) -> str:
 def signing_key(data_dir: Path) -> bytes:
     """The key that signs live tokens, DATA_DIR/secret.key: one for api and live."""
     return _made_once(data_dir / SIGNING_KEY).encode()
+
+
+def webhook_secret(data_dir: Path) -> bytes:
+    """What signs webhooks whose channel has no secret of its own, DATA_DIR/webhook.secret."""
+    return _made_once(data_dir / WEBHOOK_SECRET).encode()
 
 
 def required(url: str | None, name: str) -> str:

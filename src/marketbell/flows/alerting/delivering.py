@@ -72,6 +72,8 @@ class Deliverer:
             return replace(
                 delivery, state="maybe_sent", error="the sender stopped during this attempt; it may have arrived"
             )
+        if delivery.attempts >= self.terms.retry.attempts:
+            return replace(delivery, state="dead", error=delivery.error or "every attempt was broken off")
         config = self._config(delivery)
         if isinstance(config, str):
             return replace(delivery, state="dead", error=config)

@@ -1,0 +1,64 @@
+"""What the sender is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from marketbell.core.alerts.retry import RetryPolicy
+from marketbell.flows.alerting.delivering import Deliverer, Terms
+from marketbell.flows.alerting.planning import Planner
+from marketbell.ports.cache import Cache
+from marketbell.ports.clock import Clock
+from marketbell.ports.stores import Ledger
+from marketbell.settings import Settings
+
+CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SenderParts:
+    """Planner, deliverer, and the ports that the loop itself needs. `close` lets go of connections."""
+
+    planner: Planner
+    deliverer: Deliverer
+    ledger: Ledger
+    cache: Cache
+    clock: Clock
+    close: Callable[[], None]
+
+
+def link_base(settings: Settings) -> str:
+    """What the links of messages begin with."""
+    if settings.notify.link_base:
+        return settings.notify.link_base
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 — a comparison
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{settings.port}"
+
+
+def build_sender(settings: Settings) -> SenderParts:
+    """Real parts by the settings' URLs. Nothing connects before its first use."""
+    from marketbell.adapters.cache.redis import RedisCache
+    from marketbell.adapters.clock.system import SystemClock
+    from marketbell.adapters.stores.postgres import PostgresStores
+    from marketbell.wiring.notifiers import build_notifiers
+    from marketbell.wiring.secrets import required
+
+    clock = SystemClock()
+    stores = PostgresStores(required(settings.database_url, "database_url"), CONNECTIONS)
+    cache = RedisCache(required(settings.cache_url, "cache_url"))
+    notifiers, close_notifiers = build_notifiers(settings, clock)
+    terms = Terms(max_age_s=settings.notify.max_age_s, retry=RetryPolicy(attempts=settings.notify.attempts))
+
+    def close() -> None:
+        close_notifiers()
+        stores.close()
+        cache.close()
+
+    return SenderParts(
+        planner=Planner(stores.ledger, stores.channels, stores.instruments, clock, link_base(settings)),
+        deliverer=Deliverer(stores.ledger, stores.channels, notifiers, clock, terms),
+        ledger=stores.ledger,
+        cache=cache,
+        clock=clock,
+        close=close,
+    )
