@@ -50,20 +50,25 @@ def build_api(settings: Settings) -> ApiParts:
     from marketbell.adapters.cache.redis import RedisCache
     from marketbell.adapters.clock.system import SystemClock
     from marketbell.adapters.stores.postgres import PostgresStores
+    from marketbell.wiring.notifiers import build_notifiers
     from marketbell.wiring.secrets import owner_token, required, signing_key
 
     stores = PostgresStores(required(settings.database_url, "database_url"))
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
 
+    clock = SystemClock()
+    notifiers, close_notifiers = build_notifiers(settings, clock)
+
     def close() -> None:
+        close_notifiers()
         stores.close()
         cache.close()
         bus.close()
 
     return ApiParts(
         settings=settings,
-        clock=SystemClock(),
+        clock=clock,
         cache=cache,
         bus=bus,
         instruments=stores.instruments,
@@ -77,5 +82,6 @@ def build_api(settings: Settings) -> ApiParts:
         idempotency=stores.idempotency,
         owner_token=owner_token(settings.data_dir),
         signing_key=signing_key(settings.data_dir),
+        notifiers=notifiers,
         close=close,
     )
