@@ -437,15 +437,15 @@ class Engine:
         for at, name in enumerate(("count", "mean", "m2")):
             self._profile[rows[known], minute[known], at] = np.asarray(columns[name], np.float64)[known]
 
-    def _command(self, payload: dict[str, Any], now: int, collected: "_Collected") -> None:
+    def _command(self, payload: dict[str, Any], collected: "_Collected") -> None:
         kind = payload.get("type")
         if kind == "batch":
             for item in payload["items"]:
-                self._command(item, now, collected)
+                self._command(item, collected)
         elif kind == "arm_level":
             row = self._rows.get(int(payload["instrument_id"]), -1)
             evaluations = int(self._I[row, k.I_EVALS]) if row >= 0 else 0
-            reason = self.levels.arm(payload, row, evaluations, now)
+            reason = self.levels.arm(payload, row, evaluations)
             if reason:
                 self._totals["rules_rejected"] += 1
                 collected.outputs.rejected_rules.append((str(payload["rule_uid"]), reason))

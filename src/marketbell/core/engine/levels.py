@@ -47,11 +47,8 @@ class LevelBook:
         empty_i, empty_f = np.zeros(0, np.int64), np.zeros(0, np.float64)
         self.tables: tuple[NDArray[Any], ...] = (empty_f, empty_i, empty_i, empty_f, empty_i, empty_i)
 
-    def arm(self, command: dict[str, Any], row: int, evaluations: int, now: int = 0) -> str:
-        """Arm a level; returns why not, or an empty string. The same uid and version again changes nothing.
-
-        `now` is the log's time (ns UTC): a lifetime (`expires_after`) counts from it.
-        """
+    def arm(self, command: dict[str, Any], row: int, evaluations: int) -> str:
+        """Arm a level; returns why not, or an empty string. The same uid and version again changes nothing."""
         uid, version = str(command["rule_uid"]), int(command["version"])
         if version <= self.versions.get(uid, -1):
             return ""
@@ -71,8 +68,6 @@ class LevelBook:
             self.rules = np.concatenate([self.rules, np.zeros_like(self.rules)])
             self.levels = np.concatenate([self.levels, np.zeros_like(self.levels)])
         expires = command.get("expires_at")
-        if command.get("expires_after") is not None:
-            expires = now + int(command["expires_after"])
         rule = self.rules[slot]
         rule[k.R_ACTIVE] = 1
         rule[k.R_ARMED] = evaluations

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.fundamentals.valuation import undervalued_mask
+from marketbell.core.fundamentals.valuation import UNKNOWN_SECTOR, Thresholds, describe, undervalued_mask
 from marketbell.core.market.instrument import Instrument
 
 _SPIKE = 2.0
@@ -27,6 +27,7 @@ class Universe:
     is_listed: NDArray[np.bool_]
     indices: tuple[int, ...]
     sectors: tuple[tuple[str, NDArray[np.int64]], ...]
+    sector_codes: NDArray[np.int64]
 
     @classmethod
     def of(cls, instruments: Sequence[Instrument]) -> Self:
@@ -35,11 +36,16 @@ class Universe:
         for row, instrument in enumerate(instruments):
             if instrument.kind == "equity" and instrument.sector:
                 members.setdefault(instrument.sector, []).append(row)
+        sectors = tuple((name, np.array(rows, np.int64)) for name, rows in sorted(members.items()))
+        codes = np.full(len(instruments), UNKNOWN_SECTOR, np.int64)
+        for code, (_, rows) in enumerate(sectors):
+            codes[rows] = code
         return cls(
             keys=tuple(i.key for i in instruments),
             is_listed=np.array([i.kind in _LISTED_KINDS for i in instruments], np.bool_),
             indices=tuple(row for row, i in enumerate(instruments) if i.kind == "index"),
-            sectors=tuple((name, np.array(rows, np.int64)) for name, rows in sorted(members.items())),
+            sectors=sectors,
+            sector_codes=codes,
         )
 
 
@@ -53,8 +59,9 @@ def _top(values: NDArray[Any], allowed: NDArray[np.bool_], limit: int, *, larges
 def market_lists(
     universe: Universe, columns: Mapping[str, NDArray[Any]], limit: int, undervalued: Mapping[str, float]
 ) -> dict[str, Any]:
-    """`lists` {name: keys}, `breadth` counts, `sectors` (weighted by market cap, else equally), `indices` keys."""
+    """`lists` {name: keys}, `undervalued_definition`, `breadth` counts, `sectors` (weighted by market cap, else equally), `indices` keys."""
     listed = universe.is_listed
+    thresholds = Thresholds.of(undervalued)
     change = columns["change_pct"]
     with np.errstate(invalid="ignore"):
         at_high = listed & (np.fmax(columns["day.high"], columns["close"]) >= columns["high_52w"])
@@ -62,7 +69,7 @@ def market_lists(
         up, down, flat = change > 0, change < 0, change == 0
         spiking = listed & (columns["volume_spike"] >= _SPIKE)
         turnover = columns["turnover"]
-        cheap = listed & undervalued_mask(columns, undervalued)
+        cheap = listed & undervalued_mask(columns, universe.sector_codes, thresholds)
     rows = {
         "top_gainers": _top(change, listed & up, limit, largest=True),
         "top_losers": _top(change, listed & down, limit, largest=False),
@@ -76,6 +83,7 @@ def market_lists(
     keys = universe.keys
     return {
         "lists": {name: [keys[row] for row in found] for name, found in rows.items()},
+        "undervalued_definition": describe(thresholds),
         "breadth": {
             "advances": int(np.count_nonzero(listed & up)),
             "declines": int(np.count_nonzero(listed & down)),
