@@ -59,7 +59,10 @@ def _top(values: NDArray[Any], allowed: NDArray[np.bool_], limit: int, *, larges
 def market_lists(
     universe: Universe, columns: Mapping[str, NDArray[Any]], limit: int, undervalued: Mapping[str, float]
 ) -> dict[str, Any]:
-    """`lists` {name: keys}, `undervalued_definition`, `breadth` counts, `sectors` (weighted by market cap, else equally), `indices` keys."""
+    """`lists` {name: keys}, `breadth` counts, `sectors` (weighted by market cap, else equally), `indices` keys.
+
+    `undervalued_definition` says in words what that list holds.
+    """
     listed = universe.is_listed
     thresholds = Thresholds.of(undervalued)
     change = columns["change_pct"]
