@@ -3,6 +3,7 @@
 from typing import Any, LiteralString
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
@@ -70,13 +71,12 @@ class PostgresBars:
         if not len(rows):
             return
         self._ensure_partitions(timeframe, rows["start"])
-        with self._database.transaction() as connection, connection.cursor() as cursor:
-            cursor.execute(_STAGE)
-            with cursor.copy("COPY staged_bars FROM STDIN (FORMAT BINARY)") as copy:
-                copy.write(_HEADER)
-                copy.write(rows.tobytes())
-                copy.write(_TRAILER)
-            cursor.execute(sql.SQL(_MERGE).format(table=table))
+        try:
+            self._write(table, rows)
+        except psycopg.errors.CheckViolation:  # housekeeping dropped a partition that we knew
+            self._known_partitions.clear()
+            self._ensure_partitions(timeframe, rows["start"])
+            self._write(table, rows)
 
     def last(self, instrument_id: int, timeframe: str, count: int, before: int | None = None) -> Columns:
         """The newest `count` bars whose start lies before `before`, oldest first."""
@@ -102,6 +102,15 @@ class PostgresBars:
             end=sql.Literal(int(end)),
         )
         return self._read(query)
+
+    def _write(self, table: sql.Identifier, rows: NDArray[np.void]) -> None:
+        with self._database.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(_STAGE)
+            with cursor.copy("COPY staged_bars FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(_HEADER)
+                copy.write(rows.tobytes())
+                copy.write(_TRAILER)
+            cursor.execute(sql.SQL(_MERGE).format(table=table))
 
     def _read(self, query: sql.Composed) -> Columns:
         with (
