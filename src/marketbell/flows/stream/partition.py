@@ -1,0 +1,189 @@
+"""One partition of the log and the engine that lives on it: decode, apply, remember the place.
+
+Everything here follows from the frames alone. Two commands are the partition's own: `run` begins a pass
+of a source (an engine that belongs to another run is replaced by an empty one), `end_of_source` makes
+final what is open.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from marketbell.core.columns.frame import Columns, Frame, FrameKind, decode
+from marketbell.core.engine.engine import Engine
+from marketbell.core.engine.outputs import Outputs
+from marketbell.core.primitives.errors import CheckpointError, CorruptFrameError
+from marketbell.ports.checkpoints import Checkpoint
+
+_QUALITY = "flow.quality"
+_PRODUCERS = "flow.producers"
+_RUN, _END = b'"run"', b'"end_of_source"'
+_GAPS_KEPT = 100
+
+
+class EngineMaker(Protocol):
+    """New engines, and engines from checkpoints (CheckpointError where the arrays do not fit)."""
+
+    def new(self) -> Engine: ...
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> Engine: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Trade rows as they stood in the log, one entry of it. `offset` is its place."""
+
+    offset: int
+    columns: Columns
+
+
+@dataclass(slots=True)
+class Applied:
+    """What came of a batch of log entries."""
+
+    outputs: list[Outputs] = field(default_factory=list)
+    trades: list[Recorded] = field(default_factory=list)
+    corrupt: list[tuple[int, bytes, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    began: Checkpoint | None = None
+    """State before the first entry of a new session date: a recording starts from it."""
+    needs_preamble: bool = False
+    """The log begins in the middle of something: its writer must say again what came before."""
+
+
+class Partition:
+    """State of one partition. The owner is one thread."""
+
+    def __init__(self, number: int, make: EngineMaker, date_of: Callable[[Engine, int], int]) -> None:
+        """`date_of(engine, time)` gives the session date, days since 1970, of a time of the source's clock."""
+        self.number = number
+        self._make = make
+        self._date_of = date_of
+        self.engine = make.new()
+        self.epoch = ""
+        self.offset = 0
+        self.run = ""
+        self.sequence = 0
+        self.producers: dict[int, int] = {}
+        self.quality: dict[tuple[int, int, int], int] = {}
+        self.gaps: deque[dict[str, Any]] = deque(maxlen=_GAPS_KEPT)
+        self.gap_count = 0
+        self.date = 0
+        self._has_begun = False
+
+    def reset(self) -> None:
+        """An empty state at the beginning of whatever log there is."""
+        self.__init__(self.number, self._make, self._date_of)  # type: ignore[misc]
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint. CheckpointError leaves an empty state."""
+        self.reset()
+        arrays = dict(checkpoint.arrays)
+        try:
+            quality, producers = arrays.pop(_QUALITY), arrays.pop(_PRODUCERS)
+        except KeyError as error:
+            message = f"the checkpoint lacks {error}"
+            raise CheckpointError(message) from error
+        self.engine = self._make.restore(arrays)
+        self.quality = {(int(a), int(b), int(c)): int(n) for a, b, c, n in quality}
+        self.producers = {int(producer): int(last) for producer, last in producers}
+        self.epoch, self.offset, self.run = checkpoint.epoch, checkpoint.offset, checkpoint.run
+        self.sequence = checkpoint.sequence
+        self.date = self._date_of(self.engine, self.engine.now())
+        self._has_begun = True
+
+    def checkpoint(self, taken_at: int) -> Checkpoint:
+        """The state behind the newest applied entry; shares nothing with it."""
+        arrays = dict(self.engine.checkpoint())
+        quality = [(*place, count) for place, count in self.quality.items()]
+        arrays[_QUALITY] = np.array(quality, np.int64).reshape(len(quality), 4)
+        arrays[_PRODUCERS] = np.array(list(self.producers.items()), np.int64).reshape(len(self.producers), 2)
+        return Checkpoint(self.number, self.epoch, self.offset, self.sequence + 1, self.run, taken_at, arrays)
+
+    def note_gap(self, reason: str, at: int, **facts: Any) -> None:
+        """Remember that something is missing; it is shown, never skipped."""
+        self.gap_count += 1
+        self.gaps.append({"reason": reason, "at": at, "partition": self.number, **facts})
+
+    def apply(self, entries: list[tuple[int, bytes]], now: int) -> Applied:
+        """Apply log entries in order. `now` (ns) only stamps what is shown or kept beside the state."""
+        applied = Applied()
+        run: list[Frame] = []
+        for offset, data in entries:
+            try:
+                frame = decode(data)
+            except CorruptFrameError as error:
+                applied.corrupt.append((offset, data, error.message))
+                self.note_gap("corrupt frame", now, offset=offset)
+                self.offset = offset
+                continue
+            if frame.kind is FrameKind.COMMAND and (_RUN in frame.payload or _END in frame.payload):
+                self._flush(run, applied)
+                run = []
+                if self._own_command(frame, applied):
+                    self.offset = offset
+                    continue
+            if not self._has_begun:
+                self._has_begun = True
+                applied.needs_preamble = not self.run
+            if frame.kind is FrameKind.TRADE and frame.count:
+                if self._is_new_date(frame):
+                    self._flush(run, applied)
+                    run = []
+                    applied.began = applied.began or self.checkpoint(now)
+                    self.date = self._date_of(self.engine, _clock(frame))
+                if frame.last_seq > self.producers.get(frame.producer, -1):
+                    applied.trades.append(Recorded(offset, frame.columns))
+            if frame.first_seq != frame.last_seq:
+                last = self.producers.get(frame.producer, frame.last_seq)
+                self.producers[frame.producer] = max(last, frame.last_seq)
+            kind = frame.kind.name.lower()
+            applied.counts[kind] = applied.counts.get(kind, 0) + max(1, frame.count)
+            run.append(frame)
+            self.offset = offset
+        self._flush(run, applied)
+        return applied
+
+    def _flush(self, run: list[Frame], applied: Applied) -> None:
+        if run:
+            self._collect(self.engine.apply(run), applied)
+
+    def _collect(self, outputs: Outputs, applied: Applied) -> None:
+        applied.outputs.append(outputs)
+        rows = outputs.quality
+        for ident, kind, count in zip(
+            rows["instrument_id"].tolist(), rows["kind"].tolist(), rows["count"].tolist(), strict=True
+        ):
+            place = (self.date, ident, kind)
+            self.quality[place] = self.quality.get(place, 0) + count
+        for gap in outputs.gaps:
+            self.note_gap("positions jumped", self.engine.now(), expected=gap.expected, got=gap.got)
+
+    def _own_command(self, frame: Frame, applied: Applied) -> bool:
+        payload = orjson.loads(frame.payload)
+        if payload.get("type") == "run":
+            name = str(payload["run"])
+            if self.run not in ("", name):
+                self.engine = self._make.new()
+                self.producers, self.quality, self.date = {}, {}, 0
+            self.run = name
+            self._has_begun = True
+            return True
+        if payload.get("type") == "end_of_source":
+            if payload.get("run") == self.run:
+                self._collect(self.engine.finish(), applied)
+            return True
+        return False
+
+    def _is_new_date(self, frame: Frame) -> bool:
+        return self._date_of(self.engine, _clock(frame)) != self.date
+
+
+def _clock(frame: Frame) -> int:
+    """The source's time of a trade frame: stamps of 1970 and of tomorrow do not move it."""
+    times = frame.columns.get("ingest_time", frame.columns.get("event_time"))
+    return int(times[-1]) if times is not None and len(times) else frame.event_max

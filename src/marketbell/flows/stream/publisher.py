@@ -1,0 +1,267 @@
+"""Tells the rest of the house what changed: the `market` topic at once or ten times a second, the cache twice.
+
+Rows are conflated (the newest values of what changed), so an outage of the bus costs nothing but its time.
+Bars, firings and books that could not be told wait in a bounded queue; who missed them reads the store.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import structlog
+
+from marketbell.core.engine.outputs import Outputs
+from marketbell.core.primitives.errors import BusFullError, BusUnavailableError, TopicLostError, UnavailableError
+from marketbell.flows.stream import documents
+from marketbell.flows.stream.partition import Partition
+from marketbell.ports.bus import Bus
+from marketbell.ports.cache import Cache
+from marketbell.ports.calendars import SessionTable
+from marketbell.ports.stores import Firing
+
+log = structlog.stdlib.get_logger("stream.publisher")
+
+MARKET = "market"
+LATE = "late"
+DEAD = "dead"
+_MARKET_RETENTION = 5_000
+_LATE_RETENTION = 50_000
+_WAITING = 2_000
+_RECENT = 100
+_CACHE_S = 0.5
+
+
+class Publisher:
+    """Used by one thread, except for `firings`, which any thread may call."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        cache: Cache,
+        sessions: Callable[[str], SessionTable],
+        *,
+        publish_every_s: float,
+    ) -> None:
+        self._bus = bus
+        self._cache = cache
+        self._sessions = sessions
+        self._publish_every_s = publish_every_s
+        self._seq = 0
+        self._has_topics = False
+        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._changed: dict[int, set[int]] = {}
+        self._cache_changed: dict[int, set[int]] = {}
+        self._books: dict[str, dict[str, Any]] = {}
+        self._cache_books: dict[str, dict[str, Any]] = {}
+        self._recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self._sources: dict[int, bytes] = {}
+        self._runs: dict[int, str] = {}
+        self._due_rows = float("-inf")
+        self._due_cache = float("-inf")
+        self.dropped = 0
+        self.error = ""
+        self.cache_error = ""
+
+    def take(self, partition: Partition, outputs: Outputs) -> None:
+        """Note what came of a batch."""
+        key_of = _keys(partition)
+        for timeframe, bars in (("1m", outputs.bars_1m), ("1d", outputs.bars_1d)):
+            if len(bars["start"]):
+                self._queue(MARKET, documents.bars_document(timeframe, bars, key_of))
+        for depth in outputs.depth:
+            self._books.update(documents.books(depth, key_of))
+        if len(outputs.quality["kind"]):
+            self._recent.extend(documents.quality_events(outputs.quality, key_of, _RECENT))
+
+    def late(self, frame: bytes) -> None:
+        """A frame of late ticks."""
+        self._queue(LATE, frame)
+
+    def dead(self, letter: bytes) -> None:
+        """Something that could not be handled, with its reason."""
+        self._queue(DEAD, letter)
+
+    def firings(self, firings: Sequence[Firing]) -> None:
+        """Told at once, after they are durable."""
+        for firing in firings:
+            self._queue(MARKET, documents.firing_document(firing))
+
+    def forget(self, number: int) -> None:
+        """The partition has another engine now: its rows are all new."""
+        self._changed.pop(number, None)
+        self._cache_changed.pop(number, None)
+
+    def tick(self, partitions: Sequence[Partition], steady: float) -> None:
+        """Publish what is due. Outages are remembered in `error`, and tried again."""
+        self._flush()
+        if steady >= self._due_rows:
+            self._due_rows = steady + self._publish_every_s
+            self._rows(partitions)
+        if steady >= self._due_cache and partitions:
+            self._due_cache = steady + _CACHE_S
+            self._lists(partitions)
+            self._flush()
+
+    def _queue(self, topic: str, document: bytes) -> None:
+        if len(self._waiting) >= _WAITING:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append((topic, document))
+
+    def _ensure(self) -> None:
+        if not self._has_topics:
+            self._bus.ensure_topic(MARKET, 1, _MARKET_RETENTION)
+            self._bus.ensure_topic(LATE, 1, _LATE_RETENTION)
+            self._bus.ensure_topic(DEAD, 1, _LATE_RETENTION)
+            self._has_topics = True
+
+    def _flush(self) -> bool:
+        """Publish what waits, in order; False while the bus takes nothing."""
+        try:
+            self._ensure()
+            while self._waiting:
+                topic, document = self._waiting[0]
+                self._bus.publish(topic, 0, document)
+                self._waiting.popleft()
+        except (BusUnavailableError, BusFullError) as error:
+            if isinstance(error, TopicLostError):
+                self._has_topics = False
+            self._failed(error)
+            return False
+        self.error = ""
+        return True
+
+    def _failed(self, error: UnavailableError) -> None:
+        if not self.error:
+            log.warning("market.delayed", error=error.message)
+        self.error = error.message
+
+    def _rows(self, partitions: Sequence[Partition]) -> None:
+        """Changed rows and books since the last time that the bus took them."""
+        for partition in partitions:
+            rows = partition.engine.take_changed().tolist()
+            if self._runs.get(partition.number) != partition.run:
+                self._runs[partition.number] = partition.run
+                self._new_run(partitions)
+            self._changed.setdefault(partition.number, set()).update(rows)
+            self._cache_changed.setdefault(partition.number, set()).update(rows)
+        if self.error and not self._flush():
+            return
+        for partition in partitions:
+            changed = self._changed.get(partition.number)
+            if not changed:
+                continue
+            at = np.array(sorted(changed), np.int64)
+            keys = partition.engine.keys()
+            rows = documents.row_values(partition.engine.columns(at))
+            self._seq += 1
+            document = documents.rows_document(
+                self._seq, partition.engine.now(), [keys[row] for row in at.tolist()], rows
+            )
+            if not self._say(document):
+                return
+            changed.clear()
+        for key, book in list(self._books.items()):
+            if not self._say(documents.dumps({"type": "depth"} | book)):
+                return
+            self._cache_books[key] = self._books.pop(key)
+
+    def _say(self, document: bytes) -> bool:
+        try:
+            self._ensure()
+            self._bus.publish(MARKET, 0, document)
+        except (BusUnavailableError, BusFullError) as error:
+            if isinstance(error, TopicLostError):
+                self._has_topics = False
+            self._failed(error)
+            return False
+        return True
+
+    def _new_run(self, partitions: Sequence[Partition]) -> None:
+        """Instruments of another run are no rows of this one."""
+        known = {one.key for partition in partitions for one in partition.engine.instruments}
+        try:
+            if not known.issuperset(self._cache.fields("market:rows")):
+                self._cache.delete("market:rows")
+                for partition in partitions:
+                    every = range(len(partition.engine.keys()))
+                    self._cache_changed.setdefault(partition.number, set()).update(every)
+        except BusUnavailableError as error:
+            self.cache_error = error.message
+
+    def _lists(self, partitions: Sequence[Partition]) -> None:
+        """Lists and summary to topic and cache; rows, books and quality to the cache."""
+        engines = [partition.engine for partition in partitions]
+        now = max(engine.now() for engine in engines)
+        source = next((engine.source for engine in engines if engine.source), {})
+        calendar = str(source.get("calendar") or "XNSE")
+        lists = documents.merged_lists(engines) | {"as_of": now or None}
+        self._queue(MARKET, documents.dumps({"type": "lists"} | lists))
+        session = documents.session_document(engines[0], calendar, now, self._sessions)
+        summary = {
+            "as_of": now or None,
+            "clock": now or None,
+            "session": session,
+            "breadth": lists["breadth"],
+            "indices": lists["indices"],
+            "sectors": lists["sectors"],
+            "source": source or None,
+        }
+        said = documents.dumps({"type": "source"} | source | {"session": session, "clock": now or None})
+        if said != self._sources.get(0):
+            self._sources[0] = said
+            self._queue(MARKET, said)
+        counts: dict[str, dict[str, int]] = {}
+        for engine in engines:
+            counts |= engine.quality_counts()
+        quality = {"totals": documents.totals(counts), "instruments": counts, "recent": list(self._recent)}
+        self._queue(MARKET, documents.dumps({"type": "quality", "as_of": now or None} | quality))
+        try:
+            self._cache.set("market:lists", documents.dumps(lists))
+            self._cache.set("market:summary", documents.dumps(summary))
+            self._cache.set("market:quality", documents.dumps(quality))
+            self._cached_rows(partitions)
+            for key, book in list(self._cache_books.items()):
+                self._cache.set(f"market:depth:{key}", documents.dumps(book))
+                del self._cache_books[key]
+        except BusUnavailableError as error:
+            if not self.cache_error:
+                log.warning("cache.delayed", error=error.message)
+            self.cache_error = error.message
+        else:
+            if self.cache_error:
+                # a cache that was away may have come back empty
+                for partition in partitions:
+                    every = range(len(partition.engine.keys()))
+                    self._cache_changed.setdefault(partition.number, set()).update(every)
+            self.cache_error = ""
+
+    def _cached_rows(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            changed = self._cache_changed.get(partition.number)
+            if not changed:
+                continue
+            at = np.array(sorted(changed), np.int64)
+            keys = partition.engine.keys()
+            columns = partition.engine.columns(at)
+            rows = documents.cached_rows(
+                [keys[row] for row in at.tolist()], documents.row_values(columns), columns["change_basis"]
+            )
+            self._cache.put_fields("market:rows", {key: documents.dumps(row) for key, row in rows.items()})
+            changed.clear()
+
+    @property
+    def waiting(self) -> int:
+        """Documents that the bus has not taken."""
+        return len(self._waiting)
+
+
+def _keys(partition: Partition) -> Callable[[int], str]:
+    engine = partition.engine
+
+    def key_of(instrument_id: int) -> str:
+        row = engine.row(instrument_id)
+        return f"id:{instrument_id}" if row is None else engine.instruments[row].key
+
+    return key_of
