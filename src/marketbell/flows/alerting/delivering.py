@@ -22,6 +22,7 @@ from marketbell.ports.stores import ChannelStore, Delivery, Ledger
 log = structlog.stdlib.get_logger("alerting")
 
 MAX_ERROR = 300
+UNKNOWN_OUTCOME = "the sender stopped during this attempt; it may have arrived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,7 @@ class Deliverer:
         if notifier is None:
             return replace(delivery, state="dead", error=f"nothing here can send to {delivery.channel}")
         if delivery.was_sending and not notifier.honours_key:
-            return replace(
-                delivery, state="maybe_sent", error="the sender stopped during this attempt; it may have arrived"
-            )
-        if delivery.attempts >= self.terms.retry.attempts:
-            return replace(delivery, state="dead", error=delivery.error or "every attempt was broken off")
+            return replace(delivery, state="maybe_sent", error=UNKNOWN_OUTCOME)
         config = self._config(delivery)
         if isinstance(config, str):
             return replace(delivery, state="dead", error=config)
@@ -102,7 +99,9 @@ class Deliverer:
         )
 
     def _config(self, delivery: Delivery) -> dict[str, object] | str:
-        """The channel's configuration as it is now, or why there is none."""
+        """The channel's configuration as it is now, or why nothing may be sent."""
+        if delivery.attempts >= self.terms.retry.attempts:
+            return delivery.error or "every attempt was broken off"
         if delivery.channel == IN_APP:
             return {}
         owner_id = str(delivery.payload.get("owner_id", ""))

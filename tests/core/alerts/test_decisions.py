@@ -1,0 +1,82 @@
+"""Who is told, when again, how fast: pure decisions."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketbell.core.alerts.pace import Bucket, Pace, take
+from marketbell.core.alerts.plan import Destination, Planned, Silence, delivery_id, is_late, plan
+from marketbell.core.alerts.retry import RetryPolicy, gives_up, wait_s
+
+DESK = Destination("slack", "c1", "desk")
+RISK = Destination("slack", "c2", "risk", is_enabled=False)
+HOOK = Destination("webhook", "c3", "hook")
+INBOX = Planned("in_app", "inbox", "inbox")
+
+
+def test_the_inbox_is_always_told() -> None:
+    assert plan([], [DESK, HOOK]) == [INBOX]
+    assert plan(["in_app"], [DESK]) == [INBOX]
+
+
+def test_a_kind_a_name_and_an_id_find_channels_once() -> None:
+    desk = Planned("slack", "c1", "desk")
+    assert plan(["slack:desk"], [DESK, RISK, HOOK]) == [INBOX, desk]
+    assert plan(["slack:desk", "c1", "slack:c1"], [DESK, RISK, HOOK]) == [INBOX, desk]
+    assert [item.address for item in plan(["slack", "webhook"], [DESK, RISK, HOOK])] == ["inbox", "c1", "c2", "c3"]
+
+
+def test_what_is_not_told_has_its_reason() -> None:
+    states = {item.address: (item.state, item.reason) for item in plan(["slack", "webhook:gone"], [DESK, RISK, HOOK])}
+    assert states["c2"] == ("suppressed", "the channel is switched off")
+    assert states["gone"] == ("dead", "there is no channel webhook:gone")
+
+
+def test_a_silence_mutes_all_but_the_inbox() -> None:
+    silence = Silence(until=10, rule_uid="r", reason="holiday")
+    assert silence.covers("r", "NSE:A", 9)
+    assert not silence.covers("r", "NSE:A", 10)
+    assert not silence.covers("other", "NSE:A", 9)
+    told = plan(["slack:desk"], [DESK], silence)
+    assert [(item.state, item.reason) for item in told] == [("queued", ""), ("suppressed", "holiday")]
+
+
+def test_delivery_ids_are_keys() -> None:
+    assert delivery_id("f", "slack", "c1") == delivery_id("f", "slack", "c1")
+    assert len({delivery_id(f, k, a) for f in "fg" for k in ("slack", "webhook") for a in ("c1", "c2")}) == 8
+
+
+def test_lateness_is_counted_from_the_recording() -> None:
+    assert not is_late(0, 600 * 10**9, 600.0)
+    assert is_late(0, 600 * 10**9 + 1, 600.0)
+
+
+@given(st.text(max_size=40), st.integers(1, 200), st.floats(0, 3_600))
+def test_waits_grow_stay_bounded_and_respect_the_receiver(key: str, attempts: int, asked: float) -> None:
+    policy = RetryPolicy()
+    wait = wait_s(policy, key, attempts, asked)
+    whole = min(policy.longest_s, policy.first_s * 2 ** (attempts - 1))
+    assert wait == wait_s(policy, key, attempts, asked)
+    assert max(asked, whole / 2) <= wait <= max(asked, whole)
+
+
+def test_giving_up() -> None:
+    policy = RetryPolicy(attempts=3)
+    assert [gives_up(policy, n, is_permanent=False) for n in (1, 2, 3)] == [False, False, True]
+    assert gives_up(policy, 1, is_permanent=True)
+
+
+@given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 5), st.floats(0.1, 10))
+def test_no_window_lets_more_through_than_burst_and_rate(gaps: list[float], burst: int, per_s: float) -> None:
+    pace, bucket, now, sent = Pace(float(burst), per_s), None, 0.0, list[float]()
+    for gap in gaps:
+        now += gap
+        bucket, wait = take(pace, bucket, now)
+        if wait:
+            now += wait
+            bucket, wait = take(pace, bucket, now)
+            assert wait < 1e-6
+        sent.append(now)
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            assert last - first + 1 <= burst + (sent[last] - sent[first]) * per_s + 1e-6
+    assert bucket is None or isinstance(bucket, Bucket)
