@@ -43,9 +43,7 @@ class GuardedHttp:
                     ) from None
                 self._hosts.add(entry.lower())
         self._timeout_s = timeout_s
-        self._client = httpx.Client(
-            verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=timeout_s
-        )
+        self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Send one POST. DeliveryError where the address is refused (permanent) or does not answer."""
