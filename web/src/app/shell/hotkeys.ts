@@ -1,0 +1,65 @@
+/** Single keys of ux.md: off in inputs, off in dialogs, and off altogether by a setting (WCAG 2.1.4). */
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect } from "react";
+import { usePrefs } from "@/shared/prefs/prefs";
+import { NEW_ALERT, openCommand } from "@/shared/ui/command";
+
+const GO: Record<string, string> = { o: "/", w: "/watchlists", a: "/alerts", h: "/health" };
+
+function typing(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
+}
+
+export function useHotkeys(onHelp: () => void): void {
+  const navigate = useNavigate();
+  useEffect(() => {
+    let waiting: ReturnType<typeof setTimeout> | null = null;
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        openCommand();
+        return;
+      }
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target))
+        return;
+      if (!usePrefs.getState().singleKeys) return;
+      if (document.querySelector('[role="dialog"][data-modal-content], [aria-modal="true"]')) return;
+      const key = event.key;
+      if (waiting !== null) {
+        clearTimeout(waiting);
+        waiting = null;
+        const to = GO[key.toLowerCase()];
+        if (to) {
+          event.preventDefault();
+          void navigate({ to });
+          return;
+        }
+      }
+      if (key === "g") waiting = setTimeout(() => (waiting = null), 1200);
+      else if (key === "/") {
+        event.preventDefault();
+        openCommand();
+      } else if (key === "?") onHelp();
+      else if (key === "m") usePrefs.getState().nextMode();
+      else if (key === "a") {
+        event.preventDefault();
+        // The symbol page takes it; elsewhere the command box asks for which symbol.
+        if (window.dispatchEvent(new CustomEvent(NEW_ALERT, { cancelable: true }))) openCommand("alert ");
+      } else if (key === "j" || key === "k") {
+        const row = document.querySelector<HTMLElement>('table[data-rows] tr[tabindex="0"]');
+        if (row && document.activeElement?.tagName !== "TR") {
+          event.preventDefault();
+          row.focus();
+        }
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => {
+      window.removeEventListener("keydown", onKey);
+      if (waiting !== null) clearTimeout(waiting);
+    };
+  }, [navigate, onHelp]);
+}

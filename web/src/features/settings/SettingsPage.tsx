@@ -1,0 +1,318 @@
+/** How it looks (kept in this browser) and where alerts go (kept on the server). */
+import { ActionIcon, Button, Select, Switch, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Trash2 } from "lucide-react";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
+import {
+  channelsQuery,
+  sessionQuery,
+  useAddChannel,
+  useDropChannel,
+  useLogout,
+  useTestChannel,
+} from "@/shared/api/queries";
+import type { Channel } from "@/shared/api/types";
+import { useFormats } from "@/shared/format/use";
+import { usePrefs } from "@/shared/prefs/prefs";
+import { Panel, stateOf } from "@/shared/ui/Panel";
+import page from "@/shared/ui/page.module.css";
+import { ChangeText } from "@/shared/ui/values";
+import classes from "./SettingsPage.module.css";
+
+const ZONES = ["Asia/Kolkata", "UTC", "America/New_York", "Europe/London", "Asia/Singapore", "Asia/Tokyo"];
+
+export function SettingsPage() {
+  const prefs = usePrefs();
+  const formats = useFormats();
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zones = [
+    { value: "exchange", label: "The exchange's" },
+    ...[...new Set([own, ...ZONES])]
+      .filter(Boolean)
+      .map((zone) => ({ value: zone, label: zone === own ? `${zone} (this computer)` : zone })),
+  ];
+  return (
+    <>
+      <div className={page.headline}>
+        <h1>Settings</h1>
+      </div>
+      <div className={page.grid}>
+        <div className={`${page.stack} ${page.w6}`}>
+          <Panel title="Display" source="kept in this browser">
+            <Choice label="Mode" hint="Changes how much is shown, never what is true or saved.">
+              {(name) => (
+                <Select
+                  {...name}
+                  data={[
+                    { value: "beginner", label: "Beginner" },
+                    { value: "intermediate", label: "Intermediate" },
+                    { value: "advanced", label: "Advanced" },
+                  ]}
+                  value={prefs.mode}
+                  onChange={(value) => value && prefs.set({ mode: value as typeof prefs.mode })}
+                />
+              )}
+            </Choice>
+            <Choice label="Theme">
+              {(name) => (
+                <Select
+                  {...name}
+                  data={[
+                    { value: "system", label: "As the system" },
+                    { value: "dark", label: "Dark" },
+                    { value: "light", label: "Light" },
+                  ]}
+                  value={prefs.theme}
+                  onChange={(value) => value && prefs.set({ theme: value as typeof prefs.theme })}
+                />
+              )}
+            </Choice>
+            <Choice
+              label="Colours of direction"
+              hint={
+                <>
+                  <ChangeText value={1.24} /> <ChangeText value={-0.86} /> Sign and arrow always stand beside
+                  the colour.
+                </>
+              }
+            >
+              {(name) => (
+                <Select
+                  {...name}
+                  data={[
+                    { value: "blue-orange", label: "Blue up, orange down (safe for colour-blind eyes)" },
+                    { value: "green-red", label: "Green up, red down" },
+                    { value: "red-up", label: "Red up, green down" },
+                  ]}
+                  value={prefs.palette}
+                  onChange={(value) => value && prefs.set({ palette: value as typeof prefs.palette })}
+                />
+              )}
+            </Choice>
+            <Choice
+              label="Numbers"
+              hint={
+                <span className="num">
+                  {formats.count(123456789)} is {formats.compact(123456789)}
+                </span>
+              }
+            >
+              {(name) => (
+                <Select
+                  {...name}
+                  data={[
+                    { value: "en-IN", label: "Indian: lakh and crore" },
+                    { value: "en-US", label: "International: thousand and million" },
+                  ]}
+                  value={prefs.numbers}
+                  onChange={(value) => value && prefs.set({ numbers: value as typeof prefs.numbers })}
+                />
+              )}
+            </Choice>
+            <Choice label="Time zone" hint={<span className="num">Now {formats.full(Date.now())}</span>}>
+              {(name) => (
+                <Select
+                  {...name}
+                  data={zones}
+                  value={prefs.zone}
+                  onChange={(value) => value && prefs.set({ zone: value })}
+                />
+              )}
+            </Choice>
+            <Choice label="Density">
+              {(name) => (
+                <Select
+                  {...name}
+                  data={[
+                    { value: "comfortable", label: "Comfortable" },
+                    { value: "normal", label: "Normal" },
+                    { value: "compact", label: "Compact" },
+                  ]}
+                  value={prefs.density}
+                  onChange={(value) => value && prefs.set({ density: value as typeof prefs.density })}
+                />
+              )}
+            </Choice>
+            <Choice label="Motion" hint="Marks changed prices for half a second.">
+              {(name) => (
+                <Select
+                  {...name}
+                  data={[
+                    { value: "system", label: "As the system" },
+                    { value: "on", label: "On" },
+                    { value: "off", label: "Off" },
+                  ]}
+                  value={prefs.motion}
+                  onChange={(value) => value && prefs.set({ motion: value as typeof prefs.motion })}
+                />
+              )}
+            </Choice>
+            <div className={classes.switch}>
+              <Switch
+                label="Single keys"
+                description="G then a letter, M, A, / and ?. They rest while you type."
+                checked={prefs.singleKeys}
+                onChange={(event) => prefs.set({ singleKeys: event.currentTarget.checked })}
+              />
+            </div>
+          </Panel>
+        </div>
+        <div className={`${page.stack} ${page.w6}`}>
+          <ChannelsPanel />
+          <AccountPanel />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Choice(props: {
+  label: string;
+  hint?: ReactNode;
+  children: (name: { id: string; "aria-describedby"?: string }) => ReactNode;
+}) {
+  const id = useId();
+  const hint = useId();
+  return (
+    <div className={classes.choice}>
+      <div>
+        <label htmlFor={id}>{props.label}</label>
+        {props.hint && (
+          <p id={hint} className={classes.hint}>
+            {props.hint}
+          </p>
+        )}
+      </div>
+      {props.children({ id, ...(props.hint && { "aria-describedby": hint }) })}
+    </div>
+  );
+}
+
+function ChannelsPanel() {
+  const query = useQuery(channelsQuery);
+  const add = useAddChannel();
+  const [kind, setKind] = useState<"webhook" | "slack">("webhook");
+  const [name, setName] = useState("");
+  const [url, setUrl] = useState("");
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    add.mutate(
+      { kind, name: name.trim() || (kind === "slack" ? "Slack" : "Webhook"), url: url.trim() },
+      {
+        onSuccess: () => {
+          setName("");
+          setUrl("");
+        },
+      },
+    );
+  };
+  const channels = (query.data ?? []).filter((channel) => channel.kind !== "in_app");
+  return (
+    <Panel
+      title="Where alerts go"
+      source="kept on the server"
+      height={160}
+      state={query.data ? { kind: "ready" } : stateOf(query)}
+    >
+      <p className="dim">Every alert appears in the app. A channel takes it further.</p>
+      {channels.length > 0 && (
+        <ul className={classes.channels}>
+          {channels.map((channel) => (
+            <ChannelRow key={channel.channel_id} channel={channel} />
+          ))}
+        </ul>
+      )}
+      <form className={classes.form} onSubmit={submit} aria-label="New channel">
+        <Select
+          label="Kind"
+          data={[
+            { value: "webhook", label: "Webhook" },
+            { value: "slack", label: "Slack" },
+          ]}
+          value={kind}
+          onChange={(value) => setKind(value === "slack" ? "slack" : "webhook")}
+        />
+        <TextInput
+          label="Name"
+          placeholder={kind === "slack" ? "Slack" : "Webhook"}
+          maxLength={80}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <TextInput
+          className={classes.url}
+          label="Address"
+          type="url"
+          required
+          withAsterisk={false}
+          placeholder={kind === "slack" ? "https://hooks.slack.com/services/…" : "https://…"}
+          description="It is stored and never shown again."
+          value={url}
+          onChange={(event) => setUrl(event.currentTarget.value)}
+          error={add.isError ? add.error.message : null}
+        />
+        <Button type="submit" variant="default" loading={add.isPending} disabled={!url.trim()}>
+          Add the channel
+        </Button>
+      </form>
+    </Panel>
+  );
+}
+
+function ChannelRow({ channel }: { channel: Channel }) {
+  const drop = useDropChannel();
+  const test = useTestChannel();
+  return (
+    <li>
+      <span className={page.two}>
+        <b>{channel.name}</b>
+        <small>
+          {channel.kind} · {channel.address_label}
+        </small>
+      </span>
+      <span role="status" className={test.data?.ok ? classes.fine : classes.error}>
+        {test.data
+          ? test.data.ok
+            ? "The test message arrived."
+            : test.data.error
+          : (test.error?.message ?? "")}
+      </span>
+      <Button
+        variant="default"
+        size="xs"
+        loading={test.isPending}
+        onClick={() => test.mutate(channel.channel_id)}
+      >
+        Test
+      </Button>
+      <ActionIcon
+        aria-label={`Delete ${channel.name}`}
+        loading={drop.isPending}
+        onClick={() => drop.mutate(channel.channel_id)}
+      >
+        <Trash2 size={16} aria-hidden />
+      </ActionIcon>
+    </li>
+  );
+}
+
+function AccountPanel() {
+  const session = useQuery(sessionQuery);
+  const logout = useLogout();
+  return (
+    <Panel title="This session" source={session.data ? `Marketbell ${session.data.version}` : null}>
+      <div className={classes.account}>
+        <p className="dim">
+          Signed in by the one-time link. Signing out ends this browser's session; alerts stay armed.
+        </p>
+        <Button
+          variant="default"
+          loading={logout.isPending}
+          onClick={() => logout.mutate(undefined, { onSuccess: () => window.location.assign("/") })}
+        >
+          Sign out
+        </Button>
+      </div>
+    </Panel>
+  );
+}

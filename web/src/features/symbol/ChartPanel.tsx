@@ -1,0 +1,232 @@
+import { SegmentedControl } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { type KeyboardEvent, useMemo } from "react";
+import { alertsQuery, barsQuery, rulesQuery } from "@/shared/api/queries";
+import type { Bar, Stock } from "@/shared/api/types";
+import { RANGE_FACTS, RANGES, type Range } from "@/shared/format/ranges";
+import { toMillis } from "@/shared/format/time";
+import { useFormats } from "@/shared/format/use";
+import { sourceWord, useMarketClock, useSource } from "@/shared/live/market";
+import { openCommand } from "@/shared/ui/command";
+import { type Column, DataTable } from "@/shared/ui/DataTable";
+import { Panel, stateOf } from "@/shared/ui/Panel";
+import { saveCsv } from "@/shared/ui/save";
+import { candlesOf } from "./bars";
+import classes from "./ChartPanel.module.css";
+import { type Level, type Mark, PriceChart } from "./PriceChart";
+
+const FETCHED = { "1m": 1200, "1d": 5000 } as const;
+
+export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (level: string) => void }) {
+  const search = useSearch({ from: "/symbol/$id" });
+  const navigate = useNavigate();
+  const formats = useFormats();
+  const source = useSource();
+  const clock = useMarketClock();
+  const range: Range = search.range ?? "1D";
+  const { timeframe, bars: shown, words } = RANGE_FACTS[range];
+  const query = useQuery({
+    ...barsQuery(stock.instrument, timeframe, FETCHED[timeframe]),
+    refetchInterval: 30_000,
+  });
+  const candles = useMemo(() => candlesOf(query.data?.items ?? []), [query.data]);
+  const levels = useLevels(stock.instrument);
+  const marks = useMarks(stock.instrument);
+  const change = (next: { range?: Range; chart?: "line" | "table" | undefined }) =>
+    void navigate({
+      to: "/symbol/$id",
+      params: { id: stock.instrument },
+      search: (old) => ({ ...old, alert: undefined, ...next }),
+      replace: true,
+    });
+
+  const onKey = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = RANGES.indexOf(range);
+    const step = event.key === "]" ? 1 : event.key === "[" ? -1 : 0;
+    const next = step ? RANGES[at + step] : event.key === "1" ? "1D" : event.key === "d" ? "1Y" : undefined;
+    if (next) {
+      event.preventDefault();
+      change({ range: next });
+    } else if (/^[b-z]$/i.test(event.key) && !"gGmM".includes(event.key)) {
+      event.preventDefault();
+      openCommand(event.key);
+    }
+  };
+
+  const first = candles[Math.max(0, candles.length - shown)];
+  const last = candles[candles.length - 1];
+  const high = Math.max(...candles.slice(-shown).map((bar) => bar.high));
+  const low = Math.min(...candles.slice(-shown).map((bar) => bar.low));
+  const summary =
+    first && last
+      ? `${stock.symbol}, ${words}: from ${formats.price(first.open, stock.tick_size)} to ${formats.price(last.close, stock.tick_size)}, highest ${formats.price(high, stock.tick_size)}, lowest ${formats.price(low, stock.tick_size)}.`
+      : `${stock.symbol}: no bars.`;
+  const asTable = search.chart === "table";
+
+  return (
+    <Panel
+      title="Price"
+      label={`Price of ${stock.symbol}`}
+      source={sourceWord(source)}
+      asOf={query.data?.as_of}
+      clock={clock}
+      height={440}
+      state={stateOf(query, {
+        when: candles.length === 0,
+        why:
+          timeframe === "1d"
+            ? "The source has no daily history for this instrument."
+            : "No minute has traded yet.",
+      })}
+      onRefresh={() => void query.refetch()}
+      onTable={() => change({ chart: asTable ? undefined : "table" })}
+      asTable={asTable}
+      onCsv={() =>
+        saveCsv(
+          `${stock.symbol}-${timeframe}`,
+          ["start", "open", "high", "low", "close", "volume"],
+          (query.data?.items ?? []).map((bar) => [
+            bar.start,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
+          ]),
+        )
+      }
+      tools={
+        <div className={classes.tools}>
+          {!asTable && (
+            <SegmentedControl
+              size="xs"
+              aria-label="How the price is drawn"
+              data={[
+                { value: "candles", label: "Candles" },
+                { value: "line", label: "Line" },
+              ]}
+              value={search.chart === "line" ? "line" : "candles"}
+              onChange={(value) => change({ chart: value === "line" ? "line" : undefined })}
+            />
+          )}
+          <SegmentedControl
+            size="xs"
+            aria-label="Range"
+            data={RANGES.map((one) => ({ value: one, label: one === "ALL" ? "All" : one }))}
+            value={range}
+            onChange={(value) => change({ range: value as Range })}
+          />
+        </div>
+      }
+      flush={asTable}
+    >
+      {asTable ? (
+        <BarTable stock={stock} bars={query.data?.items ?? []} timeframe={timeframe} />
+      ) : (
+        <PriceChart
+          instrument={stock.instrument}
+          symbol={stock.symbol}
+          candles={candles}
+          timeframe={timeframe}
+          shown={shown}
+          kind={search.chart === "line" ? "line" : "candles"}
+          tick={stock.tick_size}
+          levels={levels}
+          marks={marks}
+          summary={summary}
+          onCreateAt={onCreateAt}
+          onKey={onKey}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function useLevels(instrument: string): Level[] {
+  const { data } = useQuery(rulesQuery);
+  return useMemo(
+    () =>
+      (data ?? [])
+        .filter((rule) => rule.instrument === instrument && rule.level !== null && rule.state === "armed")
+        .map((rule) => ({
+          uid: rule.rule_uid,
+          price: Number(rule.level),
+          title: rule.direction === "above" ? "▲ alert" : "▼ alert",
+          armed: true,
+        })),
+    [data, instrument],
+  );
+}
+
+function useMarks(instrument: string): Mark[] {
+  const { data } = useQuery(alertsQuery);
+  const rules = useQuery(rulesQuery).data;
+  return useMemo(
+    () =>
+      (data?.items ?? [])
+        .filter((alert) => alert.instrument === instrument)
+        .map((alert) => ({
+          time: Math.floor((toMillis(alert.event_time) ?? 0) / 1000),
+          text: alert.rule,
+          above: rules?.find((rule) => rule.rule_uid === alert.rule_uid)?.direction !== "below",
+        }))
+        .sort((a, b) => a.time - b.time),
+    [data, rules, instrument],
+  );
+}
+
+function BarTable({ stock, bars, timeframe }: { stock: Stock; bars: Bar[]; timeframe: "1m" | "1d" }) {
+  const formats = useFormats();
+  const price = (id: "open" | "high" | "low" | "close", title: string): Column<Bar> => ({
+    id,
+    title,
+    align: "right",
+    value: (bar) => bar[id],
+    cell: (bar) => <span className="num">{formats.price(bar[id], stock.tick_size)}</span>,
+  });
+  const columns: Column<Bar>[] = [
+    {
+      id: "start",
+      title: `Start (${formats.zoneWord})`,
+      value: (bar) => Date.parse(bar.start),
+      cell: (bar) => (
+        <span className="num">
+          {timeframe === "1d"
+            ? formats.day(bar.start)
+            : `${formats.dayShort(bar.start)} ${formats.clock(bar.start, false)}`}
+          {!bar.is_closed && <span className="dim"> forming</span>}
+        </span>
+      ),
+    },
+    price("open", "Open"),
+    price("high", "High"),
+    price("low", "Low"),
+    price("close", "Close"),
+    {
+      id: "volume",
+      title: "Volume",
+      align: "right",
+      value: (bar) => bar.volume,
+      cell: (bar) => <span className="num">{formats.count(bar.volume)}</span>,
+    },
+    {
+      id: "trades",
+      title: "Trades",
+      align: "right",
+      value: (bar) => bar.trades,
+      cell: (bar) => <span className="num">{formats.count(bar.trades)}</span>,
+    },
+  ];
+  return (
+    <DataTable
+      label={`Bars of ${stock.symbol}`}
+      rows={bars}
+      columns={columns}
+      keyOf={(bar) => bar.start}
+      sort={{ id: "start", down: true }}
+      height={440}
+    />
+  );
+}

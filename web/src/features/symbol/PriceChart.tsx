@@ -1,0 +1,393 @@
+/**
+ * Candles or line with volume, the forming bar, alert lines and fired marks.
+ *
+ * History goes in by one `setData`; after that the live row moves the last bar at most eight times a second.
+ */
+import {
+  AreaSeries,
+  CandlestickSeries,
+  createChart,
+  createSeriesMarkers,
+  HistogramSeries,
+  type IChartApi,
+  type IPriceLine,
+  type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  LineStyle,
+  type SeriesType,
+  type Time,
+  type UTCTimestamp,
+} from "lightweight-charts";
+import { Plus } from "lucide-react";
+import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { decimalsOf } from "@/shared/format/numbers";
+import * as time from "@/shared/format/time";
+import { useFormats } from "@/shared/format/use";
+import { quotes, rooms } from "@/shared/live/hooks";
+import { usePrefs } from "@/shared/prefs/prefs";
+import { type Candle, closedOf, formingOf, onStep } from "./bars";
+import classes from "./PriceChart.module.css";
+
+export interface Level {
+  uid: string;
+  price: number;
+  title: string;
+  armed: boolean;
+}
+
+export interface Mark {
+  /** Seconds since 1970 UTC. */
+  time: number;
+  text: string;
+  above: boolean;
+}
+
+interface Props {
+  instrument: string;
+  symbol: string;
+  candles: Candle[];
+  timeframe: "1m" | "1d";
+  /** How many bars the chosen range shows. */
+  shown: number;
+  kind: "candles" | "line";
+  tick: string | number | null;
+  levels: Level[];
+  marks: Mark[];
+  summary: string;
+  onCreateAt: (price: string) => void;
+  onKey: (event: KeyboardEvent) => void;
+}
+
+const EVERY_MS = 125;
+
+export function PriceChart(props: Props) {
+  const { instrument, candles, timeframe, shown, kind, tick, levels, marks, summary } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<IChartApi | null>(null);
+  const price = useRef<ISeriesApi<SeriesType> | null>(null);
+  const volume = useRef<ISeriesApi<"Histogram"> | null>(null);
+  const marker = useRef<ISeriesMarkersPluginApi<Time> | null>(null);
+  const lines = useRef<IPriceLine[]>([]);
+  const last = useRef<Candle | undefined>(undefined);
+  const [plus, setPlus] = useState<{ y: number; price: string } | null>(null);
+  const held = useRef(false);
+  const formats = useFormats();
+  const { palette, theme, density } = usePrefs();
+  const scheme = useScheme();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the look's choices rebuild the chart, their values are read from CSS
+  useEffect(() => {
+    const node = box.current;
+    if (!node) return;
+    const look = readLook(node);
+    const made = createChart(node, {
+      autoSize: true,
+      layout: {
+        background: { color: "transparent" },
+        textColor: look.text,
+        fontFamily: look.font,
+        fontSize: 12,
+        attributionLogo: true,
+        panes: { separatorColor: look.line },
+      },
+      grid: { vertLines: { color: look.grid }, horzLines: { color: look.grid } },
+      rightPriceScale: { borderColor: look.line, scaleMargins: { top: 0.08, bottom: 0.24 } },
+      timeScale: {
+        borderColor: look.line,
+        timeVisible: timeframe === "1m",
+        secondsVisible: false,
+        rightOffset: 4,
+        minBarSpacing: 0.4,
+        tickMarkFormatter: (at: Time, type: number) => axisWord(Number(at), type, formats.zone),
+      },
+      crosshair: {
+        vertLine: { color: look.cross, labelBackgroundColor: look.label },
+        horzLine: { color: look.cross, labelBackgroundColor: look.label },
+      },
+      localization: {
+        priceFormatter: (value: number) => formats.price(value, tick),
+        timeFormatter: (at: Time) =>
+          timeframe === "1m"
+            ? time.full(Number(at) * 1000, formats.zone)
+            : time.day(Number(at) * 1000, formats.zone),
+      },
+    });
+    const digits = decimalsOf(tick);
+    const format = {
+      type: "price" as const,
+      precision: Math.max(2, digits),
+      minMove: Number(tick) > 0 ? Number(tick) : 0.01,
+    };
+    const main =
+      kind === "candles"
+        ? made.addSeries(CandlestickSeries, {
+            upColor: look.up,
+            borderUpColor: look.up,
+            wickUpColor: look.up,
+            downColor: look.down,
+            borderDownColor: look.down,
+            wickDownColor: look.down,
+            priceFormat: format,
+            priceLineColor: look.cross,
+          })
+        : made.addSeries(AreaSeries, {
+            lineColor: look.text1,
+            topColor: `color-mix(in srgb, ${look.text1} 16%, transparent)`,
+            bottomColor: "transparent",
+            lineWidth: 2,
+            priceFormat: format,
+            priceLineColor: look.cross,
+          });
+    const bars = made.addSeries(HistogramSeries, {
+      priceScaleId: "volume",
+      priceFormat: { type: "custom", formatter: (value: number) => formats.compact(value), minMove: 1 },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    made.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    chart.current = made;
+    price.current = main as ISeriesApi<SeriesType>;
+    volume.current = bars;
+    marker.current = createSeriesMarkers(main, []) as ISeriesMarkersPluginApi<Time>;
+    made.subscribeCrosshairMove((event) => {
+      if (held.current) return;
+      const value = event.point ? main.coordinateToPrice(event.point.y) : null;
+      setPlus(event.point && value !== null ? { y: event.point.y, price: onStep(value, tick) } : null);
+    });
+    return () => {
+      chart.current = null;
+      price.current = null;
+      lines.current = [];
+      made.remove();
+    };
+  }, [kind, timeframe, tick, palette, theme, density, scheme, formats]);
+
+  const put = useCallback(
+    (candle: Candle, look: Look) => {
+      const series = price.current;
+      if (!series) return;
+      const at = candle.time as UTCTimestamp;
+      const old = last.current !== undefined && candle.time < last.current.time;
+      if (kind === "candles") (series as ISeriesApi<"Candlestick">).update({ ...candle, time: at }, old);
+      else (series as ISeriesApi<"Area">).update({ time: at, value: candle.close }, old);
+      volume.current?.update(
+        { time: at, value: candle.volume, color: candle.close >= candle.open ? look.upSoft : look.downSoft },
+        old,
+      );
+      if (!old) last.current = candle;
+    },
+    [kind],
+  );
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt chart needs its history again
+  useEffect(() => {
+    const node = box.current;
+    const series = price.current;
+    if (!node || !series || !volume.current) return;
+    const look = readLook(node);
+    if (kind === "candles")
+      (series as ISeriesApi<"Candlestick">).setData(
+        candles.map((bar) => ({ ...bar, time: bar.time as UTCTimestamp })),
+      );
+    else
+      (series as ISeriesApi<"Area">).setData(
+        candles.map((bar) => ({ time: bar.time as UTCTimestamp, value: bar.close })),
+      );
+    volume.current.setData(
+      candles.map((bar) => ({
+        time: bar.time as UTCTimestamp,
+        value: bar.volume,
+        color: bar.close >= bar.open ? look.upSoft : look.downSoft,
+      })),
+    );
+    last.current = candles[candles.length - 1];
+    const forming = formingOf(quotes.get(instrument), timeframe, last.current);
+    if (forming) put(forming, look);
+  }, [candles, kind, timeframe, instrument, put, palette, theme, density, scheme, formats, tick]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the range is shown again when it, the bars' number or the chart change
+  useEffect(() => {
+    const total = candles.length;
+    if (!chart.current || total === 0) return;
+    chart.current
+      .timeScale()
+      .setVisibleLogicalRange({ from: Math.max(-1, total - shown) - 0.5, to: total + 3 });
+  }, [shown, timeframe, instrument, kind, candles.length > 0, palette, scheme, formats]);
+
+  useEffect(() => {
+    const node = box.current;
+    if (!node) return;
+    const look = readLook(node);
+    let waiting: ReturnType<typeof setTimeout> | null = null;
+    let drawn = "";
+    let closed: unknown = null;
+    const draw = () => {
+      waiting = null;
+      const bars = rooms.state(`instrument:${instrument}`).data.bars;
+      if (timeframe === "1m" && bars !== closed) {
+        closed = bars;
+        for (const bar of closedOf(bars)) if (last.current) put(bar, look);
+      }
+      const forming = formingOf(quotes.get(instrument), timeframe, last.current);
+      if (!forming) return;
+      const sign = JSON.stringify(forming);
+      if (sign === drawn) return;
+      drawn = sign;
+      put(forming, look);
+    };
+    const silence = quotes.listen(instrument, () => {
+      if (waiting === null) waiting = setTimeout(draw, document.hidden ? 1000 : EVERY_MS);
+    });
+    return () => {
+      silence();
+      if (waiting !== null) clearTimeout(waiting);
+    };
+  }, [instrument, timeframe, put]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt chart needs its lines again
+  useEffect(() => {
+    const series = price.current;
+    const node = box.current;
+    if (!series || !node) return;
+    const look = readLook(node);
+    for (const line of lines.current) series.removePriceLine(line);
+    lines.current = levels.map((level) =>
+      series.createPriceLine({
+        price: level.price,
+        color: level.armed ? look.accent : look.cross,
+        lineWidth: 1,
+        lineStyle: level.armed ? LineStyle.Dashed : LineStyle.Dotted,
+        axisLabelVisible: true,
+        title: level.title,
+      }),
+    );
+  }, [levels, kind, timeframe, palette, theme, density, scheme, formats, tick]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt chart needs its marks again
+  useEffect(() => {
+    const node = box.current;
+    if (!node || !marker.current) return;
+    const look = readLook(node);
+    const starts = candles.map((bar) => bar.time);
+    marker.current.setMarkers(
+      marks.flatMap((mark) => {
+        const start = floorTo(starts, mark.time);
+        if (start === null) return [];
+        return [
+          {
+            time: start as UTCTimestamp,
+            position: mark.above ? ("aboveBar" as const) : ("belowBar" as const),
+            shape: mark.above ? ("arrowDown" as const) : ("arrowUp" as const),
+            color: look.accent,
+            text: mark.text,
+          },
+        ];
+      }),
+    );
+  }, [marks, candles, kind, timeframe, palette, theme, density, scheme, formats, tick]);
+
+  return (
+    <figure className={classes.figure} aria-label={`Chart of ${props.symbol}`}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the chart takes keys of its own (range, search) */}
+      {/* biome-ignore lint/a11y/useSemanticElements: a chart is no fieldset */}
+      <div
+        className={classes.chart}
+        tabIndex={0}
+        role="group"
+        aria-label="Chart. Brackets change the range; letters search a symbol; the panel's menu shows a table."
+        onKeyDown={props.onKey}
+        onPointerLeave={() => !held.current && setPlus(null)}
+      >
+        <div ref={box} className={classes.canvas} />
+        {plus && (
+          <button
+            type="button"
+            className={classes.plus}
+            style={{ top: plus.y - 12 }}
+            tabIndex={-1}
+            aria-label={`Create an alert at ${formats.price(plus.price, tick)}`}
+            onPointerEnter={() => {
+              held.current = true;
+            }}
+            onPointerLeave={() => {
+              held.current = false;
+              setPlus(null);
+            }}
+            onClick={() => props.onCreateAt(plus.price)}
+          >
+            <Plus size={14} aria-hidden />
+          </button>
+        )}
+      </div>
+      <figcaption className="sr-only">{summary}</figcaption>
+    </figure>
+  );
+}
+
+interface Look {
+  text: string;
+  text1: string;
+  line: string;
+  grid: string;
+  cross: string;
+  label: string;
+  up: string;
+  down: string;
+  upSoft: string;
+  downSoft: string;
+  accent: string;
+  font: string;
+}
+
+/** The canvas knows no CSS variables: read what they are now. */
+function readLook(node: HTMLElement): Look {
+  const style = getComputedStyle(node);
+  const get = (name: string) => style.getPropertyValue(name).trim();
+  return {
+    text: get("--mb-text-2"),
+    text1: get("--mb-text-1"),
+    line: get("--mb-line"),
+    grid: `${get("--mb-line")}80`,
+    cross: get("--mb-line-strong"),
+    label: get("--mb-text-3"),
+    up: get("--mb-up"),
+    down: get("--mb-down"),
+    upSoft: `${get("--mb-up")}55`,
+    downSoft: `${get("--mb-down")}55`,
+    accent: get("--mb-accent"),
+    font: style.fontFamily,
+  };
+}
+
+/** The scheme the page has now; "system" can change while it is open. */
+function useScheme(): string {
+  const [scheme, setScheme] = useState(() => document.documentElement.dataset.mantineColorScheme ?? "dark");
+  useEffect(() => {
+    const observer = new MutationObserver(() =>
+      setScheme(document.documentElement.dataset.mantineColorScheme ?? "dark"),
+    );
+    observer.observe(document.documentElement, {
+      attributeFilter: ["data-mantine-color-scheme", "data-palette"],
+    });
+    return () => observer.disconnect();
+  }, []);
+  return scheme;
+}
+
+/** lightweight-charts' kinds of ticks: 0 year, 1 month, 2 day, 3 time, 4 time with seconds. */
+function axisWord(seconds: number, type: number, zone: string): string {
+  const millis = seconds * 1000;
+  if (type === 0) return String(new Date(millis).getUTCFullYear());
+  if (type === 1) return time.monthYear(millis, zone).slice(0, 3);
+  if (type === 2) return time.dayShort(millis, zone);
+  return time.clock(millis, zone, false);
+}
+
+function floorTo(starts: number[], at: number): number | null {
+  let found: number | null = null;
+  for (const start of starts) {
+    if (start > at) break;
+    found = start;
+  }
+  return found;
+}

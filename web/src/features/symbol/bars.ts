@@ -1,0 +1,93 @@
+/** From REST bars and live rows to what the chart draws. Pure. */
+import type { Bar } from "@/shared/api/types";
+import { isKnown } from "@/shared/format/numbers";
+import { toMillis } from "@/shared/format/time";
+import type { Row } from "@/shared/live/quotes";
+
+export interface Candle {
+  /** Start, whole seconds since 1970 UTC. */
+  time: number;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+}
+
+export function candlesOf(bars: readonly Bar[]): Candle[] {
+  const found: Candle[] = [];
+  for (const bar of bars) {
+    const start = toMillis(bar.start);
+    if (start === null || !isKnown(bar.close)) continue;
+    const close = Number(bar.close);
+    found.push({
+      time: Math.floor(start / 1000),
+      // Files that carry only closes give bars without the other three.
+      open: isKnown(bar.open) ? Number(bar.open) : close,
+      high: isKnown(bar.high) ? Number(bar.high) : close,
+      low: isKnown(bar.low) ? Number(bar.low) : close,
+      close,
+      volume: Number(bar.volume ?? 0),
+    });
+  }
+  found.sort((a, b) => a.time - b.time);
+  return found.filter((bar, index) => index === found.length - 1 || bar.time !== found[index + 1]?.time);
+}
+
+/** The bar that is forming now, from the live row; null while the row has none. */
+export function formingOf(row: Row, timeframe: "1m" | "1d", last: Candle | undefined): Candle | null {
+  if (timeframe === "1m") {
+    const start = toMillis(row["bar.start"]);
+    if (start === null || !isKnown(row["bar.close"])) return null;
+    return {
+      time: Math.floor(start / 1000),
+      open: Number(row["bar.open"]),
+      high: Number(row["bar.high"]),
+      low: Number(row["bar.low"]),
+      close: Number(row["bar.close"]),
+      volume: Number(row["bar.volume"] ?? 0),
+    };
+  }
+  const event = toMillis(row.event_time);
+  if (event === null || !isKnown(row["day.open"]) || !isKnown(row.close) || !last) return null;
+  // The day's bar starts at the session's open; until REST brought it, the last bar is an older day.
+  if (Math.floor(event / 1000) - last.time > 86_400) return null;
+  return {
+    time: last.time,
+    open: Number(row["day.open"]),
+    high: Number(row["day.high"]),
+    low: Number(row["day.low"]),
+    close: Number(row.close),
+    volume: Number(row["day.volume"] ?? row.volume ?? 0),
+  };
+}
+
+/** Closed minutes as the room sends them: `{columns, rows}`; a row replaces the bar of the same start. */
+export function closedOf(data: unknown): Candle[] {
+  const { columns, rows } = (data ?? {}) as { columns?: string[]; rows?: unknown[][] };
+  if (!columns || !rows) return [];
+  const at = (name: string) => columns.indexOf(name);
+  const [start, open, high, low, close, volume] = ["start", "open", "high", "low", "close", "volume"].map(at);
+  const cell = (row: unknown[], index: number | undefined) => Number(row[index ?? -1] ?? Number.NaN);
+  const found: Candle[] = [];
+  for (const row of rows) {
+    const millis = toMillis(row[start ?? -1] as string | number);
+    if (millis === null || !Number.isFinite(cell(row, close))) continue;
+    found.push({
+      time: Math.floor(millis / 1000),
+      open: cell(row, open),
+      high: cell(row, high),
+      low: cell(row, low),
+      close: cell(row, close),
+      volume: cell(row, volume) || 0,
+    });
+  }
+  return found;
+}
+
+/** A price on its step: 1490.53 at 0.05 → "1490.55". Decimal text, so nothing is lost on its way. */
+export function onStep(price: number, tick: number | string | null | undefined): string {
+  const step = Number(tick) > 0 ? Number(tick) : 0.01;
+  const decimals = Math.max(0, (String(step).split(".")[1] ?? "").length);
+  return (Math.round(price / step) * step).toFixed(decimals);
+}
