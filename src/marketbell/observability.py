@@ -223,13 +223,14 @@ class Heartbeat:
 
     def set(self, state: State, **detail: Any) -> None:
         """Say a new state; it is told at once, not at the next second."""
-        if state != self._state:
-            self._since = _utc_now()
+        is_new = state != self._state
         self._state = state
         self._detail = detail
         self._last_progress = _steady()
-        metrics().state.set(1 if state == "ready" else 0)
-        self._wake.set()
+        if is_new:
+            self._since = _utc_now()
+            metrics().state.set(1 if state == "ready" else 0)
+            self._wake.set()
 
     def ready(self, **detail: Any) -> None:
         """Everything this process is for works."""

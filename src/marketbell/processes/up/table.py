@@ -1,0 +1,36 @@
+"""The table of children on one machine: servers, the migration, then Marketbell's own processes."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from marketbell.ports.servers import EmbeddedServer, Launch
+from marketbell.processes.up.spec import EDGE, ENGINE, SERVER, Spec
+from marketbell.settings import Settings
+
+MIGRATE = "migrate"
+PAGE = ("api", "live")
+"""A person can use the page once these are ready."""
+
+
+def _python(module: str) -> Callable[[], Launch]:
+    return lambda: Launch([sys.executable, "-m", f"marketbell.processes.{module}"])
+
+
+def build_table(settings: Settings, servers: Sequence[EmbeddedServer]) -> list[Spec]:
+    """Servers first; what the page needs next; the rest once the page is there, so that it is there sooner."""
+    names = tuple(server.name for server in servers)
+    table = [
+        Spec(server.name, server.launch, stage=SERVER, probe=server.is_ready, port=server.port) for server in servers
+    ]
+    table.append(Spec(MIGRATE, _python("up.migrate"), needs=names, stage=ENGINE, once=True))
+    migrated = (MIGRATE,)
+    return [
+        *table,
+        Spec("stream", _python("stream"), needs=migrated, stage=ENGINE),
+        Spec("api", _python("api"), needs=migrated, stage=EDGE, port=settings.port),
+        Spec("ingest", _python("ingest"), needs=migrated, stage=EDGE, port=settings.ingest_port),
+        Spec("live", _python("live"), needs=migrated, stage=EDGE, port=settings.live_port),
+        Spec("sender", _python("sender"), needs=PAGE, stage=EDGE),
+        Spec("worker", _python("worker"), needs=PAGE, stage=EDGE),
+        Spec("beat", _python("beat"), needs=PAGE, stage=EDGE),
+    ]
