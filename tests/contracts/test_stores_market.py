@@ -229,6 +229,11 @@ def test_a_fact_is_not_known_before_it_was_published(stores: Stores) -> None:
     assert stores.fundamentals.history(7, "fund.pb") == []
 
 
+def test_a_value_that_is_not_known_is_kept_as_such(stores: Stores) -> None:
+    stores.fundamentals.put([Fact(7, "fund.pe", "2020-12-31", math.nan, published_at=100, source="demo")])
+    assert math.isnan(stores.fundamentals.as_of(100)[7]["fund.pe"])
+
+
 def test_a_corrected_fact_takes_the_place_of_its_version(stores: Stores) -> None:
     fact = Fact(7, "fund.pe", "2020-12-31", 20.0, published_at=100, source="demo")
     stores.fundamentals.put([fact, replace(fact, value=30.0)])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from marketbell.adapters.stores.postgres.connections import Database
 from marketbell.core.market.instrument import Instrument
@@ -88,13 +88,17 @@ class PostgresSnapshots:
             connection.execute(
                 """
                 INSERT INTO market.snapshots (session_date, instrument_id, as_of, "values")
-                SELECT %s::date, instrument_id, %s, row
-                FROM unnest(%s::bigint[], %s::jsonb[]) AS new (instrument_id, row)
+                SELECT %s::date, instrument_id, %s, "values"
+                FROM json_to_recordset(%s) AS new (instrument_id bigint, "values" jsonb)
                 ON CONFLICT (instrument_id, session_date) DO UPDATE
                 SET as_of = excluded.as_of, "values" = excluded."values"
                 WHERE snapshots.as_of <= excluded.as_of
                 """,
-                (session_date, as_of, [int(key) for key in rows], [Jsonb(dict(row)) for row in rows.values()]),
+                (
+                    session_date,
+                    as_of,
+                    Json([{"instrument_id": int(k), "values": dict(row)} for k, row in rows.items()]),
+                ),
             )
 
     def latest(self) -> dict[int, dict[str, Any]]:

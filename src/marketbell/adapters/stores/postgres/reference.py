@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from psycopg.types.json import Json
+
 from marketbell.adapters.stores.postgres.connections import Database
 from marketbell.ports.stores import Fact
 
@@ -18,21 +20,28 @@ class PostgresFundamentals:
         if not unique:
             return
         rows = [
-            (int(f.instrument_id), f.name, f.period_end, f.version, float(f.value), int(f.published_at), f.source)
-            for f in unique.values()
+            {
+                "instrument_id": int(fact.instrument_id),
+                "name": fact.name,
+                "period_end": fact.period_end,
+                "version": fact.version,
+                "value": float(fact.value),
+                "published_at": int(fact.published_at),
+                "source": fact.source,
+            }
+            for fact in unique.values()
         ]
-        columns = [list(column) for column in zip(*rows, strict=True)]
         with self._database.transaction() as connection:
             connection.execute(
                 """
                 INSERT INTO reference.facts (instrument_id, name, period_end, version, value, published_at, source)
-                SELECT * FROM unnest(
-                    %s::bigint[], %s::text[], %s::text[], %s::integer[],
-                    %s::double precision[], %s::bigint[], %s::text[])
+                SELECT instrument_id, name, period_end, version, coalesce(value, 'NaN'), published_at, source
+                FROM json_to_recordset(%s) AS new (instrument_id bigint, name text, period_end text, version integer,
+                    value double precision, published_at bigint, source text)
                 ON CONFLICT (instrument_id, name, period_end, version) DO UPDATE
                 SET value = excluded.value, published_at = excluded.published_at, source = excluded.source
                 """,
-                columns,
+                (Json(rows),),
             )
 
     def as_of(self, when: int, instrument_ids: Sequence[int] | None = None) -> dict[int, dict[str, float]]:
