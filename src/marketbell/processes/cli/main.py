@@ -13,13 +13,13 @@ import typer
 
 from marketbell import __version__
 from marketbell.core.primitives.errors import MarketbellError, UserError
-from marketbell.processes.cli import config, doctor, status, up
+from marketbell.processes.cli import config, doctor, rules, status, up
 
 EXIT_USER = 2
 EXIT_FAULT = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (up, status, doctor, config)
+COMMANDS = (up, rules, status, doctor, config)
 
 
 def _version(value: bool) -> None:

@@ -165,11 +165,13 @@ class _Api:
     """The running Marketbell, by its owner's token."""
 
     def __init__(self, api: str | None, data_dir: str | None) -> None:
+        from marketbell.processes.up import runfile
         from marketbell.settings import load
         from marketbell.wiring.sender import link_base
 
         settings = load(data_dir=data_dir)
-        self._base = (api or link_base(settings)).rstrip("/")
+        running = runfile.read(settings.data_dir) if api is None else None
+        self._base = (api or (running["url"] if running else link_base(settings))).rstrip("/")
         path = settings.data_dir / "owner.token"
         try:
             self._token = path.read_text(encoding="ascii").strip()
