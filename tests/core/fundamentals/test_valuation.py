@@ -40,7 +40,7 @@ def peers(subject: tuple[float, float, float, float]) -> dict[str, np.ndarray]:
         ((8.0, 1.5, 20.0, 1.0), False),
     ],
 )
-def test_each_threshold_decides(subject: tuple[float, float, float, float], expected: bool) -> None:
+def test_each_threshold_decides(subject: tuple[float, float, float, float], *, expected: bool) -> None:
     mask = undervalued_mask(peers(subject), np.zeros(4, np.int64), Thresholds())
     assert mask.tolist() == [expected, False, False, False]
 
