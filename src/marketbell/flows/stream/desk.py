@@ -1,0 +1,173 @@
+"""The stream's parts joined, and its threads: one that reads and applies, two lanes, one keeper."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.flows.stream.durable import BarLane, LedgerLane
+from marketbell.flows.stream.keeping import Keeper
+from marketbell.flows.stream.partition import Partition
+from marketbell.flows.stream.publisher import Publisher
+from marketbell.flows.stream.runner import LOG, StreamRunner
+from marketbell.ports.bus import Bus
+from marketbell.ports.cache import Cache
+from marketbell.ports.calendars import SessionTable
+from marketbell.ports.checkpoints import CheckpointStore
+from marketbell.ports.clock import Clock
+from marketbell.ports.leases import Leases
+from marketbell.ports.recordings import RecordingStore
+from marketbell.ports.stores import BarStore, Ledger, QualityStore, RuleStore, SnapshotStore
+
+log = structlog.stdlib.get_logger("stream.desk")
+
+LAST_WORK_S = 2.0
+"""How long a stopping stream may take for what waits in its lanes: SIGTERM ends it within 3 s."""
+
+_DAY_NS = 86_400_000_000_000
+
+Sessions = Callable[[str], SessionTable]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPorts:
+    """What the stream needs from outside."""
+
+    bus: Bus
+    cache: Cache
+    clock: Clock
+    leases: Leases
+    checkpoints: CheckpointStore
+    recordings: RecordingStore
+    ledger: Ledger
+    rules: RuleStore
+    bars: BarStore
+    snapshots: SnapshotStore
+    quality: QualityStore
+    sessions: Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Makes engines of one configuration."""
+
+    config: EngineConfig
+    sessions: Sessions
+
+    def new(self) -> Engine:
+        """An empty one."""
+        return Engine(self.config, self.sessions)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> Engine:
+        """One from a checkpoint."""
+        return Engine.restore(arrays, self.config, self.sessions)
+
+
+class StreamDesk:
+    """Everything of one stream process. `run` works until told to stop; tests call `turn` instead."""
+
+    def __init__(
+        self,
+        ports: StreamPorts,
+        *,
+        partitions: Sequence[int],
+        config: EngineConfig,
+        checkpoint_every_s: float = 5.0,
+        publish_every_s: float = 0.1,
+    ) -> None:
+        self._clock = ports.clock
+        self.publisher = Publisher(ports.bus, ports.cache, ports.sessions, publish_every_s=publish_every_s)
+        self.ledger_lane = LedgerLane(ports.ledger, ports.rules, self.publisher.firings)
+        self.bar_lane = BarLane(ports.bars, ports.snapshots, ports.quality)
+        self.keeper = Keeper(
+            ports.checkpoints,
+            ports.recordings,
+            ports.bus,
+            topic=LOG,
+            is_durable=lambda mark: self.ledger_lane.passed(mark) and self.bar_lane.passed(mark),
+            may_write=lambda number: self.runner.may_write(number),  # noqa: PLW0108 — the runner is made below
+        )
+        engines = Engines(config, ports.sessions)
+        self.partitions = [Partition(number, engines, _dates(ports.sessions)) for number in partitions]
+        self.runner = StreamRunner(
+            self.partitions,
+            ports.bus,
+            ports.cache,
+            ports.clock,
+            leases=ports.leases,
+            checkpoints=ports.checkpoints,
+            ledger=ports.ledger,
+            ledger_lane=self.ledger_lane,
+            bar_lane=self.bar_lane,
+            keeper=self.keeper,
+            publisher=self.publisher,
+            sessions=ports.sessions,
+            checkpoint_every_s=checkpoint_every_s,
+        )
+
+    def turn(self) -> bool:
+        """One turn of everything on this thread; False when nothing was left to do."""
+        did_work = self.runner.step(0.0)
+        for lane in (self.ledger_lane, self.bar_lane):
+            while lane.step():
+                did_work = True
+        return self.keeper.step() or did_work
+
+    def run(self, is_stopping: Callable[[], bool], progressed: Callable[[], None] = lambda: None) -> None:
+        """Read and apply on this thread, write on others, until told to stop; then leave a last checkpoint."""
+        done = threading.Event()
+        lanes = [
+            threading.Thread(target=self.ledger_lane.run, args=(done.is_set,), name="ledger", daemon=True),
+            threading.Thread(target=self.bar_lane.run, args=(done.is_set,), name="bars", daemon=True),
+        ]
+        keeper = threading.Thread(target=self._keep, args=(done,), name="keeper", daemon=True)
+        for thread in (*lanes, keeper):
+            thread.start()
+        try:
+            while not is_stopping():
+                self.runner.step()
+                progressed()
+                self._check(lanes, keeper)
+        finally:
+            self._finish(done, [*lanes, keeper])
+
+    def _check(self, lanes: Sequence[threading.Thread], keeper: threading.Thread) -> None:
+        """A thread that died of a fault of ours ends the process: the supervisor starts it from its checkpoint."""
+        for thread in (*lanes, keeper):
+            if not thread.is_alive():
+                message = f"the {thread.name} thread has ended"
+                raise RuntimeError(message)
+
+    def _keep(self, done: threading.Event) -> None:
+        while not done.is_set():
+            if not self.keeper.step():
+                done.wait(0.1)
+
+    def _finish(self, done: threading.Event, threads: Sequence[threading.Thread]) -> None:
+        started = self._clock.monotonic()
+        self.runner.close()
+        while self._clock.monotonic() - started < LAST_WORK_S:
+            is_written = self.ledger_lane.depth == 0 and self.bar_lane.depth == 0
+            if is_written and all(self.keeper.wants(one.number) for one in self.partitions):
+                break
+            self._clock.sleep(0.02)
+        done.set()
+        for thread in threads:
+            thread.join(0.3)
+        self.runner.release()
+        log.info("stream.stopped", seconds=round(self._clock.monotonic() - started, 3))
+
+
+def _dates(sessions: Sessions) -> Callable[[Engine, int], int]:
+    def date_of(engine: Engine, time: int) -> int:
+        """Date of the session that began last; before the first one, the UTC date."""
+        table = sessions(str(engine.source.get("calendar") or "XNSE"))
+        at = int(np.searchsorted(table.open, time, side="right")) - 1
+        return int(table.date[at]) if at >= 0 else time // _DAY_NS
+
+    return date_of
