@@ -20,9 +20,9 @@ export default defineConfig({
   },
   server: { proxy: { "/api": server, "/login": server, "/healthz": server } },
   test: {
-    environment: "jsdom",
-    include: ["src/**/*.test.{ts,tsx}"],
-    setupFiles: ["src/shared/test-setup.ts"],
+    // Tests that draw ask for jsdom in their first line; the rest start without it.
+    environment: "node",
+    include: ["src/**/*.test.{ts,tsx}", "tools/*.test.mjs"],
     restoreMocks: true,
   },
 });

@@ -288,10 +288,10 @@ export function PriceChart(props: Props) {
 
   return (
     <figure className={classes.figure} aria-label={`Chart of ${props.symbol}`}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the chart takes keys of its own (range, search) */}
       {/* biome-ignore lint/a11y/useSemanticElements: a chart is no fieldset */}
       <div
         className={classes.chart}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart takes keys of its own (range, search)
         tabIndex={0}
         role="group"
         aria-label="Chart. Brackets change the range; letters search a symbol; the panel's menu shows a table."

@@ -3,9 +3,8 @@
  *
  * Sorting by a live column is renewed at most once a second and never under the pointer.
  */
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import type { Numeric } from "@/shared/format/numbers";
 import { isKnown } from "@/shared/format/numbers";
 import { usePace } from "@/shared/live/hooks";
@@ -45,6 +44,9 @@ export interface DataTableProps<T> {
 }
 
 const VIRTUAL_FROM = 60;
+
+// Most tables are short: what virtual rows need comes with the first long one.
+const VirtualBody = lazy(() => import("./VirtualBody"));
 
 export function DataTable<T>(props: DataTableProps<T>) {
   const { label, columns, keyOf, onOpen, height, live } = props;
@@ -122,7 +124,18 @@ export function DataTable<T>(props: DataTableProps<T>) {
           </tr>
         </thead>
         {virtual ? (
-          <VirtualBody scroller={scroller} rows={rows} columns={columns.length} renderRow={renderRow} />
+          <Suspense fallback={<tbody />}>
+            <VirtualBody
+              scroller={scroller}
+              count={rows.length}
+              columns={columns.length}
+              spacer={classes.spacer}
+              renderRow={(index) => {
+                const row = rows[index];
+                return row === undefined ? null : renderRow(row, index);
+              }}
+            />
+          </Suspense>
         ) : (
           <tbody>{rows.map(renderRow)}</tbody>
         )}
@@ -162,44 +175,6 @@ function Head<T>({
         <span className="sr-only">{column.about ?? "Actions"}</span>
       )}
     </th>
-  );
-}
-
-function VirtualBody<T>(props: {
-  scroller: React.RefObject<HTMLDivElement | null>;
-  rows: readonly T[];
-  columns: number;
-  renderRow: (row: T, index: number) => ReactNode;
-}) {
-  const { scroller, rows, columns, renderRow } = props;
-  const virtualizer = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => 37,
-    overscan: 12,
-  });
-  const items = virtualizer.getVirtualItems();
-  const first = items[0];
-  const last = items[items.length - 1];
-  const above = first?.start ?? 0;
-  const below = last ? virtualizer.getTotalSize() - last.end : 0;
-  return (
-    <tbody>
-      {above > 0 && (
-        <tr aria-hidden="true" className={classes.spacer}>
-          <td colSpan={columns} style={{ height: above }} />
-        </tr>
-      )}
-      {items.map((item) => {
-        const row = rows[item.index];
-        return row === undefined ? null : renderRow(row, item.index);
-      })}
-      {below > 0 && (
-        <tr aria-hidden="true" className={classes.spacer}>
-          <td colSpan={columns} style={{ height: below }} />
-        </tr>
-      )}
-    </tbody>
   );
 }
 
