@@ -19,9 +19,11 @@ def make_feed(settings: Settings, clock: Clock | None = None) -> PacedFeed | Pus
     from marketbell.adapters.clock.system import SystemClock
 
     clock = clock or SystemClock()
-    name, _, _argument = settings.feed.partition(":")
+    name, _, argument = settings.feed.partition(":")
     if name == "demo":
         return _demo(settings, clock)
+    if name == "replay" and argument:
+        return _replay(settings, argument)
     message = f"unknown feed '{settings.feed}'; known: {', '.join(FEEDS)}"
     raise InvalidSettingError(message)
 
@@ -31,3 +33,10 @@ def _demo(settings: Settings, clock: Clock) -> PacedFeed:
 
     today = (datetime.fromtimestamp(clock.now() / 1e9, UTC) + _IST).date()
     return DemoFeed(today, seed=settings.demo.seed, dirty=settings.demo.dirty)
+
+
+def _replay(settings: Settings, path: str) -> PacedFeed:
+    from marketbell.adapters.feeds.replay import ReplayFeed
+    from marketbell.wiring.calendars import calendars
+
+    return ReplayFeed([path], calendars().sessions, calendar=settings.calendar)

@@ -21,12 +21,14 @@ from marketbell.core.engine.view import FUNDAMENTALS, numeric_columns
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import SessionTable, regular_minutes
 from marketbell.core.primitives.errors import CheckpointError
-from marketbell.core.quality.kinds import KINDS, QualityKind
+from marketbell.core.quality.kinds import ENDING, KINDS, QualityKind
 
 CHECKPOINT_VERSION = 1
 _NANOS = 1_000_000_000
 _TRADES: Callable[..., Any] = k.trades
 _SOURCE_BARS: Callable[..., Any] = k.source_bars
+_TRACE_TRADES: Callable[..., Any] = k.trace_trades
+_TRACE_BARS: Callable[..., Any] = k.trace_bars
 _TRADE_FILL: Mapping[str, float | int] = {"volume": np.nan, "size": np.nan, "trade_id": -1, "flags": 0}
 
 
@@ -207,6 +209,10 @@ class Engine:
         collected = _Collected()
         self._trades(_concatenated([columns]), collected)
         return self._finished(collected)
+
+    def history(self, columns: Columns) -> None:
+        """Take closed bars from elsewhere (BAR schema): previous closes and 52-week ranges."""
+        self._history(columns, _Collected())
 
     def finish(self) -> Outputs:
         """End of the source: everything that is open becomes final."""
@@ -494,9 +500,8 @@ class Engine:
                     "count": np.array([item["count"] for item in known], np.int64),
                 }
             )
-            ending = [k.K_EPOCH, k.K_BAD_PRICE, k.K_OUT_OF_SESSION, int(QualityKind.STALE_DAY)]
             self._totals["ticks_read"] += sum(
-                int(item["count"]) for item, number in zip(known, kinds, strict=True) if number in ending
+                int(item["count"]) for item, number in zip(known, kinds, strict=True) if number in ENDING
             )
 
     # --- what readers see ----------------------------------------------------------------------
@@ -508,6 +513,40 @@ class Engine:
     def row(self, instrument_id: int) -> int | None:
         """The row of an instrument."""
         return self._rows.get(instrument_id)
+
+    def trace(self, columns: Columns, kind: FrameKind) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        """Apply TRADE or (as the source) BAR rows, and every field after each accepted row.
+
+        Returns the places of these rows and the fields (as `columns`, without a forming bar). For
+        questions to a recording: it copies the state for each row and keeps no outputs.
+        """
+        count = len(columns["instrument_id"])
+        rows = np.empty(count, np.int64)
+        f, i = np.empty((count, k.NF)), np.empty((count, k.NI), np.int64)
+        tables = self._level_tables()
+        if kind is FrameKind.TRADE:
+            c = _concatenated([columns])
+            self._ring_i, self._ring_f, size = _TRACE_TRADES(
+                self._table_keys, self._table_rows, self._shift, self._F, self._I, self._Q, self._BF, self._BI,
+                self._slots, self._late, self._opens, self._closes, self._dates, self._ring_i, self._ring_f,
+                self._ring_used, self._returns, self._minutes, self._profile, self._hist_t, self._hist_f,
+                self._touched, *tables, self.levels.rules, self._bi, self._bf, self._di, self._df, self._qi,
+                self._fi, self._ff, self._late_at, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), rows, f, i,
+            )  # fmt: skip
+        else:
+            b = self._bar_columns(columns)
+            size = _TRACE_BARS(
+                self._F, self._I, self._BF, self._BI, self._slots, self._opens, self._closes, self._dates,
+                self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched, *tables,
+                self.levels.rules, self._bi, self._bf, self._di, self._df, self._fi, self._ff, *b.values(), rows, f, i,
+            )  # fmt: skip
+        kept = rows[:size]
+        instrument = self._rows_of(np.asarray(columns["instrument_id"])[kept])
+        nothing = np.full((size, 5), np.nan)
+        fields = numeric_columns(
+            f[:size], i[:size], self._fund[instrument], np.zeros(size, np.int64), nothing, self.now()
+        )
+        return kept, fields
 
     def now(self) -> int:
         """The market's clock: newest heartbeat or accepted tick, ns UTC; 0 before the first."""

@@ -899,3 +899,60 @@ def forming_bars(BF, BI, F, slots, count, start, values):
                 base = BF[k, B_CUM]
         volume = BF[best, B_SIZES] + max(0.0, BF[best, B_CUM] - base)
         values[r, 4] = volume if BI[best, J_HAS_VOLUME] == 1 else np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def trace_trades(
+    keys, key_rows, shift, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring_i, ring_f, ring_used,
+    returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules,
+    bi, bf, di, df, qi, fi, ff, late_at, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags,
+    rows, trace_f, trace_i,
+):  # fmt: skip
+    """Apply ticks one by one and copy the row's state after each accepted one; returns how many they were.
+
+    `rows` takes their places in the input. What the ticks bring forth is left out.
+    """
+    count = 0
+    for n in range(len(ids)):
+        found = trades(
+            keys, key_rows, shift, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring_i, ring_f, ring_used,
+            returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules,
+            bi, bf, di, df, qi, fi, ff, late_at, ids[n : n + 1], event_time[n : n + 1], ingest_time[n : n + 1],
+            price_[n : n + 1], volume_[n : n + 1], size_[n : n + 1], trade_id_[n : n + 1], flags[n : n + 1],
+        )  # fmt: skip
+        ring_i = found[0]
+        ring_f = found[1]
+        if found[15] == 0:
+            continue
+        h = np.int64((np.uint64(ids[n]) * _HASH) >> np.uint64(shift))
+        while keys[h] != ids[n]:
+            h = (h + 1) & (len(keys) - 1)
+        rows[count] = n
+        trace_f[count] = F[key_rows[h]]
+        trace_i[count] = I[key_rows[h]]
+        count += 1
+    return ring_i, ring_f, count
+
+
+@njit(cache=True, error_model="numpy")
+def trace_bars(
+    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot,
+    dn, dn_ptr, dn_slot, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
+    prev_close, kept, trace_f, trace_i,
+):  # fmt: skip
+    """The same for bars as the source."""
+    count = 0
+    for n in range(len(rows)):
+        found = source_bars(
+            F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched,
+            up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules, bi, bf, di, df, fi, ff, rows[n : n + 1],
+            timeframe[n : n + 1], start[n : n + 1], open_[n : n + 1], high[n : n + 1], low[n : n + 1],
+            close[n : n + 1], volume[n : n + 1], prev_close[n : n + 1],
+        )  # fmt: skip
+        if found[9] == 1:
+            continue
+        kept[count] = n
+        trace_f[count] = F[rows[n]]
+        trace_i[count] = I[rows[n]]
+        count += 1
+    return count

@@ -60,8 +60,7 @@ def _part(table: Table, calendar: str, sessions: Sessions) -> BarSource:
         raise InvalidSourceError(f"{table.path}: not one row has a time and a price")
     symbols, names = _symbols(table)
     order = np.argsort(symbols, kind="stable")
-    order = order[readable[order]]
-    symbols, time = symbols[order], time[order]
+    symbols, time, readable = symbols[order], np.where(readable, time, 0)[order], readable[order]
     prices = {name: values[order] for name in PRICES if (values := table.numbers(name)) is not None}
     volume, prev_close = table.numbers("volume"), table.numbers("prev_close")
     volume = np.full(len(order), np.nan) if volume is None else volume[order]
@@ -83,6 +82,9 @@ def _part(table: Table, calendar: str, sessions: Sessions) -> BarSource:
         kinds = {QualityKind.BAD_PRICE: ~verdict.keep, QualityKind.OUT_OF_SESSION: verdict.keep & ~is_open}
         if QualityKind.BAD_BAR in verdict.kinds:
             kinds[QualityKind.BAD_BAR] = verdict.kinds[QualityKind.BAD_BAR] & keep
+    kinds = {kind: mask & readable for kind, mask in kinds.items()}
+    kinds[QualityKind.EPOCH_TIMESTAMP] = ~readable
+    keep = keep & readable
     again = _again(symbols, start, keep)
     kinds[QualityKind.DUPLICATE] = again
     keep = keep & ~again

@@ -1,0 +1,60 @@
+"""Compile every kernel before it is needed: a tiny market goes through an engine.
+
+Compiling takes seconds the first time on a machine and is cached by Numba after that. Processes call
+this before they report ready.
+"""
+
+import json
+
+import numpy as np
+
+from marketbell.core.columns.frame import Columns, Frame, FrameKind
+from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.session import DAY, SessionTable
+from marketbell.core.quality.source_clock import source_clock
+
+
+def _two_days(name: str) -> SessionTable:
+    opens = np.array([11_000 * DAY, 11_001 * DAY], np.int64)
+    return SessionTable(name, "UTC", opens, opens + DAY // 4, opens // DAY, np.zeros(2, np.uint8))
+
+
+def warm() -> None:
+    """Run every kernel once with the types that it will meet."""
+    engine = Engine(EngineConfig(), _two_days)
+    one = Instrument(key="NONE:WARM", calendar="NONE")
+    ident = int(one.instrument_id)
+    start = 11_000 * DAY
+    ids, times = np.full(2, ident, np.int64), np.array([start, start + DAY], np.int64)
+    prices = np.array([1.0, 2.0])
+    bar: Columns = {
+        "instrument_id": ids[:1],
+        "timeframe_s": np.full(1, 86_400, np.int32),
+        "start": times[:1] - DAY,
+        **dict.fromkeys(("open", "high", "low", "close", "volume"), prices[:1]),
+    }
+    quote: Columns = {
+        "instrument_id": ids,
+        "event_time": times,
+        **dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), prices),
+    }
+
+    def frame(kind: FrameKind, columns: Columns | None = None, payload: object = None) -> Frame:
+        found = columns or {}
+        raw = json.dumps(payload).encode() if payload else b""
+        return Frame(kind, 0, 0, 0, 0, start, start, len(found.get("instrument_id", ())), found, raw)
+
+    engine.define([one])
+    engine.apply(
+        [
+            frame(FrameKind.BAR, bar),
+            frame(FrameKind.QUOTE, quote),
+            frame(FrameKind.TRADE, {"instrument_id": ids, "event_time": times, "price": prices, "volume": prices}),
+            frame(FrameKind.HEARTBEAT),
+            frame(FrameKind.BAR, bar, {"role": "source"}),
+        ]
+    )
+    engine.finish()
+    engine.columns()
+    source_clock(times, np.zeros(2, np.int64), prices)

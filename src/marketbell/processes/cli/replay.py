@@ -1,0 +1,52 @@
+"""`marketbell replay`: a recorded source through the engine to files, without a server."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def replay(
+        source: Annotated[list[str], typer.Argument(help="Files or folders: ticks or bars in CSV or Parquet.")],
+        out: Annotated[Path, typer.Option("--out", help="Folder for the results; it is made if need be.")],
+        rules: Annotated[Path | None, typer.Option("--rules", help="A .bell file with alerts to arm first.")] = None,
+        calendar: Annotated[str | None, typer.Option("--calendar", help="XNSE, XNYS, 24/7, NONE ...")] = None,
+        format_: Annotated[
+            str | None, typer.Option("--format", help="Force the format: ticks, daily, minute or session.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    ) -> None:
+        """Replay recorded market data and write bars, snapshot, quality events and firings to files."""
+        from marketbell.wiring.replay import replay_to_files
+
+        summary = replay_to_files(
+            source,
+            out,
+            rules=rules,
+            calendar=calendar,
+            format_=format_,
+            on_progress=_show if sys.stderr.isatty() else None,
+        )
+        if as_json:
+            typer.echo(json.dumps(summary))
+            return
+        dropped = ", ".join(f"{count:,} {kind}" for kind, count in summary["dropped"].items()) or "none"
+        typer.echo(f"{summary['source']} ({summary['calendar']}): {summary['instruments']:,} instruments")
+        typer.echo(f"read {summary['ticks_read']:,}, accepted {summary['accepted']:,}, dropped: {dropped}")
+        typer.echo(
+            f"{summary['bars_1m']:,} minute bars, {summary['bars_1d']:,} daily bars, {summary['firings']:,} firings"
+            f" in {summary['seconds']:.2f} s -> {out}"
+        )
+
+
+def _show(done: int, total: int) -> None:
+    """Progress on a terminal, one line that is written over."""
+    end = "\n" if done >= total else ""
+    sys.stderr.write(f"\r{done:,} of {total:,} rows{end}")
+    sys.stderr.flush()

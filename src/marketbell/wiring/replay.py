@@ -1,0 +1,97 @@
+"""Joins a recorded source, the engine and the files for work without servers: replay and eval."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.primitives.errors import InvalidRuleError, UserError
+from marketbell.ports.stores import LOCAL_OWNER
+
+
+def replay_to_files(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    rules: Path | None = None,
+    calendar: str | None = None,
+    format_: str | None = None,
+    late_s: float = 2.0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Replay sources into `out` and return the summary. UserError for whatever the caller can mend."""
+    from marketbell.adapters.clock.system import SystemClock
+    from marketbell.adapters.feeds.replay import ReplayFeed
+    from marketbell.adapters.files.tables import arrow_table, output_folder, write_json, write_table
+    from marketbell.core.engine.warm import warm
+    from marketbell.flows.stream.replay import replay
+    from marketbell.wiring.calendars import calendars
+
+    text = None if rules is None else _text(rules)
+    sessions = calendars().sessions
+    feed = ReplayFeed(sources, sessions, calendar=calendar, format=format_)
+    commands = [] if text is None or rules is None else _commands(text, rules, feed)
+    folder = output_folder(out)
+    warm()
+    engine = Engine(EngineConfig(late_s=late_s), sessions)
+    result = replay(feed, engine, SystemClock(), commands, on_progress, feed.rows)
+    for name, table in result.tables.items():
+        write_table(arrow_table(table.columns, table.times), folder / f"{name}.parquet")
+    write_json(result.summary, folder / "summary.json")
+    return result.summary
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _commands(text: str, path: Path, feed: Any) -> list[dict[str, Any]]:
+    """Arm commands of a rule file for the source's instruments; errors bear FILE:LINE:COLUMN."""
+    from marketbell.core.language.errors import RuleErrors
+    from marketbell.core.language.reader import parse_file
+    from marketbell.core.rules.resolve import commands
+
+    try:
+        return commands(parse_file(text), feed.instruments(), LOCAL_OWNER)
+    except RuleErrors as error:
+        first, more = error.errors[0], len(error.errors) - 1
+        also = f" (and {more} more: marketbell rules check {path})" if more else ""
+        message = f"{path}:{first.line}:{first.column}: {first.message}{also}"
+        raise InvalidRuleError(message, first.line, first.column) from error
+    except InvalidRuleError as error:
+        message = f"{path}:{error.line}:{error.column}: {error.message}"
+        raise InvalidRuleError(message, error.line, error.column) from error
+
+
+def fields_of(
+    sources: Sequence[str],
+    wanted: Sequence[tuple[str, str]],
+    *,
+    calendar: str | None = None,
+    format_: str | None = None,
+    late_s: float = 2.0,
+) -> Any:
+    """A long table (instrument, time, name, value) of plain fields over sources, as an Arrow table."""
+    from marketbell.adapters.feeds.replay import ReplayFeed
+    from marketbell.adapters.files.tables import arrow_table
+    from marketbell.flows.stream.evaluate import evaluate
+    from marketbell.wiring.calendars import calendars
+
+    sessions = calendars().sessions
+    feed = ReplayFeed(sources, sessions, calendar=calendar, format=format_)
+    columns = evaluate(feed, Engine(EngineConfig(late_s=late_s), sessions), wanted)
+    return arrow_table(columns, ("time",))
+
+
+def save_table(table: Any, path: Path | None, stream: Any) -> None:
+    """To a .parquet or .csv file, else as CSV to a byte stream."""
+    from marketbell.adapters.files.tables import output_folder, write_csv, write_table
+
+    if path is None:
+        write_csv(table, stream)
+        return
+    output_folder(path.resolve().parent)
+    write_table(table, path)
