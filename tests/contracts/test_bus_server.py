@@ -1,6 +1,7 @@
 """The redis bus against its own server: killed, restarted, full, without a file, slow to answer."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from marketbell.adapters.bus import redis as adapter
 from marketbell.adapters.bus.memory import MemoryBus
 from marketbell.adapters.bus.redis import RedisBus
 from marketbell.adapters.servers.valkey import EmbeddedValkey
@@ -32,12 +34,20 @@ class Server:
     def url(self) -> str:
         return self._embedded.url
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         launch = self._embedded.launch()
         self._child = subprocess.Popen(
-            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*launch.argv, *options],
+            env=dict(launch.env),
+            cwd=launch.cwd,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         wait_for(self._embedded.is_ready)
+
+    def send(self, signum: int) -> None:
+        assert self._child is not None
+        self._child.send_signal(signum)
 
     def kill(self) -> None:
         if self._child is not None:
@@ -169,6 +179,38 @@ def test_flush_waits_for_the_servers_sync(server: Server, bus: RedisBus) -> None
         bus.flush()
         with redis.Redis.from_url(server.url) as client:
             assert client.info("persistence")["aof_pending_bio_fsync"] == 0
+
+
+def test_a_server_that_cannot_tell_of_its_syncs_is_durable_to_the_process(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.start("--rename-command", "WAITAOF", "")
+    bus = RedisBus(server.url)
+    try:
+        bus.ensure_topic(TOPIC, 1, 0)
+        assert bus.durable_level is DurableLevel.PROCESS
+        bus.flush()
+    finally:
+        bus.close()
+        server.kill()
+
+
+def test_a_server_that_hangs_is_an_outage(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(adapter, "_LONGEST_BLOCK_S", 0.2)
+    bus = RedisBus(server.url)
+    try:
+        bus.ensure_topic(TOPIC, 1, 0)
+        offset = bus.publish(TOPIC, 0, b"x")
+        assert bus.read(TOPIC, 0, offset, max_wait_s=0.7) == []
+        server.send(signal.SIGSTOP)
+        with pytest.raises(BusUnavailableError):
+            bus.publish(TOPIC, 0, b"y")
+        with pytest.raises(BusUnavailableError):
+            bus.read(TOPIC, 0, offset, max_wait_s=5)
+        server.send(signal.SIGCONT)
+        assert bus.read(TOPIC, 0, 0)[0] == (offset, b"x")
+    finally:
+        bus.close()
 
 
 def test_a_full_server_refuses_and_takes_again_after_a_trim(tmp_path: Path) -> None:
