@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from geventwebsocket.exceptions import ProtocolError
+from geventwebsocket.handler import WebSocketHandler
 
 from marketbell.processes.live.outlet import Outlet
 from marketbell.processes.live.wire import websocket_frame
@@ -68,6 +69,21 @@ class LiveSocket:
             self._ws.close()
         if self.outlet is not None:
             self.outlet.close()
+
+
+class Door(WebSocketHandler):  # type: ignore[misc]
+    """Turns pages of other sites away before the connection becomes a WebSocket."""
+
+    def is_welcome(self, environ: dict[str, Any]) -> bool:
+        """Overridden by the server: whether the page that asks is ours."""
+        raise NotImplementedError
+
+    def upgrade_websocket(self) -> Any:
+        """The handshake, after a look at who asks."""
+        if not self.is_welcome(self.environ):
+            self.start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"pages of other sites may not connect\n"]
+        return super().upgrade_websocket()
 
 
 def _bounded(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
