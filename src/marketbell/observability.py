@@ -91,10 +91,14 @@ def setup(name: str, settings: Voice) -> structlog.stdlib.BoundLogger:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # what these tell at info level, our own events say better
     for chatty in (
+        "celery.beat",
+        "celery.app.trace",
+        "celery.worker.strategy",
         "httpx",
         "httpcore",
-        "alembic.runtime.migration",
+        "alembic",
         "numba",
         "engineio",
         "socketio",

@@ -102,6 +102,9 @@ class NotifySettings(_Part):
     )
     max_age_s: Seconds = Field(default=600.0, description="a message that leaves later than this says LATE")
     attempts: int = Field(default=14, ge=1, le=100)
+    lease_s: float = Field(
+        default=10.0, ge=0.5, le=600, description="how long a claimed message is one sender's; longer than an attempt"
+    )
     link_base: str | None = Field(default=None, description="what links begin with; else http://host:port")
 
     @field_validator("allow_private", mode="before")
@@ -117,6 +120,12 @@ class ServerSettings(_Part):
     max_connections: int = Field(default=40, ge=10, le=1_000)
     bus_memory_mb: int = Field(default=384, ge=16)
     cache_memory_mb: int = Field(default=128, ge=16)
+
+
+class RetentionSettings(_Part):
+    """How long minute bars are kept; firings, deliveries, daily bars and facts stay for good."""
+
+    bars_1m_days: int = Field(default=400, ge=1)
 
 
 class LogSettings(_Part):
@@ -150,6 +159,7 @@ class Settings(_Part):
     demo: DemoSettings = DemoSettings()
     notify: NotifySettings = NotifySettings()
     servers: ServerSettings = ServerSettings()
+    retention: RetentionSettings = RetentionSettings()
     logs: LogSettings = LogSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

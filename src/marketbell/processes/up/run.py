@@ -132,8 +132,7 @@ class _Run:
             self._console.printer = screen.say
             screen.start()
         self._supervisor.say(
-            "up.started", version=__version__, data_dir=str(self._settings.data_dir), feed=self._settings.feed,
-            servers={server.name: server.binary for server in self._servers},
+            "up.started", version=__version__, data_dir=str(self._settings.data_dir), feed=self._settings.feed
         )  # fmt: skip
         helpers = [asyncio.create_task(self._write()), asyncio.create_task(self._greet(opens_browser))]
         try:

@@ -44,6 +44,7 @@ class Child:
     restarts: int = 0
     last_exit: int | None = None
     reason: str = ""
+    last_line: str = ""
     pss: int = 0
     heartbeat: Mapping[str, Any] = field(default_factory=dict)
     seen: float = 0.0

@@ -27,6 +27,9 @@ WATCH_EVERY_S = 0.2
 PROBE_EVERY_S = 0.05
 HANG_S = 30.0
 MEASURE_EVERY_S = 15.0
+MOST_SAID = 300
+AGAIN_S = 1.0
+"""One request may arrive twice at once (a signal to the process and to its group); a person asks again later."""
 SHOWN_LEVELS = frozenset({"info", "warning", "error", "critical"})
 
 Heartbeats = Callable[[], Mapping[str, Mapping[str, Any]]]
@@ -56,6 +59,7 @@ class Supervisor:
         self._on_change = on_change
         self._hang_s = hang_s
         self._stop = asyncio.Event()
+        self._stop_asked = 0.0
         self._changed = asyncio.Condition()
         self._began = time.monotonic()
         self._fatal: BaseException | None = None
@@ -97,10 +101,13 @@ class Supervisor:
 
     def request_stop(self) -> None:
         """Begin to stop; asked again, kill what is left at once."""
-        if self._stop.is_set():
+        now = time.monotonic()
+        if not self._stop.is_set():
+            self._stop_asked = now
+            self._stop.set()
+        elif now - self._stop_asked > AGAIN_S:
             for name in self._running:
                 self._signal(self.children[name], signal.SIGKILL)
-        self._stop.set()
 
     async def wait_up(self, names: Sequence[str]) -> bool:
         """Wait until all of `names` are up; False when we stop before."""
@@ -130,9 +137,9 @@ class Supervisor:
                 await self._set(child, "done")
                 return
             if child.spec.once and code == EXIT_USER:
-                self._fatal = UserError(child.reason or f"{child.spec.name} could not be done")
+                self._fatal = UserError(child.last_line or f"{child.spec.name} could not be done")
                 self._stop.set()
-                await self._set(child, "stopped", child.reason)
+                await self._set(child, "stopped", child.last_line)
                 return
             again = child.backoff.ended(time.monotonic())
             child.restarts += 1
@@ -214,11 +221,11 @@ class Supervisor:
             return
         fact = as_fact(child.spec.name, line)
         self._logs[child.spec.name].write(fact)
-        if child.spec.once:
-            child.reason = as_line(fact)
+        child.last_line = as_line(fact)
         level = fact.get("level")
-        # a server's chatter stays in its file; what it warns of is shown
-        if level in SHOWN_LEVELS and (child.spec.stage != SERVER or level != "info"):
+        # a server's chatter and advice stay in its file, also what it answers our probe while it starts
+        is_shown = child.state == "ready" and level == "error" if child.spec.stage == SERVER else level in SHOWN_LEVELS
+        if is_shown:
             self._console.say(child.spec.name, as_line(fact))
 
     # ---- what the children say ----
