@@ -13,13 +13,13 @@ import typer
 
 from marketbell import __version__
 from marketbell.core.primitives.errors import MarketbellError, UserError
-from marketbell.processes.cli import config, doctor, rules, status, up
+from marketbell.processes.cli import bench, config, doctor, eval, openapi, replay, rules, status, up
 
 EXIT_USER = 2
 EXIT_FAULT = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (up, rules, status, doctor, config)
+COMMANDS = (up, replay, eval, rules, status, doctor, config, openapi, bench)
 
 
 def _version(value: bool) -> None:
