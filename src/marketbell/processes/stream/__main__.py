@@ -1,0 +1,59 @@
+"""`python -m marketbell.processes.stream`: the engine on its partitions, until SIGTERM."""
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+from marketbell.core.primitives.errors import MarketbellError, UserError
+from marketbell.observability import Heartbeat, serve_metrics, setup
+from marketbell.processes.stream.gauges import Gauges
+from marketbell.settings import load
+from marketbell.wiring.stream import build_stream
+
+STALL_S = 10.0
+
+
+def main() -> int:
+    """Warm up, run, checkpoint, stop."""
+    settings = load()
+    log = setup("stream", settings)
+    stopping = threading.Event()
+    is_warming = True
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        if is_warming:
+            sys.exit(0)  # nothing was begun that would have to be finished
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    parts = build_stream(settings)
+    gauges = Gauges(parts.desk)
+    heartbeat = Heartbeat(parts.cache, "stream", metrics_url=serve_metrics(), probe=gauges.probe, stall_s=STALL_S)
+    with heartbeat:
+        parts.warm()
+        is_warming = False
+        log.info("stream.warmed")
+
+        def progressed() -> None:
+            heartbeat.progressed()
+            problem = parts.desk.runner.problem
+            if problem:
+                if heartbeat.state != "degraded" or problem != gauges.problem:
+                    heartbeat.degraded(problem)
+            elif heartbeat.state != "ready" and parts.desk.runner.is_ready:
+                heartbeat.ready()
+            gauges.problem = problem
+
+        parts.desk.run(stopping.is_set, progressed)
+    parts.close()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MarketbellError as error:
+        sys.stderr.write(f"stream: {error.message}\n")
+        sys.exit(2 if isinstance(error, UserError) else 1)

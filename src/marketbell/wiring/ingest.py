@@ -1,0 +1,76 @@
+"""What the ingest process is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from marketbell.core.primitives.errors import InvalidSettingError
+from marketbell.flows.ingest.desk import IngestDesk
+from marketbell.ports.cache import Cache
+from marketbell.ports.clock import Clock
+from marketbell.ports.feeds import PacedFeed
+from marketbell.ports.stores import IdempotencyStore
+from marketbell.settings import Settings
+
+CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """The desk, and what the push endpoints need. `close` lets go of connections."""
+
+    desk: IngestDesk
+    cache: Cache
+    clock: Clock
+    idempotency: IdempotencyStore
+    owner_token: str
+    close: Callable[[], None]
+
+
+def build_ingest(settings: Settings) -> IngestParts:
+    """Real parts by the settings' URLs. The feed is read here; nothing else connects before its first use."""
+    from marketbell.adapters.bus.redis import RedisBus
+    from marketbell.adapters.cache.redis import RedisCache
+    from marketbell.adapters.clock.system import SystemClock
+    from marketbell.adapters.spill.files import FileFrameQueue
+    from marketbell.adapters.stores.postgres import PostgresStores
+    from marketbell.flows.ingest.desk import IngestPorts
+    from marketbell.wiring.feeds import make_feed
+    from marketbell.wiring.secrets import owner_token, required
+
+    clock = SystemClock()
+    feed = make_feed(settings, clock)
+    if not _is_paced(feed):
+        message = f"the feed {settings.feed} cannot be paced; use demo or replay:PATH"
+        raise InvalidSettingError(message)
+    stores = PostgresStores(required(settings.database_url, "database_url"), connections=CONNECTIONS)
+    cache = RedisCache(required(settings.cache_url, "cache_url"))
+    bus = RedisBus(required(settings.redis_url, "redis_url"))
+    desk = IngestDesk(
+        IngestPorts(
+            bus=bus,
+            cache=cache,
+            clock=clock,
+            spill=FileFrameQueue(settings.data_dir / "spill"),
+            rules=stores.rules,
+            instruments=stores.instruments,
+            fundamentals=stores.fundamentals,
+            bars=stores.bars,
+        ),
+        feed,
+        partitions=settings.bus.partitions,
+        retention_frames=settings.bus.retention_frames,
+        speed=None if settings.speed == "max" else float(settings.speed),
+        loop=settings.loop,
+    )
+
+    def close() -> None:
+        stores.close()
+        cache.close()
+        bus.close()
+
+    return IngestParts(desk, cache, clock, stores.idempotency, owner_token(settings.data_dir), close)
+
+
+def _is_paced(feed: object) -> TypeGuard[PacedFeed]:
+    return hasattr(feed, "advance")
