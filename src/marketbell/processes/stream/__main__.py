@@ -1,5 +1,6 @@
 """`python -m marketbell.processes.stream`: the engine on its partitions, until SIGTERM."""
 
+import os
 import signal
 import sys
 import threading
@@ -19,12 +20,9 @@ def main() -> int:
     settings = load()
     log = setup("stream", settings)
     stopping = threading.Event()
-    is_warming = True
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
-        if is_warming:
-            sys.exit(0)  # nothing was begun that would have to be finished
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
@@ -32,8 +30,14 @@ def main() -> int:
     gauges = Gauges(parts.desk)
     heartbeat = Heartbeat(parts.cache, "stream", metrics_url=serve_metrics(), probe=gauges.probe, stall_s=STALL_S)
     with heartbeat:
-        parts.warm()
-        is_warming = False
+        warming = threading.Thread(target=parts.warm, name="warming", daemon=True)
+        warming.start()
+        while warming.is_alive() and not stopping.wait(0.05):
+            heartbeat.progressed()
+        if stopping.is_set():
+            # the compiler cannot be interrupted, and nothing was begun that would have to be finished
+            heartbeat.close()
+            os._exit(0)
         log.info("stream.warmed")
 
         def progressed() -> None:
