@@ -96,7 +96,7 @@ J_TRADES = 3
 J_HAS_VOLUME = 4
 NJ = 5
 
-FAR = (1 << 62) + ((1 << 62) - 1)
+FAR = (1 << 63) - 1
 RETURNS = 20
 MIN_RETURNS = 10
 MIN_DAYS = 3
@@ -206,8 +206,11 @@ def _fire(I, r, prev, now, t, slots, a, b, rules, fi, ff, nf):
         size = max(2 * len(fi), nf + (b - a))
         fi2 = np.empty((size, 4), np.int64)
         ff2 = np.empty((size, 2), np.float64)
-        fi2[:nf] = fi[:nf]
-        ff2[:nf] = ff[:nf]
+        for k in range(nf):
+            for c in range(4):
+                fi2[k, c] = fi[k, c]
+            for c in range(2):
+                ff2[k, c] = ff[k, c]
         fi = fi2
         ff = ff2
     for k in range(a, b):
@@ -330,8 +333,8 @@ def _close_minutes(F, I, BF, BI, r, slots, until, returns, minutes, profile, bf,
     """Close the open minutes of a row whose end is not after `until`, oldest first; returns the new count."""
     while I[r, I_DUE] <= until:
         best = -1
-        second = FAR
-        first = FAR
+        second = np.int64(FAR)
+        first = np.int64(FAR)
         for k in range(r * slots, r * slots + slots):
             s = BI[k, J_START]
             if s < 0:
@@ -380,12 +383,14 @@ def _put_history(I, hist_t, hist_f, r, start, high, low, close):
                 return
             for k in range(n - 1):
                 hist_t[r, k] = hist_t[r, k + 1]
-                hist_f[r, k] = hist_f[r, k + 1]
+                for c in range(3):
+                    hist_f[r, k, c] = hist_f[r, k + 1, c]
             n -= 1
             at -= 1
         for k in range(n, at, -1):
             hist_t[r, k] = hist_t[r, k - 1]
-            hist_f[r, k] = hist_f[r, k - 1]
+            for c in range(3):
+                hist_f[r, k, c] = hist_f[r, k - 1, c]
         I[r, I_HIST_LEN] = n + 1
     hist_t[r, at] = start
     hist_f[r, at, 0] = high
@@ -415,7 +420,7 @@ def _read_history(F, I, hist_t, hist_f, r, at):
 @njit(cache=True, error_model="numpy")
 def _seal(F, I, BF, BI, r, slots, returns, minutes, profile, hist_t, hist_f, bf, bi, nb, df, di, nd):
     """The session of a row is over: close its open minutes and its day. Needs `slots` and 1 free places."""
-    nb = _close_minutes(F, I, BF, BI, r, slots, FAR - 1, returns, minutes, profile, bf, bi, nb)
+    nb = _close_minutes(F, I, BF, BI, r, slots, np.int64(FAR - 1), returns, minutes, profile, bf, bi, nb)
     I[r, I_SEALED] = 1
     df[nd, 0] = F[r, F_OPEN]
     df[nd, 1] = F[r, F_HIGH]
@@ -457,11 +462,16 @@ def _begin_day(F, I, r, open_, close, date, price, t, hist_t, hist_f):
 
 @njit(cache=True, error_model="numpy")
 def _grown(a, need):
-    """The array, or a copy with at least `need` places (twice as many)."""
+    """The array, or a copy with at least `need` places (twice as many).
+
+    Element by element: assigning slices would compile Numba's messages about shapes with every kernel.
+    """
     if need <= len(a):
         return a
     b = np.empty((max(need, 2 * len(a)), a.shape[1]), a.dtype)
-    b[: len(a)] = a
+    for n in range(len(a)):
+        for c in range(a.shape[1]):
+            b[n, c] = a[n, c]
     return b
 
 
@@ -493,11 +503,11 @@ def trades(
     bi, bf, di, df, qi, fi, ff, late_at, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags,
 ):  # fmt: skip
     """Apply ticks in log order. Returns the arrays that may have grown, and how much of each is filled."""
-    nb = 0
-    nd = 0
-    nq = 0
-    nf = 0
-    nl = 0
+    nb = np.int64(0)
+    nd = np.int64(0)
+    nq = np.int64(0)
+    nf = np.int64(0)
+    nl = np.int64(0)
     accepted = 0
     mask = len(keys) - 1
     for n in range(len(ids)):
@@ -545,7 +555,8 @@ def trades(
                     kind = K_LATE
                     if nl == len(late_at):
                         late2 = np.empty(2 * nl, np.int64)
-                        late2[:nl] = late_at
+                        for k in range(nl):
+                            late2[k] = late_at[k]
                         late_at = late2
                     late_at[nl] = n
                     nl += 1
@@ -724,8 +735,8 @@ def heartbeat(
     F, I, BF, BI, slots, now, late, returns, minutes, profile, hist_t, hist_f, touched, count, bi, bf, di, df
 ):
     """End the sessions whose close lies `late` behind the venue's time."""
-    nb = 0
-    nd = 0
+    nb = np.int64(0)
+    nd = np.int64(0)
     for r in range(count):
         if I[r, I_OPEN] == NEVER or I[r, I_SEALED] == 1 or I[r, I_CLOSE] + late > now:
             continue
@@ -785,9 +796,9 @@ def source_bars(
     newest is left out (the reader delivers bars in time order). Returns the outputs and how many
     bars were left out. A price inside a minute is not known: turnover and vwap take (high + low + close) / 3.
     """
-    nb = 0
-    nd = 0
-    nf = 0
+    nb = np.int64(0)
+    nd = np.int64(0)
+    nf = np.int64(0)
     skipped = 0
     for n in range(len(rows)):
         r = rows[n]
@@ -928,8 +939,11 @@ def trace_trades(
         while keys[h] != ids[n]:
             h = (h + 1) & (len(keys) - 1)
         rows[count] = n
-        trace_f[count] = F[key_rows[h]]
-        trace_i[count] = I[key_rows[h]]
+        r = key_rows[h]
+        for c in range(NF):
+            trace_f[count, c] = F[r, c]
+        for c in range(NI):
+            trace_i[count, c] = I[r, c]
         count += 1
     return ring_i, ring_f, count
 
@@ -952,7 +966,9 @@ def trace_bars(
         if found[9] == 1:
             continue
         kept[count] = n
-        trace_f[count] = F[rows[n]]
-        trace_i[count] = I[rows[n]]
+        for c in range(NF):
+            trace_f[count, c] = F[rows[n], c]
+        for c in range(NI):
+            trace_i[count, c] = I[rows[n], c]
         count += 1
     return count
