@@ -31,9 +31,10 @@ NOT_SETTINGS = frozenset({"MARKETBELL_CONFIG", "MARKETBELL_DEBUG", "MARKETBELL_P
 """Words with our prefix that mean something else: the file to read, tracebacks, the interpreter of ./dev."""
 FOREIGN_NAMES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "CACHE_URL": "cache_url"}
 SECRET_URLS = frozenset(FOREIGN_NAMES.values())
+LAST_PORT = 65_535
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-Port = Annotated[int, Field(ge=0, le=65_535, description="TCP port; 0 picks a free one")]
+Port = Annotated[int, Field(ge=0, le=LAST_PORT, description="TCP port; 0 picks a free one")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -339,7 +340,8 @@ def _follow_port(merged: dict[str, tuple[Any, str]]) -> None:
         return
     for step, name in enumerate(("live_port", "ingest_port"), start=1):
         if name not in merged:
-            merged[name] = (port + step if port else 0, f"next to port {port}")
+            beside = port + step
+            merged[name] = (beside if port and beside <= LAST_PORT else 0, f"next to port {port}")
 
 
 def _explained(error: ValidationError, merged: Mapping[str, tuple[Any, str]]) -> InvalidSettingError:

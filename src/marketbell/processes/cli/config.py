@@ -12,7 +12,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Show and check settings.", no_args_is_help=True)
-    app.add_typer(group, name="config", rich_help_panel="Look after")
+    app.add_typer(group, name="config")
 
     @group.command("show", epilog="Example: marketbell config show --origin")
     def show(

@@ -23,7 +23,7 @@ class Finding(NamedTuple):
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("doctor", rich_help_panel="Look after", epilog="Example: marketbell doctor --json")
+    @app.command("doctor", epilog="Example: marketbell doctor --json")
     def doctor(
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.")] = None,

@@ -13,13 +13,21 @@ import typer
 
 from marketbell import __version__
 from marketbell.core.primitives.errors import MarketbellError, UserError
-from marketbell.processes.cli import bench, config, doctor, eval, openapi, replay, rules, status, up
+from marketbell.processes.cli import bench, config, doctor, openapi, replay, rules, status, up
+from marketbell.processes.cli import eval as evaluate
 
 EXIT_USER = 2
 EXIT_FAULT = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (up, replay, eval, rules, status, doctor, config, openapi, bench)
+COMMANDS = (up, status, replay, evaluate, rules, doctor, config, openapi, bench)
+PANELS = {
+    "Run": ("up", "status"),
+    "Work on data and rules": ("replay", "eval", "rules"),
+    "Look after": ("doctor", "config", "openapi"),
+    "Measure": ("bench",),
+}
+"""The help's groups, in its order."""
 
 
 def _version(value: bool) -> None:
@@ -53,6 +61,9 @@ def build() -> typer.Typer:
 
     for command in COMMANDS:
         command.register(app)
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names}
+    for entry in (*app.registered_commands, *app.registered_groups):
+        entry.rich_help_panel = panel_of.get(str(entry.name), "More")
     return app
 
 

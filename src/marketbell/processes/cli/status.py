@@ -11,7 +11,7 @@ EXIT_NOT_RUNNING = 1
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("status", rich_help_panel="Run", epilog="Example: marketbell status --link")
+    @app.command("status", epilog="Example: marketbell status --link")
     def status(
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
         link: Annotated[bool, typer.Option("--link", help="Print a new one-time link, nothing else.")] = False,

@@ -9,7 +9,7 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("up", rich_help_panel="Run", epilog="Example: marketbell up --feed replay:ticks/2021-04-28 --speed 60")
+    @app.command("up", epilog="Example: marketbell up --feed replay:ticks/2021-04-28 --speed 60")
     def up(
         feed: Annotated[
             str | None, typer.Option("--feed", help="demo, or replay:PATH of recorded ticks or bars.")

@@ -81,6 +81,7 @@ def up(settings: Settings, *, opens_browser: bool) -> int:
     lock.acquire()
     try:
         runfile.end_left_over(settings.data_dir)
+        runfile.remove(settings.data_dir)
         settings = with_shared_urls(preflight.with_ports(settings))
         lock.say(url_of(settings))
         owner_token(settings.data_dir)

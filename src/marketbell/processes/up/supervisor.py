@@ -152,8 +152,9 @@ class Supervisor:
                 await self._set(child, "crash loop", f"{what} again and again; tried every {again.delay_s:.0f} s")
             else:
                 self.say(
-                    "child.ended", "warning", child=child.spec.name, exit=_exit_text(code), again_in_s=again.delay_s
-                )
+                    "child.ended", "warning", child=child.spec.name, exit=_exit_text(code),
+                    again_in_s=again.delay_s, said=child.last_line[:MOST_SAID],
+                )  # fmt: skip
                 await self._set(child, "restarting", what)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), again.delay_s)
