@@ -62,8 +62,11 @@ def build() -> typer.Typer:
     for command in COMMANDS:
         command.register(app)
     panel_of = {name: panel for panel, names in PANELS.items() for name in names}
-    for entry in (*app.registered_commands, *app.registered_groups):
-        entry.rich_help_panel = panel_of.get(str(entry.name), "More")
+    for entry in app.registered_commands:
+        name = entry.name or (entry.callback.__name__ if entry.callback else "")
+        entry.rich_help_panel = panel_of.get(name, "More")
+    for group in app.registered_groups:
+        group.rich_help_panel = panel_of.get(str(group.name), "More")
     return app
 
 
