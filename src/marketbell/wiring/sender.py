@@ -47,7 +47,7 @@ def build_sender(settings: Settings) -> SenderParts:
     stores = PostgresStores(required(settings.database_url, "database_url"), CONNECTIONS)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     notifiers, close_notifiers = build_notifiers(settings, clock)
-    terms = Terms(max_age_s=settings.notify.max_age_s, retry=RetryPolicy(attempts=settings.notify.attempts))
+    terms = Terms(settings.notify.lease_s, settings.notify.max_age_s, RetryPolicy(attempts=settings.notify.attempts))
 
     def close() -> None:
         close_notifiers()

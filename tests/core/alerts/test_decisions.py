@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketbell.core.alerts.pace import Bucket, Pace, take
+from marketbell.core.alerts.pace import Pace, book
 from marketbell.core.alerts.plan import Destination, Planned, Silence, delivery_id, is_late, plan
 from marketbell.core.alerts.retry import RetryPolicy, gives_up, wait_s
 
@@ -70,13 +70,11 @@ def test_no_window_lets_more_through_than_burst_and_rate(gaps: list[float], burs
     pace, bucket, now, sent = Pace(float(burst), per_s), None, 0.0, list[float]()
     for gap in gaps:
         now += gap
-        bucket, wait = take(pace, bucket, now)
-        if wait:
-            now += wait
-            bucket, wait = take(pace, bucket, now)
-            assert wait < 1e-6
-        sent.append(now)
+        bucket, wait, is_booked = book(pace, bucket, now, 3.0)
+        assert is_booked == (wait <= 3.0)
+        if is_booked:
+            sent.append(now + wait)
+    assert sent == sorted(sent)
     for first in range(len(sent)):
         for last in range(first, len(sent)):
             assert last - first + 1 <= burst + (sent[last] - sent[first]) * per_s + 1e-6
-    assert bucket is None or isinstance(bucket, Bucket)

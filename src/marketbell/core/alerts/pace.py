@@ -13,18 +13,19 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What is left at `at` (seconds of a steady clock)."""
+    """What is left at `at` (seconds of a steady clock). Below 0: that many messages have booked their turn."""
 
     tokens: float
     at: float
 
 
-def take(pace: Pace, bucket: Bucket | None, now: float) -> tuple[Bucket, float]:
-    """Take one token; returns the bucket and the seconds to wait before sending (0 = at once).
+def book(pace: Pace, bucket: Bucket | None, now: float, longest_s: float) -> tuple[Bucket, float, bool]:
+    """Book the next turn: the bucket, the seconds until the turn, and whether it was booked.
 
-    Where the wait is not 0 nothing was taken: ask again then.
+    A turn more than `longest_s` away is not booked; the seconds then say when to ask again.
     """
     tokens = pace.burst if bucket is None else min(pace.burst, bucket.tokens + (now - bucket.at) * pace.per_s)
-    if tokens >= 1.0 - 1e-9:
-        return Bucket(max(0.0, tokens - 1.0), now), 0.0
-    return Bucket(tokens, now), (1.0 - tokens) / pace.per_s
+    wait = max(0.0, (1.0 - tokens) / pace.per_s)
+    if wait > longest_s:
+        return Bucket(tokens, now), wait, False
+    return Bucket(tokens - 1.0, now), wait, True

@@ -12,7 +12,7 @@ from marketbell.ports.stores import ChannelStore, Delivery, Firing, InstrumentSt
 
 log = structlog.stdlib.get_logger("alerting")
 
-BATCH = 200
+BATCH = 50
 
 
 class Planner:

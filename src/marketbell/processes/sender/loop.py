@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from marketbell.core.alerts.pace import Bucket, Pace, take
+from marketbell.core.alerts.pace import Bucket, Pace, book
 from marketbell.core.alerts.plan import IN_APP
 from marketbell.core.primitives.errors import UnavailableError
 from marketbell.flows.alerting.delivering import Deliverer
@@ -27,11 +27,13 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger("sender")
 
 CONCURRENCY = 8
-IN_FLIGHT = 32
+IN_FLIGHT = 24
 POLL_S = 1.0
 GRACE_S = 2.0
 LONGEST_BACKOFF_S = 2.0
 LONGEST_PACING_S = 2.0
+LEASE_SHARE = 0.8
+SLOW_S, SLOW_LANE, SLOW_WAIT_S = 1.0, 2, 1.0
 UNSENT_EVERY_S = 1.0
 
 PACES = {"slack": Pace(burst=3.0, per_s=1.0), "webhook": Pace(burst=50.0, per_s=50.0)}
@@ -48,10 +50,12 @@ class Health(Protocol):
 
 @dataclass(slots=True)
 class _Lane:
-    """One destination: its turn and its pace."""
+    """One destination: whose turn it is, its pace, and how it answers."""
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     bucket: Bucket | None = None
+    waiting: int = 0
+    is_slow: bool = False
 
 
 class SenderLoop:
@@ -132,20 +136,32 @@ class SenderLoop:
             await self._attempt(delivery, taken_at)
             return
         lane = self._lanes.setdefault((delivery.channel, delivery.address), _Lane())
-        async with lane.turn:
-            pace = PACES.get(delivery.channel, Pace())
-            lane.bucket, wait = take(pace, lane.bucket, self._clock.monotonic())
-            while wait and wait <= LONGEST_PACING_S and not self._stop.is_set():
-                await asyncio.sleep(wait)
-                lane.bucket, wait = take(pace, lane.bucket, self._clock.monotonic())
-            if wait or self._stop.is_set():
-                await self._settling(lambda: self._deliverer.give_back(delivery, wait))
-                return
-            await self._attempt(delivery, taken_at)
+        pace, now = PACES.get(delivery.channel, Pace()), self._clock.monotonic()
+        longest = min(LONGEST_PACING_S, self._deliverer.terms.lease_s / 4)
+        if lane.is_slow and lane.waiting >= SLOW_LANE:
+            # a receiver that answers slowly must not hold the places of all the others
+            await self._settling(lambda: self._deliverer.give_back(delivery, SLOW_WAIT_S))
+            return
+        lane.bucket, wait, is_booked = book(pace, lane.bucket, now, longest)
+        if not is_booked:
+            await self._settling(lambda: self._deliverer.give_back(delivery, wait))
+            return
+        lane.waiting += 1
+        try:
+            await asyncio.sleep(wait)
+            async with lane.turn:
+                if self._stop.is_set():
+                    await self._settling(lambda: self._deliverer.give_back(delivery))
+                    return
+                began = self._clock.monotonic()
+                await self._attempt(delivery, taken_at)
+                lane.is_slow = self._clock.monotonic() - began > SLOW_S
+        finally:
+            lane.waiting -= 1
 
     async def _attempt(self, delivery: Delivery, taken_at: float) -> None:
         async with self._slots:
-            if self._clock.monotonic() - taken_at > self._deliverer.terms.lease_s / 2:
+            if self._clock.monotonic() - taken_at > self._deliverer.terms.lease_s * LEASE_SHARE:
                 # it waited for its turn so long that another sender may be about to take it
                 if not delivery.was_sending:
                     await self._settling(lambda: self._deliverer.give_back(delivery))
