@@ -14,21 +14,34 @@ from numpy.typing import NDArray
 
 from marketbell.core.primitives.errors import InvalidSettingError
 
-_TIME = pa.timestamp("ns", tz="UTC")
-
 
 def arrow_table(columns: Mapping[str, NDArray[Any] | Sequence[str]], times: Sequence[str]) -> pa.Table:
-    """Columns as an Arrow table; a time of 0 is unknown."""
+    """Columns as an Arrow table. Built from buffers: `pa.array` would import pandas."""
     arrays: dict[str, pa.Array] = {}
     for name, column in columns.items():
-        if name in times:
-            values = np.asarray(column, np.int64)
-            arrays[name] = pa.array(values).cast(pa.timestamp("ns")).cast(_TIME)
-        elif isinstance(column, np.ndarray):
-            arrays[name] = pa.array(column, from_pandas=column.dtype.kind == "f")
+        if not isinstance(column, np.ndarray):
+            arrays[name] = _texts(column)
+        elif name in times:
+            arrays[name] = _fixed(np.ascontiguousarray(column, np.int64), pa.timestamp("ns", tz="UTC"))
+        elif column.dtype.kind == "f":
+            arrays[name] = _fixed(np.ascontiguousarray(column, np.float64), pa.float64(), ~np.isnan(column))
         else:
-            arrays[name] = pa.array(list(column), pa.string())
-    return pa.table(arrays)
+            arrays[name] = _fixed(np.ascontiguousarray(column, np.int64), pa.int64())
+    return pa.Table.from_arrays(list(arrays.values()), list(arrays))
+
+
+def _fixed(values: NDArray[Any], kind: pa.DataType, valid: NDArray[np.bool_] | None = None) -> pa.Array:
+    bits = None
+    if valid is not None and not valid.all():
+        bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+        values = np.where(valid, values, 0)  # what is missing has one representation: equal tables, equal bytes
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(values)])
+
+
+def _texts(texts: Sequence[str]) -> pa.Array:
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *(len(text) for text in encoded)]).astype(np.int32)
+    return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
 
 
 def output_folder(path: Path) -> Path:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from marketbell.adapters.feeds.replay.arrow import words
 from marketbell.adapters.feeds.replay.tables import Table, as_numbers
 from marketbell.adapters.feeds.replay.times import parse_times
 from marketbell.adapters.feeds.replay.venues import Sessions, calendar_of, describe, symbol_of
@@ -125,11 +125,9 @@ def _symbols(table: Table) -> tuple[NDArray[np.int64], list[str]]:
     column = table.known.get("symbol")
     if column is None:
         return np.zeros(table.rows, np.int64), [symbol_of(table.path)]
-    encoded = pc.dictionary_encode(column).combine_chunks()
-    words = [str(word) for word in encoded.dictionary.to_pylist()]
-    rank = np.argsort(np.argsort(np.array(words)))
-    at = np.asarray(pc.fill_null(encoded.indices, 0)).astype(np.int64)
-    return rank[at].astype(np.int64), sorted(words)
+    at, names = words(column)
+    rank = np.argsort(np.argsort(np.array(names)))
+    return rank[at].astype(np.int64), sorted(names)
 
 
 def _places(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from marketbell.adapters.feeds.replay.arrow import flat, raw
 from marketbell.core.primitives.errors import InvalidSettingError, InvalidSourceError
 
 FORMATS = {
@@ -73,7 +73,8 @@ def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
         return np.array([_number(text) for text in column.to_pylist()], np.float64)
     if pa.types.is_null(column.type) or pa.types.is_boolean(column.type):
         return np.full(len(column), np.nan)
-    return np.asarray(pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan), np.float64)
+    values, known = raw(column, pa.float64(), "<f8")
+    return np.where(known, values, np.nan)
 
 
 def _number(text: str | None) -> float:
@@ -179,7 +180,7 @@ def _is_daily(column: pa.ChunkedArray) -> bool:
     if pa.types.is_date(kind):
         return True
     if pa.types.is_timestamp(kind):
-        nanoseconds = np.asarray(pc.cast(pc.drop_null(pc.cast(column, pa.timestamp("ns", kind.tz))), pa.int64()))
+        nanoseconds, _ = raw(flat(column).cast(pa.timestamp("ns", kind.tz), safe=False), pa.int64(), "<i8")
         return bool((nanoseconds % 86_400_000_000_000 == 0).all())
     if pa.types.is_string(kind):
         return all(":" not in str(text) for text in column.slice(0, 50).to_pylist())

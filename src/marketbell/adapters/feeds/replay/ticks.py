@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from marketbell.adapters.feeds.replay.arrow import words
 from marketbell.adapters.feeds.replay.tables import Table, as_numbers
 from marketbell.adapters.feeds.replay.times import parse_times
 from marketbell.adapters.feeds.replay.venues import CALENDARS, Sessions, calendar_of, describe, symbol_of
@@ -71,7 +71,7 @@ def read_ticks(tables: Sequence[Table], calendar: str | None, sessions: Sessions
 
 def _calendar(table: Table, sessions: Sessions) -> str:
     if table.format == "session":
-        venues = {str(key).partition(":")[0] for key in pc.unique(table.known["instrument"]).to_pylist()}
+        venues = {key.partition(":")[0] for key in words(table.known["instrument"])[1]}
         return CALENDARS.get(venues.pop(), "NONE") if len(venues) == 1 else "NONE"
     return calendar_of(table, sessions)
 
@@ -144,12 +144,10 @@ def _identify(
     if column is None:
         one = describe(symbol_of(table.path), calendar, prices=price, has_volume=bool(sized.any()))
         return [one], np.full(table.rows, one.instrument_id, np.int64)
-    encoded = pc.dictionary_encode(column).combine_chunks()
-    words = [str(word) for word in encoded.dictionary.to_pylist()]
-    at = np.asarray(pc.fill_null(encoded.indices, -1)).astype(np.int64)
+    at, names = words(column)
     found: list[Instrument] = []
     ids = np.full(table.rows, 0, np.int64)
-    for number, word in enumerate(words):
+    for number, word in enumerate(names):
         mine = at == number
         key = word if ":" in word else None
         one = describe(

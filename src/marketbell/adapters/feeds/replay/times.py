@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from marketbell.adapters.feeds.replay.arrow import flat, raw
 
 HOUR = 3_600_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -33,12 +34,11 @@ def parse_times(column: pa.ChunkedArray, zone: str) -> tuple[NDArray[np.int64], 
     """Times as ns UTC, and where they could be read. Stamps without an offset are local to `zone`."""
     kind = column.type
     if pa.types.is_date(kind):
-        column = pc.cast(column, pa.timestamp("s"))
+        column = flat(column).cast(pa.timestamp("s"))
         kind = column.type
     if pa.types.is_timestamp(kind):
-        readable = np.asarray(pc.is_valid(column))
-        values = np.asarray(pc.fill_null(pc.cast(pc.cast(column, pa.timestamp("ns", kind.tz)), pa.int64()), 0))
-        values = values.astype(np.int64)
+        stamps = flat(column).cast(pa.timestamp("ns", kind.tz), safe=False)
+        values, readable = raw(stamps, pa.int64(), "<i8")
         return (values if kind.tz else np.where(readable, local_to_utc(values, zone), 0)), readable
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _numbers(column)
@@ -46,13 +46,15 @@ def parse_times(column: pa.ChunkedArray, zone: str) -> tuple[NDArray[np.int64], 
 
 
 def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    numbers = np.asarray(pc.fill_null(pc.cast(column, pa.float64()), np.nan), np.float64)
-    readable = np.isfinite(numbers)
+    if pa.types.is_integer(column.type):
+        numbers, readable = raw(column, pa.int64(), "<i8")
+    else:
+        numbers, readable = raw(column, pa.float64(), "<f8")
+        readable = readable & np.isfinite(numbers)
     typical = float(np.median(numbers[readable])) if readable.any() else 0.0
     factor = next(scale for limit, scale in _UNITS if typical > limit or not limit)
     if pa.types.is_integer(column.type):
-        whole = np.asarray(pc.fill_null(column, 0)).astype(np.int64)
-        return whole * factor, readable
+        return numbers * factor, readable
     return np.round(np.where(readable, numbers, 0.0) * factor).astype(np.int64), readable
 
 
@@ -61,7 +63,7 @@ def _texts(column: pa.ChunkedArray, zone: str) -> tuple[NDArray[np.int64], NDArr
     values = np.zeros(len(column), np.int64)
     readable = np.zeros(len(column), np.bool_)
     cache: dict[Any, int | None] = {}
-    for at, text in enumerate(column.to_pylist()):
+    for at, text in enumerate(flat(column).to_pylist()):
         if text not in cache:
             cache[text] = _text(str(text), zone)
         moment = cache[text]
