@@ -1,7 +1,6 @@
 """The live server as a process, with the standard client and real servers."""
 
 import contextlib
-import http.client
 import os
 import socket
 import subprocess
@@ -78,9 +77,12 @@ class Page:
         self.client.on("delta", self._delta)
         self.client.on("alert", self._alert)
         self.client.on("resync", lambda message: self.resyncs.append(message["room"]))
-        self.client.connect(
-            live.url, auth={"token": live.token if token is None else token}, transports=["websocket"], **kwargs
-        )
+        auth = {"token": live.token if token is None else token}
+        try:
+            self.client.connect(live.url, auth=auth, transports=["websocket"], **kwargs)
+        except Exception:
+            self.close()
+            raise
 
     def _snapshot(self, message: dict[str, Any]) -> None:
         self.order.append("snapshot")
@@ -108,6 +110,9 @@ class Page:
 
     def close(self) -> None:
         self.client.disconnect()
+        # the client leaves its socket open where the server ended the connection
+        if getattr(self.client.eio, "ws", None) is not None:
+            self.client.eio.ws.close()
 
 
 @pytest.fixture(scope="module")
@@ -266,19 +271,20 @@ def test_live_tokens_let_in_until_they_expire(live: Live) -> None:
     ("origin", "status"), [("http://evil.example", 403), ("http://127.0.0.1:1", 403), ("ours", 101)]
 )
 def test_pages_of_other_sites_are_refused(live: Live, origin: str, status: int) -> None:
-    connection = http.client.HTTPConnection(live.url.removeprefix("http://"), timeout=10)
-    headers = {
-        "Origin": f"http://127.0.0.1:{live.web_port}" if origin == "ours" else origin,
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    with contextlib.closing(connection):
-        connection.request("GET", "/socket.io/?EIO=4&transport=websocket", headers=headers)
-        answer = connection.getresponse()
-        assert answer.status == status
-        answer.close()
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    page = f"http://127.0.0.1:{live.web_port}" if origin == "ours" else origin
+    asked = (
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+        f"Host: {host}:{port}",
+        f"Origin: {page}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join((*asked, "", "")).encode())
+        assert connection.recv(4_096).split()[1] == str(status).encode()
 
 
 def test_long_messages_end_the_connection(live: Live, page: Page) -> None:

@@ -79,8 +79,11 @@ class MarketBoard:
                     self.put_part(name, document[name])
         elif kind == "depth":
             self.put_part(f"depth:{document['instrument']}", {k: document.get(k) for k in ("bids", "asks", "as_of")})
-        elif kind in {"quality", "source"}:
-            self.put_part(kind, {k: v for k, v in document.items() if k != "type"})
+        elif kind == "source":
+            for name in ("session", "clock"):
+                if name in document:
+                    self.put_part(name, document[name])
+            self.put_part("source", {k: v for k, v in document.items() if k not in {"type", "session", "clock"}})
         else:
             return False
         self._moved_to(document.get("as_of"))

@@ -172,12 +172,11 @@ class Follower:
                 board.put_part(name, summary[name])
 
     def poll(self) -> None:
-        """Once a second: session, clock, source, feeds, lights, instruments."""
+        """Once a second: feeds, lights, instruments. What has a clock in it comes by the topic alone."""
         board = self._hub.board
         while not self.is_stopped:
             self._directory.refresh(time.monotonic())
             try:
-                self._summary()
                 value = self._parts.cache.get("feeds")
                 found = orjson.loads(value) if value else []
                 feeds = found if isinstance(found, list) else list(found.get("items", ()))
