@@ -28,7 +28,7 @@ from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
-from marketbell.ports.feeds import Batch, PacedFeed
+from marketbell.ports.feeds import Batch, PacedFeed, Prerolled
 
 log = structlog.stdlib.get_logger("ingest.runner")
 
@@ -73,6 +73,7 @@ class PacedRunner:
         hold_frames: int | None = None,
     ) -> None:
         self._feed = feed
+        self._preroll_until = feed.preroll_until if isinstance(feed, Prerolled) else 0
         self._writer = writer
         self._directory = directory
         self._cache = cache
@@ -300,8 +301,8 @@ class PacedRunner:
             self._pace.hold(self._source_clock, steady)
             return LINGER_S * 2
         due = self._feed.next_time()
-        if due is None:
-            return self._end(steady)
+        if due is None or (self._pace.speed is not None and due <= self._preroll_until):
+            return self._end(steady) if due is None else self._preroll(steady)
         self._say("running")
         now = self._pace.now(steady)
         if self._pace.speed is not None and due - now > _DEAD_TIME:
@@ -318,6 +319,16 @@ class PacedRunner:
         if rows >= BURST_ROWS or (self._pace.speed is None and rows):
             return 0.0
         return LINGER_S if due is None else max(LINGER_S, self._pace.wait_s(due, steady))
+
+    def _preroll(self, steady: float) -> float:
+        """A burst of the part that is there to fill charts; market time begins to keep its pace behind it."""
+        self._say("running")
+        self._take(self._preroll_until)
+        due = self._feed.next_time()
+        reached = self._preroll_until if due is None else min(due, self._preroll_until)
+        self._source_clock = max(self._source_clock, reached)
+        self._pace.start(self._source_clock, steady)
+        return 0.0
 
     def _take(self, until: int) -> int:
         """Hand on at most a burst of rows; how many."""
