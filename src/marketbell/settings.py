@@ -32,6 +32,8 @@ NOT_SETTINGS = frozenset({"MARKETBELL_CONFIG", "MARKETBELL_DEBUG", "MARKETBELL_P
 FOREIGN_NAMES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "CACHE_URL": "cache_url"}
 SECRET_URLS = frozenset(FOREIGN_NAMES.values())
 LAST_PORT = 65_535
+SECRET_WORDS = frozenset({"finnhub.api_key"})
+"""Settings that are shown as *** only."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Port = Annotated[int, Field(ge=0, le=LAST_PORT, description="TCP port; 0 picks a free one")]
@@ -93,6 +95,20 @@ class DemoSettings(_Part):
 
     seed: int = Field(default=7, ge=0)
     dirty: bool = False
+
+
+class FinnhubSettings(_Part):
+    """The connector to Finnhub: a key of your own, and what to subscribe to."""
+
+    api_key: str = Field(default="", description="from your account at the provider; never shown")
+    symbols: tuple[str, ...] = Field(
+        default=("AAPL", "MSFT", "BINANCE:BTCUSDT"), description="the provider's symbols; also --feed finnhub:A,B"
+    )
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class NotifySettings(_Part):
@@ -158,6 +174,7 @@ class Settings(_Part):
     stream: StreamSettings = StreamSettings()
     live: LiveSettings = LiveSettings()
     demo: DemoSettings = DemoSettings()
+    finnhub: FinnhubSettings = FinnhubSettings()
     notify: NotifySettings = NotifySettings()
     servers: ServerSettings = ServerSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -230,6 +247,8 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _covered(name: str, value: object) -> object:
+    if name in SECRET_WORDS:
+        return "***" if value else ""
     if name in SECRET_URLS and isinstance(value, str) and "@" in value:
         before, _, after = value.rpartition("@")
         scheme, _, user = before.partition("://")

@@ -7,7 +7,7 @@ from marketbell.ports.clock import Clock
 from marketbell.ports.feeds import PacedFeed, PushedFeed
 from marketbell.settings import Settings
 
-FEEDS = ("demo", "replay:PATH")
+FEEDS = ("demo", "replay:PATH", "finnhub")
 _IST = timedelta(hours=5, minutes=30)
 
 
@@ -24,6 +24,8 @@ def make_feed(settings: Settings, clock: Clock | None = None) -> PacedFeed | Pus
         return _demo(settings, clock)
     if name == "replay" and argument:
         return _replay(settings, argument)
+    if name == "finnhub":
+        return _finnhub(settings, argument, clock)
     message = f"unknown feed '{settings.feed}'; known: {', '.join(FEEDS)}"
     raise InvalidSettingError(message)
 
@@ -40,3 +42,10 @@ def _replay(settings: Settings, path: str) -> PacedFeed:
     from marketbell.wiring.calendars import calendars
 
     return ReplayFeed([path], calendars().sessions, calendar=settings.calendar)
+
+
+def _finnhub(settings: Settings, symbols: str, clock: Clock) -> PushedFeed:
+    from marketbell.adapters.feeds.finnhub.feed import FinnhubFeed
+
+    named = tuple(part.strip() for part in symbols.split(",") if part.strip())
+    return FinnhubFeed(settings.finnhub.api_key, named or settings.finnhub.symbols, clock)
