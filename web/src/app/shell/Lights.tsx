@@ -11,7 +11,11 @@ export function Lights() {
   return (
     <Popover position="bottom-end" withinPortal width={320} trapFocus returnFocus>
       <Popover.Target>
-        <button type="button" className={classes.lights} aria-label={`Connections. ${summary}`}>
+        <button
+          type="button"
+          className={classes.lights}
+          aria-label={`${worst ? worst.short : "Live"}. Connections: ${summary}`}
+        >
           {lights.map((light) => (
             <i key={light.name} className={classes[light.tone]} />
           ))}

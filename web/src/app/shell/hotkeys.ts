@@ -38,7 +38,10 @@ export function useHotkeys(onHelp: () => void): void {
           return;
         }
       }
-      if (key === "g") waiting = setTimeout(() => (waiting = null), 1200);
+      if (key === "g")
+        waiting = setTimeout(() => {
+          waiting = null;
+        }, 1200);
       else if (key === "/") {
         event.preventDefault();
         openCommand();

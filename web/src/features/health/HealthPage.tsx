@@ -108,7 +108,7 @@ function FeedsPanel({ className }: { className: string | undefined }) {
       id: "position",
       title: "Position",
       align: "right",
-      cell: (feed) => <span className="num">{formats.count(feed.position)}</span>,
+      cell: (feed) => <span className="num">{feed.position ?? "—"}</span>,
     });
   const items = query.data?.items ?? [];
   return (
@@ -123,15 +123,19 @@ function FeedsPanel({ className }: { className: string | undefined }) {
       {items.map((feed) => (
         <p key={feed.name} className={classes.card}>
           {feed.supports.length > 0 && <>Brings {feed.supports.join(", ")}. </>}
-          {feed.limits} {feed.tested && <>Tested: {feed.tested}</>}
+          {sentence(feed.limits)} {feed.tested && sentence(`Tested: ${feed.tested}`)}
         </p>
       ))}
     </Panel>
   );
 }
 
+function sentence(text: string): string {
+  return text && !/[.!?]$/.test(text) ? `${text}.` : text;
+}
+
 function StateWord({ state, error }: { state: string; error?: string | null }) {
-  const tone = ["running", "ready", "ok"].includes(state)
+  const tone = ["running", "ready", "ok", "idle"].includes(state)
     ? "ok"
     : ["error", "missing"].includes(state)
       ? "bad"
@@ -305,7 +309,7 @@ function EnginePanel({ className }: { className: string | undefined }) {
       id: "offset",
       title: "Offset",
       align: "right",
-      cell: (row) => <span className="num">{formats.count(row.offset)}</span>,
+      cell: (row) => <span className="num">{row.offset ?? "—"}</span>,
     },
     {
       id: "lag",

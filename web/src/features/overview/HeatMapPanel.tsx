@@ -9,6 +9,7 @@ import { useFormats } from "@/shared/format/use";
 import { quotes, usePace } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useSource } from "@/shared/live/market";
 import { seed } from "@/shared/live/seed";
+import { useShows } from "@/shared/prefs/prefs";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, type PanelState, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
@@ -17,6 +18,16 @@ import classes from "./HeatMap.module.css";
 import { HEADING, layOut, neighbour, strength, type Tile } from "./treemap";
 
 const HEIGHT = 520;
+
+/** The map holds the largest companies only, in tiles large enough to read; the table holds all. */
+const LARGEST = { beginner: 60, more: 150 } as const;
+
+function largest(companies: Stock[], most: number): Stock[] {
+  const value = (stock: Stock) => Number(stock.fund.market_cap ?? 0);
+  return companies.length <= most
+    ? companies
+    : [...companies].sort((a, b) => value(b) - value(a)).slice(0, most);
+}
 
 export function HeatMapPanel({ className }: { className?: string }) {
   const universe = useQuery(universeQuery);
@@ -27,10 +38,12 @@ export function HeatMapPanel({ className }: { className?: string }) {
   const asTable = search.map === "table";
   useEffect(() => seed(universe.data?.items), [universe.data]);
 
-  const stocks = useMemo(
-    () => (universe.data?.items ?? []).filter((stock) => stock.kind !== "index"),
-    [universe.data],
-  );
+  const more = useShows("intermediate");
+  const stocks = useMemo(() => {
+    const companies = (universe.data?.items ?? []).filter((stock) => stock.kind !== "index");
+    return asTable ? companies : largest(companies, more ? LARGEST.more : LARGEST.beginner);
+  }, [universe.data, asTable, more]);
+  const total = (universe.data?.items ?? []).filter((stock) => stock.kind !== "index").length;
   const unsized = stocks.filter((stock) => !isKnown(stock.fund?.market_cap)).length;
   const base = stateOf(universe, { when: stocks.length === 0, why: "The source has no companies yet." });
   const state: PanelState =
@@ -45,7 +58,7 @@ export function HeatMapPanel({ className }: { className?: string }) {
       : base;
   return (
     <Panel
-      title="Heat map"
+      title={asTable || stocks.length === total ? "Heat map" : `Heat map of the ${stocks.length} largest`}
       className={className}
       source={sourceWord(source)}
       asOf={clock}
@@ -65,6 +78,7 @@ export function HeatMapPanel({ className }: { className?: string }) {
 function Legend() {
   return (
     <span className={classes.legend} aria-hidden>
+      <span>area √ value</span>
       <span>−3%</span>
       {[-3, -2, -1, 0, 1, 2, 3].map((step) => (
         <i key={step} data-step={step} className={classes.swatch} />
@@ -163,8 +177,10 @@ const TileButton = memo(function TileButton({ tile, index, focusable, change, on
   const navigate = useNavigate();
   const direction = directionOf(change);
   const percent = change === null ? "no change known" : formats.percent(change);
-  const big = tile.width > 52 && tile.height > 34;
-  const small = !big && tile.width > 34 && tile.height > 17;
+  const large = tile.width > 96 && tile.height > 60;
+  // A name that does not fit is read out, not cut off.
+  const named = tile.height > 15 && tile.symbol.length * (large ? 9.2 : 7) < tile.width - 2;
+  const numbered = named && tile.height > 34 && tile.width > 52;
   return (
     <button
       type="button"
@@ -173,20 +189,17 @@ const TileButton = memo(function TileButton({ tile, index, focusable, change, on
       className={classes.tile}
       tabIndex={focusable ? 0 : -1}
       style={{ left: tile.x, top: tile.y, width: tile.width, height: tile.height }}
-      aria-label={`${tile.name}, ${direction === "up" || direction === "down" ? `${direction} ` : ""}${percent}`}
       title={`${tile.name} · ${tile.sector || "no sector"} · ${ARROW[direction]} ${percent}`}
       onFocus={() => onFocus(index)}
       onClick={() => void navigate({ to: "/symbol/$id", params: { id: tile.key }, search: {} })}
     >
-      {(big || small) && (
-        <b style={{ fontSize: big && tile.width > 96 && tile.height > 60 ? 14 : 11 }}>{tile.symbol}</b>
-      )}
-      {big && (
-        <span className="num">
-          {ARROW[direction]}{" "}
-          {change === null ? "—" : formats.percent(change, { digits: tile.width > 70 ? 2 : 1 })}
-        </span>
-      )}
+      <b className={named ? undefined : "sr-only"} style={large ? { fontSize: 14 } : undefined}>
+        {tile.symbol}
+      </b>
+      <span className={numbered ? "num" : "sr-only"}>
+        {ARROW[direction]} {percent}
+      </span>
+      {tile.name !== tile.symbol && <span className="sr-only">, {tile.name}</span>}
     </button>
   );
 });

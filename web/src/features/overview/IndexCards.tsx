@@ -4,8 +4,10 @@ import { useEffect } from "react";
 import { barsQuery, indicesQuery } from "@/shared/api/queries";
 import type { Stock } from "@/shared/api/types";
 import { isKnown } from "@/shared/format/numbers";
+import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { usePace, useQuote } from "@/shared/live/hooks";
+import { useMarketSession } from "@/shared/live/market";
 import { seed } from "@/shared/live/seed";
 import { useShows } from "@/shared/prefs/prefs";
 import { Skeleton } from "@/shared/ui/Panel";
@@ -33,7 +35,11 @@ function IndexCard({ index }: { index: Stock }) {
   const intermediate = useShows("intermediate");
   const beat = usePace(20_000);
   const bars = useQuery({ ...barsQuery(index.instrument, "1m", 400), refetchInterval: 20_000 });
-  const points = (bars.data?.items ?? []).map((bar) => Number(bar.close)).filter(Number.isFinite);
+  const opens = toMillis(useMarketSession()?.opens_at);
+  const all = bars.data?.items ?? [];
+  // The line is the session's; before its first minutes the session before stands in.
+  const own = all.filter((bar) => opens !== null && Date.parse(bar.start) >= opens);
+  const points = (own.length > 2 ? own : all).map((bar) => Number(bar.close)).filter(Number.isFinite);
   if (beat >= 0 && isKnown(row.close)) points.push(Number(row.close));
   const base = isKnown(row.close) && isKnown(row.change) ? Number(row.close) - Number(row.change) : null;
   return (

@@ -8,8 +8,7 @@ import { useFormats } from "@/shared/format/use";
 import { quotes, useQuote } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useMarketList, useSource } from "@/shared/live/market";
 import { seed } from "@/shared/live/seed";
-import { useShows } from "@/shared/prefs/prefs";
-import { type Column, DataTable } from "@/shared/ui/DataTable";
+import { type Column, DataTable, type Sort } from "@/shared/ui/DataTable";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
 import { saveCsv } from "@/shared/ui/save";
@@ -20,13 +19,25 @@ interface Kind {
   title: string;
   live: string;
   why: string;
+  /** A live column that orders the rows between two lists of the server. */
+  sort?: Sort;
   /** The column that says why a row is here; without it the volume. */
   field?: { name: string; title: string; as: "percent" | "number" | "price" };
 }
 
 const KINDS: Record<ListName, Kind> = {
-  "top-gainers": { title: "Top gainers", live: "top_gainers", why: "Nothing rises yet." },
-  "top-losers": { title: "Top losers", live: "top_losers", why: "Nothing falls yet." },
+  "top-gainers": {
+    title: "Top gainers",
+    live: "top_gainers",
+    why: "Nothing rises yet.",
+    sort: { id: "change", down: true },
+  },
+  "top-losers": {
+    title: "Top losers",
+    live: "top_losers",
+    why: "Nothing falls yet.",
+    sort: { id: "change", down: false },
+  },
   "most-active": {
     title: "Most active",
     live: "most_active",
@@ -67,7 +78,6 @@ const KINDS: Record<ListName, Kind> = {
 
 export function ListPanel({ name, rows, className }: { name: ListName; rows: number; className?: string }) {
   const kind = KINDS[name];
-  const advanced = useShows("advanced");
   const query = useQuery(listQuery(name, rows));
   const universe = useQuery(universeQuery);
   const source = useSource();
@@ -84,7 +94,7 @@ export function ListPanel({ name, rows, className }: { name: ListName; rows: num
   }, [universe.data, query.data]);
   const keys = (live ?? query.data?.items.map((stock) => stock.instrument) ?? []).slice(0, rows);
   const stocks = keys.map((key) => known.get(key) ?? stub(key));
-  const columns = useColumns(kind, advanced);
+  const columns = columnsOf(kind);
 
   return (
     <Panel
@@ -124,6 +134,8 @@ export function ListPanel({ name, rows, className }: { name: ListName; rows: num
         rows={stocks}
         columns={columns}
         keyOf={(stock) => stock.instrument}
+        sort={kind.sort}
+        live={kind.sort !== undefined}
         onOpen={(stock) => void navigate({ to: "/symbol/$id", params: { id: stock.instrument }, search: {} })}
       />
     </Panel>
@@ -135,7 +147,7 @@ function stub(key: string): Stock {
   return { instrument: key, symbol, name: "" } as Stock;
 }
 
-function useColumns(kind: Kind, advanced: boolean): Column<Stock>[] {
+function columnsOf(kind: Kind): Column<Stock>[] {
   const columns: Column<Stock>[] = [
     {
       id: "symbol",
@@ -162,6 +174,7 @@ function useColumns(kind: Kind, advanced: boolean): Column<Stock>[] {
       id: "change",
       title: "Change",
       align: "right",
+      value: (stock) => quotes.get(stock.instrument).change_pct,
       cell: (stock) => <LiveChange instrument={stock.instrument} />,
     },
   ];
@@ -173,7 +186,7 @@ function useColumns(kind: Kind, advanced: boolean): Column<Stock>[] {
       align: "right",
       cell: (stock) => <FieldCell instrument={stock.instrument} field={field} tick={stock.tick_size} />,
     });
-  if (!field || advanced)
+  if (!field)
     columns.push({
       id: "volume",
       title: "Volume",

@@ -29,7 +29,7 @@ export function OverviewPage() {
         <div className={`${page.stack} ${page.w4}`}>
           <BreadthPanel />
           {intermediate && <SectorPanel />}
-          {!intermediate && <ListPanel name="top-gainers" rows={5} />}
+          {!intermediate && <ListPanel name="top-gainers" rows={10} />}
         </div>
         {!intermediate && (
           <>

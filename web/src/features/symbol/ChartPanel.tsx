@@ -7,12 +7,12 @@ import type { Bar, Stock } from "@/shared/api/types";
 import { RANGE_FACTS, RANGES, type Range } from "@/shared/format/ranges";
 import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
-import { sourceWord, useMarketClock, useSource } from "@/shared/live/market";
+import { sourceWord, useMarketClock, useMarketSession, useSource } from "@/shared/live/market";
 import { openCommand } from "@/shared/ui/command";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import { saveCsv } from "@/shared/ui/save";
-import { candlesOf } from "./bars";
+import { type Candle, candlesOf } from "./bars";
 import classes from "./ChartPanel.module.css";
 import { type Level, type Mark, PriceChart } from "./PriceChart";
 
@@ -25,12 +25,14 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
   const source = useSource();
   const clock = useMarketClock();
   const range: Range = search.range ?? "1D";
-  const { timeframe, bars: shown, words } = RANGE_FACTS[range];
+  const { timeframe, bars: most, words } = RANGE_FACTS[range];
+  const opens = toMillis(useMarketSession()?.opens_at);
   const query = useQuery({
     ...barsQuery(stock.instrument, timeframe, FETCHED[timeframe]),
     refetchInterval: 30_000,
   });
   const candles = useMemo(() => candlesOf(query.data?.items ?? []), [query.data]);
+  const shown = range === "1D" ? sessionBars(candles, opens, most) : most;
   const levels = useLevels(stock.instrument);
   const marks = useMarks(stock.instrument);
   const change = (next: { range?: Range; chart?: "line" | "table" | undefined }) =>
@@ -142,6 +144,12 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
       )}
     </Panel>
   );
+}
+
+/** The bars of the session that is on, with an hour of context; all of them when it is not known. */
+function sessionBars(candles: Candle[], opens: number | null, most: number): number {
+  const own = opens === null ? 0 : candles.filter((bar) => bar.time * 1000 >= opens).length;
+  return own === 0 ? most : Math.min(most, Math.max(60, own));
 }
 
 function useLevels(instrument: string): Level[] {

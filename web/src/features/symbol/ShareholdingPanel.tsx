@@ -67,7 +67,7 @@ export function ShareholdingPanel({ stock }: { stock: Stock }) {
       ) : (
         <figure className={classes.figure}>
           <div className={classes.bars} aria-hidden>
-            {points.slice(-8).map((point) => (
+            {points.slice(-6).map((point) => (
               <div key={point.period_end} className={classes.bar} title={formats.day(point.period_end)}>
                 <div className={classes.stack}>
                   {OWNERS.map((owner) => (

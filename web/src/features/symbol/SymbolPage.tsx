@@ -89,7 +89,7 @@ function Loaded({ stock, alert }: { stock: Stock; alert: string | undefined }) {
     <>
       <Header stock={stock} onAlert={() => setDraft({})} />
       <div className={page.grid}>
-        <div className={`${page.stack} ${page.w8}`}>
+        <div className={`${page.stack} ${page.w8} ${intermediate ? "" : classes.tall}`}>
           <ChartPanel stock={stock} onCreateAt={(level) => setDraft({ level })} />
           {intermediate && stock.kind !== "index" && <FundamentalsPanel stock={stock} />}
           {advanced && <RawPanel stock={stock} />}

@@ -7,6 +7,10 @@ describe("numbers", () => {
     expect(count(123456789, "en-US")).toBe("123,456,789");
     expect(compact(123456789, "en-IN")).toBe("12.35Cr");
     expect(compact(123456789, "en-US")).toBe("123.46M");
+    expect(compact(987654321012, "en-IN")).toBe("98,765Cr");
+    expect(money("987654321012", "en-IN")).toBe("₹98,765Cr");
+    expect(compact(250000, "en-IN")).toBe("2.5L");
+    expect(compact(999, "en-IN")).toBe("999");
   });
 
   it("never passes decimal text through floats", () => {

@@ -77,20 +77,33 @@ export function number(value: Numeric, locale: Numbers, maximum = 2, minimum = 0
   return render(value, locale, { maximumFractionDigits: maximum, minimumFractionDigits: minimum });
 }
 
+const CRORE = 1e7;
+const CRORE_WHOLE_FROM = 1000;
+
 /** 12345678 → 1.23Cr (en-IN) or 12.35M (en-US); small counts stay whole. */
 export function compact(value: Numeric, locale: Numbers): string {
   if (isKnown(value) && Math.abs(Number(value)) < 1000) return number(value, locale);
-  return render(value, locale, { notation: "compact", maximumFractionDigits: 2 });
+  return short(value, locale, {});
 }
 
+/** Large sums of money: ₹98,765Cr or ₹987.65B. */
 export function money(value: Numeric, locale: Numbers, currency = "INR"): string {
-  return render(value, locale, {
+  return short(value, locale, {
     style: "currency",
     currency: currency || "INR",
     currencyDisplay: "narrowSymbol",
-    notation: "compact",
-    maximumFractionDigits: 2,
+    minimumFractionDigits: 0,
   });
+}
+
+function short(value: Numeric, locale: Numbers, style: Intl.NumberFormatOptions): string {
+  // Intl says "98.77KCr" and "1.2LCr"; people in India say 98,765 crore.
+  if (isKnown(value) && locale === "en-IN" && Math.abs(Number(value)) >= CRORE) {
+    const crores = Number(value) / CRORE;
+    const digits = Math.abs(crores) < CRORE_WHOLE_FROM ? 2 : 0;
+    return `${render(crores, locale, { ...style, maximumFractionDigits: digits })}Cr`;
+  }
+  return render(value, locale, { ...style, notation: "compact", maximumFractionDigits: 2 });
 }
 
 /** What a person types into a number field: "1,600", "2.5cr", "10l", "3m", "4k". Null when it is no number. */

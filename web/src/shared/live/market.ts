@@ -28,5 +28,7 @@ export function useMarketList(name: string): string[] | undefined {
 
 export function sourceWord(source: SourceInfo | undefined): string {
   if (!source) return "…";
-  return source.is_simulated ? `SIMULATED · ${source.label}` : source.label;
+  // A label that says it already is not made to say it twice.
+  const said = source.label.toUpperCase().includes("SIMULATED");
+  return source.is_simulated && !said ? `SIMULATED · ${source.label}` : source.label;
 }

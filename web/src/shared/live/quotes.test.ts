@@ -5,7 +5,9 @@ function store() {
   const waiting: (() => void)[] = [];
   return {
     quotes: new QuoteStore((flush) => waiting.push(flush)),
-    frame: () => waiting.splice(0).forEach((run) => run()),
+    frame: () => {
+      for (const run of waiting.splice(0)) run();
+    },
   };
 }
 

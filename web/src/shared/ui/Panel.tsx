@@ -52,6 +52,9 @@ export interface PanelProps {
   children?: ReactNode;
 }
 
+/** An empty panel need not be as tall as a full one. */
+const EMPTY_PX = 180;
+
 export function Panel(props: PanelProps) {
   const { title, label, state = { kind: "ready" }, tools, flush, className, children } = props;
   const heading = useId();
@@ -170,15 +173,19 @@ function bodyOf(state: PanelState, props: PanelProps, children: ReactNode): Reac
       return <Skeleton height={props.height ?? 180} />;
     case "empty":
       return (
-        <Message icon={null} text={state.why} minHeight={props.height}>
+        <Message icon={null} text={state.why} minHeight={Math.min(props.height ?? 0, EMPTY_PX)}>
           {state.action}
         </Message>
       );
     case "error":
-      return <Failure {...state} minHeight={props.height} />;
+      return <Failure {...state} minHeight={Math.min(props.height ?? 0, EMPTY_PX)} />;
     case "forbidden":
       return (
-        <Message icon={<Lock size={20} aria-hidden />} text="You may not see this." minHeight={props.height}>
+        <Message
+          icon={<Lock size={20} aria-hidden />}
+          text="You may not see this."
+          minHeight={Math.min(props.height ?? 0, EMPTY_PX)}
+        >
           <span className="dim">{state.who} can give you the right.</span>
         </Message>
       );
@@ -188,7 +195,7 @@ function bodyOf(state: PanelState, props: PanelProps, children: ReactNode): Reac
           <Message
             icon={<Unplug size={20} aria-hidden />}
             text="Nothing was kept for reading offline."
-            minHeight={props.height}
+            minHeight={Math.min(props.height ?? 0, EMPTY_PX)}
           />
         )
       );
