@@ -32,8 +32,8 @@ def build_stream(settings: Settings) -> StreamParts:
     from marketbell.adapters.recordings.parquet import ParquetRecordings
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.core.engine.engine import EngineConfig
+    from marketbell.core.engine.warm import warm
     from marketbell.flows.stream.desk import StreamPorts
-    from marketbell.flows.stream.warming import warm
     from marketbell.wiring.calendars import calendars
     from marketbell.wiring.secrets import required
 
@@ -69,4 +69,4 @@ def build_stream(settings: Settings) -> StreamParts:
         cache.close()
         bus.close()
 
-    return StreamParts(desk, cache, bus, lambda: warm(config, sessions), close)
+    return StreamParts(desk, cache, bus, warm, close)

@@ -205,7 +205,7 @@ class PacedRunner:
             self._lost_epoch, self._lost_at = self._writer.epoch, steady
             log.warning("log.lost", epoch=self._lost_epoch)
         self._writer.say_lost()
-        place = applied(self._cache, self._writer.partitions, self.run_name, self.producer, self._lost_epoch)
+        place = applied(self._cache, self._writer.partitions, self.run_name, self.producer)
         if place is None and steady - self._lost_at < _RESUME_WAIT_S:
             # the stream sees its log gone as soon as we do; it must not see a new one before it has said so
             self._due["house"] = steady + _HEARTBEAT_S / 5
@@ -351,7 +351,8 @@ class PacedRunner:
 
     def _entries(self, batch: Batch) -> list[Entry]:
         """Frames of a batch. Only a batch whose rows are its positions can be cut; others stay whole."""
-        first, self._position = self._position, batch.position
+        first = self._position if batch.first is None else batch.first
+        self._position = batch.position
         if batch.kind is FrameKind.REFERENCE:
             return self._reference_entries(batch, first)
         count = len(batch.columns["instrument_id"])

@@ -52,10 +52,11 @@ def published(log: LogWriter, producer: int) -> Place | None:
     return Place.of(found)
 
 
-def applied(cache: Cache, partitions: int, run: str, producer: int, lost_epoch: str = "") -> Place | None:
-    """How far the stream says it had applied this run when its log was lost; None until every partition says so.
+def applied(cache: Cache, partitions: int, run: str, producer: int) -> Place | None:
+    """Where the stream, which waits for a log, stands in this run; None until every partition says so.
 
-    With `lost_epoch` only an answer about that epoch counts. Raises BusUnavailableError.
+    A stream without any state says so too: it wants the run from its beginning. What it said is taken back
+    when it has found its log. Raises BusUnavailableError.
     """
     found = []
     for partition in range(partitions):
@@ -63,7 +64,7 @@ def applied(cache: Cache, partitions: int, run: str, producer: int, lost_epoch: 
         if raw is None:
             return None
         said: dict[str, Any] = orjson.loads(raw)
-        if said.get("run") != run or (lost_epoch and said.get("epoch") != lost_epoch):
+        if said.get("run") not in {run, ""}:
             return None
         found.append(int(said.get("producers", {}).get(str(producer), 0)))
     return Place.of(found)

@@ -133,8 +133,8 @@ class StreamRunner:
 
     @property
     def is_ready(self) -> bool:
-        """True once a partition is owned and read, or its log is not there yet."""
-        return any(owned.phase in {"running", "waiting"} for owned in self._owned)
+        """True once a partition is owned and its log is read."""
+        return any(owned.phase == "running" for owned in self._owned)
 
     # --- the turn -----------------------------------------------------------------------------------
 
@@ -294,13 +294,10 @@ class StreamRunner:
         partition = owned.partition
         epoch = self._bus.epoch(LOG)
         if epoch is None:
-            owned.reason = "" if owned.phase == "waiting" and not partition.epoch else "the log is gone"
-            if partition.epoch and owned.phase == "waiting":
-                self._lose(owned)
+            self._lose(owned)
+            owned.reason = "the log is gone" if partition.epoch else "there is no log yet"
             return False
         if partition.epoch and epoch != partition.epoch:
-            if owned.phase == "waiting":
-                self._say_place(partition)
             partition.note_gap("log lost", self._clock.now(), epoch=partition.epoch, offset=partition.offset)
             log.warning("log.changed", partition=partition.number, lost=partition.epoch, epoch=epoch)
             partition.offset = 0
@@ -312,6 +309,10 @@ class StreamRunner:
                 )
         partition.epoch = epoch
         owned.phase, owned.reason = "running", ""
+        try:
+            self._cache.delete(f"{RESUME_KEY}{partition.number}")
+        except BusUnavailableError as error:
+            log.warning("place.not_taken_back", partition=partition.number, error=error.message)
         log.info("partition.running", partition=partition.number, epoch=epoch, offset=partition.offset)
         return True
 
@@ -320,7 +321,8 @@ class StreamRunner:
         if owned.phase == "lost":
             return
         owned.phase, owned.reason = "lost", "the log is gone"
-        log.warning("log.lost", partition=owned.partition.number, offset=owned.partition.offset)
+        if owned.partition.epoch:
+            log.warning("log.lost", partition=owned.partition.number, offset=owned.partition.offset)
         self._say_place(owned.partition)
 
     def _say_place(self, partition: Partition) -> None:
