@@ -91,7 +91,8 @@ def _result(engine: Engine, outputs: Sequence[Outputs], seconds: float, feed: Pa
     keys = {int(one.instrument_id): one.key for one in engine.instruments}
     fired = [firing for out in outputs for firing in out.fired]
     firings = sorted(
-        (_firing(one) for one in fired), key=lambda row: (row["instrument"], row["event_time"], row["firing_id"])
+        (_firing(one, feed.card.label) for one in fired),
+        key=lambda row: (row["instrument"], row["event_time"], row["firing_id"]),
     )
     minutes = joined([out.bars_1m for out in outputs if len(out.bars_1m["start"])], BAR_COLUMNS)
     days = joined([out.bars_1d for out in outputs if len(out.bars_1d["start"])], BAR_COLUMNS)
@@ -115,14 +116,16 @@ def _result(engine: Engine, outputs: Sequence[Outputs], seconds: float, feed: Pa
     return ReplayResult(tables, _summary(engine, seconds, feed, tables), firings)
 
 
-def _firing(fired: Fired) -> dict[str, Any]:
+def _firing(fired: Fired, source: str) -> dict[str, Any]:
     return {
         "firing_id": firing_id(fired.rule_uid, fired.definition_hash, fired.instrument_id, fired.event_time, fired.nth),
         "rule": fired.rule,
         "rule_uid": fired.rule_uid,
         "instrument": fired.key,
         "event_time": fired.event_time,
-        "values": firing_values(fired.payload, value=fired.value, previous=fired.previous, event_time=fired.event_time),
+        "values": firing_values(
+            fired.payload, value=fired.value, previous=fired.previous, event_time=fired.event_time, source=source
+        ),
     }
 
 
