@@ -30,10 +30,17 @@ def _read_up_to() -> int:
     return int(value) if value else 0
 
 
+def _address(delivery: Delivery) -> str:
+    """The channel's name as it was when the message was planned; the address itself is nobody's to read."""
+    if delivery.channel == "in_app":
+        return address_label(delivery.channel, delivery.address)
+    return str(delivery.payload.get("label") or address_label(delivery.channel, delivery.address))
+
+
 def _delivery(delivery: Delivery) -> dict[str, Any]:
     return {
         "channel": delivery.channel,
-        "address_label": address_label(delivery.channel, delivery.address),
+        "address_label": _address(delivery),
         "state": delivery.state,
         "attempts": delivery.attempts,
         "error": delivery.error,
