@@ -14,6 +14,7 @@ ZONES = {"XNSE": "Asia/Kolkata", "XBOM": "Asia/Kolkata", "XNYS": "America/New_Yo
 """Where a person of that venue looks at the clock; other venues are told in UTC."""
 
 LATE = "LATE: "
+OLD_NS = 86_400 * 1_000_000_000
 
 
 def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> dict[str, Any]:
@@ -24,7 +25,10 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
     moment = told_time(firing.event_time, known.calendar)
     price = f": {rounded(value, known.tick_size)}" if isinstance(value, (int, float)) else ""
     simulated = "SIMULATED " if known.is_simulated else ""
-    lines = [f"Rule: {firing.rule}", f"Instrument: {firing.instrument}" + (f" ({known.name})" if known.name else "")]
+    lines = [
+        f"Rule: {firing.rule}",
+        f"Instrument: {firing.instrument}" + (f" ({known.name})" if known.name not in {"", symbol} else ""),
+    ]
     previous = firing.values.get("previous")
     if isinstance(previous, (int, float)):
         lines.append(f"Before: {rounded(previous, known.tick_size)}")
@@ -32,6 +36,8 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
     recorded = told_time(firing.recorded_at, "") if firing.recorded_at else ""
     if recorded:
         lines.append(f"Recorded: {recorded}")
+    if firing.recorded_at - firing.event_time > OLD_NS:
+        lines.append("The market time lies in the past: these are recorded data, not the market of today.")
     if known.is_simulated:
         lines.append("This is a simulated market: no real prices.")
     return {
