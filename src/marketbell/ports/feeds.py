@@ -24,12 +24,16 @@ class FeedCard:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one kind, in source order, with the source's position after them."""
+    """Rows of one kind, in source order, with the source's position after them.
+
+    `first` is the position before them where that is not the end of the batch before: the hole of a live feed.
+    """
 
     kind: FrameKind
     columns: Columns
     position: int
     payload: dict[str, Any] = field(default_factory=dict)
+    first: int | None = None
 
 
 class PacedFeed(Protocol):
@@ -73,6 +77,7 @@ class Prerolled(Protocol):
     """Source clock, ns UTC. A runner that resumes behind it has no pre-roll."""
 
 
+@runtime_checkable
 class PushedFeed(Protocol):
     """A feed that speaks when the venue does: a connector to a live provider.
 

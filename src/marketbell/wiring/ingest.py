@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
 
-from marketbell.core.primitives.errors import InvalidSettingError
 from marketbell.flows.ingest.desk import IngestDesk
+from marketbell.flows.ingest.pushed import PushedSource
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
-from marketbell.ports.feeds import PacedFeed
+from marketbell.ports.feeds import PacedFeed, PushedFeed
 from marketbell.ports.stores import IdempotencyStore
 from marketbell.settings import Settings
 
@@ -39,10 +38,13 @@ def build_ingest(settings: Settings) -> IngestParts:
     from marketbell.wiring.secrets import owner_token, required
 
     clock = SystemClock()
-    feed = make_feed(settings, clock)
-    if not _is_paced(feed):
-        message = f"the feed {settings.feed} cannot be paced; use demo or replay:PATH"
-        raise InvalidSettingError(message)
+    made = make_feed(settings, clock)
+    live: PushedSource | None = None
+    feed: PacedFeed
+    if isinstance(made, PushedFeed):
+        feed = live = PushedSource(made, clock)
+    else:
+        feed = made
     stores = PostgresStores(required(settings.database_url, "database_url"), connections=CONNECTIONS)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
@@ -60,17 +62,15 @@ def build_ingest(settings: Settings) -> IngestParts:
         feed,
         partitions=settings.bus.partitions,
         retention_frames=settings.bus.retention_frames,
-        speed=None if settings.speed == "max" else float(settings.speed),
+        speed=1.0 if live else None if settings.speed == "max" else float(settings.speed),
         loop=settings.loop,
     )
 
     def close() -> None:
+        if live:
+            live.close()
         stores.close()
         cache.close()
         bus.close()
 
     return IngestParts(desk, cache, clock, stores.idempotency, owner_token(settings.data_dir), close)
-
-
-def _is_paced(feed: object) -> TypeGuard[PacedFeed]:
-    return hasattr(feed, "advance")
