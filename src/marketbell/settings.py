@@ -111,6 +111,15 @@ class FinnhubSettings(_Part):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+class UndervaluedSettings(_Part):
+    """When a company is an undervalued pick: all of these must hold (core/fundamentals/valuation)."""
+
+    sector_pe: float = Field(default=1.0, gt=0, le=100, description="share of the sector's median P/E to stay under")
+    max_pb: float = Field(default=3.0, gt=0, le=1_000)
+    min_roe: float = Field(default=15.0, ge=-1_000, le=1_000, description="percentage points")
+    max_debt_to_equity: float = Field(default=1.0, gt=0, le=1_000)
+
+
 class NotifySettings(_Part):
     """Messages to people: where they may go, how old they get, where their link leads."""
 
@@ -175,6 +184,7 @@ class Settings(_Part):
     live: LiveSettings = LiveSettings()
     demo: DemoSettings = DemoSettings()
     finnhub: FinnhubSettings = FinnhubSettings()
+    undervalued: UndervaluedSettings = UndervaluedSettings()
     notify: NotifySettings = NotifySettings()
     servers: ServerSettings = ServerSettings()
     retention: RetentionSettings = RetentionSettings()

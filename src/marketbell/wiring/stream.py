@@ -42,7 +42,7 @@ def build_stream(settings: Settings) -> StreamParts:
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
     sessions = calendars().sessions
-    config = EngineConfig(late_s=settings.stream.late_s)
+    config = EngineConfig(late_s=settings.stream.late_s, undervalued=settings.undervalued.model_dump())
     desk = StreamDesk(
         StreamPorts(
             bus=bus,

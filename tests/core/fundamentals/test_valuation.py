@@ -13,6 +13,7 @@ from marketbell.core.fundamentals.valuation import (
     undervalued_mask,
 )
 from marketbell.core.primitives.errors import InvalidSettingError
+from marketbell.settings import UndervaluedSettings
 
 NAMES = ("fund.pe", "fund.pb", "fund.roe", "fund.debt_to_equity")
 GOOD = (8.0, 1.5, 20.0, 0.4)
@@ -74,6 +75,10 @@ def test_mask_agrees_with_the_plain_reading(rows: list[tuple[float, float, float
         median = float(np.median(known)) if len(known) >= 3 else float("nan")
         cheap = 0 < pe < median and 0 < pb < limits.max_pb
         assert mask[place] == (cheap and roe > limits.min_roe and debt < limits.max_debt_to_equity)
+
+
+def test_the_settings_have_the_same_defaults() -> None:
+    assert Thresholds.of(UndervaluedSettings().model_dump()) == Thresholds()
 
 
 def test_words_and_settings() -> None:
