@@ -1,0 +1,176 @@
+"""Starts the whole system on free ports in a data folder of its own, and opens a real browser on it."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+INDEX = ROOT / "src/marketbell/processes/api/static/index.html"
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+USABLE_WITHIN_S = 120.0
+STOPS_WITHIN_S = 30.0
+RELIANCE_DAY = "intraday/nse_ticks/2021-04-28"
+MODES = ("beginner", "intermediate", "advanced")
+THEMES = ("dark", "light")
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+_LINK = re.compile(r"http://\S+/login\?code=\S+")
+T = TypeVar("T")
+
+
+def until(ask: Callable[[], T | None], within_s: float, what: str) -> T:
+    """The first answer that is neither None nor False; TimeoutError names what did not come."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = ask()
+        if found is not None and found is not False:
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come within {within_s:.0f} s")
+        time.sleep(0.1)
+
+
+@dataclass
+class System:
+    """A running Marketbell."""
+
+    process: subprocess.Popen[bytes]
+    data_dir: Path
+    log: Path
+    url: str
+    link: str
+
+    @property
+    def api(self) -> httpx.Client:
+        """A client that bears the owner's token."""
+        token = (self.data_dir / "owner.token").read_text(encoding="utf-8").strip()
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=20.0)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON of a GET; an error status is an error."""
+        with self.api as client:
+            answer = client.get(path, params=query)
+            answer.raise_for_status()
+            return answer.json()
+
+    def pids(self, name: str) -> list[int]:
+        """Pids of the running children of that name, as `up` keeps them."""
+        run = json.loads((self.data_dir / "run.json").read_text(encoding="utf-8"))
+        return [row["pid"] for row in run["processes"] if row["name"] == name and row["pid"]]
+
+    def new_link(self) -> str:
+        """Another one-time link: each opens one browser."""
+        said = subprocess.run(
+            [sys.executable, "-m", "marketbell", "status", "--link", "--data-dir", str(self.data_dir)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
+        found = _LINK.search(said)
+        if not found:
+            raise RuntimeError(f"status --link printed no link: {said}")
+        return found.group()
+
+
+@contextlib.contextmanager
+def system(folder: Path, *options: str) -> Iterator[System]:
+    """`marketbell up` until it prints its link; stopped by its pid, and killed if it does not obey."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "up.log"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MARKETBELL_")}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "marketbell", "up", "--data-dir", str(folder / "data")),
+                *("--port", "0", "--no-open", *options),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=folder,
+        )
+    try:
+
+        def printed() -> str | None:
+            if process.poll() is not None:
+                raise RuntimeError(f"up ended with {process.returncode}:\n{log.read_text(errors='replace')[-3000:]}")
+            found = _LINK.search(log.read_text(errors="replace"))
+            return found.group() if found else None
+
+        link = until(printed, USABLE_WITHIN_S, "the one-time link")
+        yield System(process, folder / "data", log, link.split("/login")[0], link)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser that talks to nobody but us."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def signed_in(browser: Browser, running: System, **options: Any) -> BrowserContext:
+    """A context whose cookie comes from a one-time link."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+    page = context.new_page()
+    page.goto(running.new_link())
+    page.get_by_role("heading", name="Overview", level=1).wait_for(timeout=30_000)
+    page.close()
+    return context
+
+
+def choose(page: Page, url: str, **prefs: Any) -> None:
+    """Set preferences as the settings page would, before the next page is opened."""
+    page.goto(url + "/dev/ui")
+    page.evaluate(
+        """change => {
+            const kept = JSON.parse(localStorage.getItem("marketbell.prefs") || "{}").state || {};
+            localStorage.setItem("marketbell.prefs", JSON.stringify({ state: { ...kept, ...change }, version: 1 }));
+        }""",
+        prefs,
+    )
+
+
+def axe(page: Page) -> list[str]:
+    """What axe finds on the page as it stands: `rule: the element`; [] when all is well."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("rules => axe.run(document, { runOnly: rules })", AXE_RULES)
+    return [
+        f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:200]})"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]

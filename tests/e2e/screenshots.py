@@ -1,0 +1,103 @@
+"""Writes docs/screenshots/PAGE-MODE-THEME.png of every page: `./dev run python tests/e2e/screenshots.py [PAGE…]`.
+
+The pages show the simulated market, so that nobody takes the numbers for real ones; the symbol page of
+RELIANCE shows a recorded NSE day.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import MODES, RELIANCE_DAY, ROOT, THEMES, System, choose, chromium, signed_in, system, until
+from playwright.sync_api import BrowserContext, Page
+
+OUT = ROOT / "docs" / "screenshots"
+DATA = ROOT.parent / "shared" / "data"
+WIDTH = 1440
+TALLEST = 2200
+SETTLES_MS = 2_500
+RULE = 'alert "{name}" on ${symbol} when close crosses {direction} {level} at tick fire once'
+
+
+def arrange(running: System) -> str:
+    """A watchlist, an armed alert and a fired one, made through the API as a person would; gives an instrument."""
+    active = until(lambda: running.get("/api/stocks/most-active", limit=8)["items"] or None, 120, "trades")
+    first = active[0]
+    with running.api as client:
+        keys = [stock["instrument"] for stock in active]
+        client.post("/api/watchlists", json={"name": "Morning", "instruments": keys}).raise_for_status()
+        price, tick = float(first["close"]), float(first["tick_size"])
+        for direction, level in (("above", price + tick), ("below", price - tick), ("above", price * 1.02)):
+            client.post(
+                "/api/rules",
+                json={
+                    "name": f"{first['symbol']} {direction} {level:.2f}",
+                    "instrument": first["instrument"],
+                    "direction": direction,
+                    "level": f"{round(level / tick) * tick:.2f}",
+                    "notify": ["in_app"],
+                },
+            ).raise_for_status()
+    until(lambda: running.get("/api/alerts")["items"] or None, 120, "the first alert")
+    return str(first["instrument"])
+
+
+def shoot(context: BrowserContext, page: Page, name: str, url: str) -> None:
+    """One PNG, as tall as the page, so that what sticks to the window stands where it belongs."""
+    del context
+    page.set_viewport_size({"width": WIDTH, "height": 900})
+    page.goto(url)
+    page.wait_for_timeout(SETTLES_MS)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": WIDTH, "height": min(TALLEST, max(700, height))})
+    page.wait_for_timeout(700)
+    page.screenshot(path=OUT / f"{name}.png")
+    print(OUT / f"{name}.png")
+
+
+def shoot_all(running: System, pages: dict[str, str]) -> None:
+    """Each page in three modes and two themes."""
+    with chromium() as browser:
+        context = signed_in(browser, running)
+        page = context.new_page()
+        for theme in THEMES:
+            for mode in MODES:
+                choose(page, running.url, mode=mode, theme=theme, motion="off", recent=[])
+                for name, path in pages.items():
+                    shoot(context, page, f"{name}-{mode}-{theme}", running.url + path)
+
+
+def main(wanted: list[str]) -> None:
+    """Demo first, then the recorded day."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="marketbell-shots-") as folder:
+        with system(Path(folder) / "demo", "--feed", "demo", "--dirty", "--speed", "20") as running:
+            instrument = arrange(running)
+            until(lambda: len(minutes(running, instrument)) > 60 or None, 180, "an hour of the market")
+            pages = {
+                "overview": "/",
+                "symbol": f"/symbol/{instrument}",
+                "watchlists": "/watchlists",
+                "alerts": "/alerts",
+                "health": "/health",
+                "settings": "/settings",
+                "states": "/dev/ui",
+            }
+            shoot_all(running, {name: path for name, path in pages.items() if not wanted or name in wanted})
+        if DATA.is_dir() and (not wanted or "reliance" in wanted):
+            feed = f"replay:{DATA / RELIANCE_DAY}"
+            with system(Path(folder) / "replay", "--feed", feed, "--speed", "max") as running:
+                until(lambda: running.get("/api/feeds")["items"][0]["state"] == "ended", 180, "the end of the day")
+                shoot_all(running, {"reliance": "/symbol/NSE:RELIANCE"})
+
+
+def minutes(running: System, instrument: str) -> list[dict[str, object]]:
+    """Today's minutes so far."""
+    opens = running.get("/api/market")["session"]["opens_at"]
+    query = {"timeframe": "1m", "limit": 400, "from": opens}
+    items: list[dict[str, object]] = running.get(f"/api/stocks/{instrument}/bars", **query)["items"]
+    return items
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
