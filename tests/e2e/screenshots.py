@@ -52,7 +52,7 @@ def shoot(context: BrowserContext, page: Page, name: str, url: str) -> None:
     page.set_viewport_size({"width": WIDTH, "height": min(TALLEST, max(700, height))})
     page.wait_for_timeout(700)
     page.screenshot(path=OUT / f"{name}.png")
-    print(OUT / f"{name}.png")
+    sys.stdout.write(f"{OUT / name}.png\n")
 
 
 def shoot_all(running: System, pages: dict[str, str]) -> None:
@@ -73,7 +73,7 @@ def main(wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="marketbell-shots-") as folder:
         with system(Path(folder) / "demo", "--feed", "demo", "--dirty", "--speed", "20") as running:
             instrument = arrange(running)
-            until(lambda: len(minutes(running, instrument)) > 60 or None, 180, "an hour of the market")
+            until(lambda: len(minutes(running, instrument)) > 40 or None, 240, "forty minutes of the market")
             pages = {
                 "overview": "/",
                 "symbol": f"/symbol/{instrument}",

@@ -616,6 +616,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ingest/bars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send closed bars
+         * @description Closed one-minute or daily bars, oldest first.
+         */
+        post: operations["bars_ingest_bars_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ingest/ticks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send ticks
+         * @description Trades in the order they happened. `volume` is cumulative for the session; else give `size`.
+         */
+        post: operations["ticks_ingest_ticks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -3169,6 +3209,308 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    bars_ingest_bars_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:RELIANCE
+                     */
+                    instrument: string;
+                    /**
+                     * @default 1m
+                     * @enum {string}
+                     */
+                    timeframe?: "1m" | "1d";
+                    start: number | string;
+                    open: number;
+                    high: number;
+                    low: number;
+                    close: number;
+                    volume?: number;
+                    /** @enum {string} */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                }[] | {
+                    bars: {
+                        /**
+                         * @description VENUE:SYMBOL
+                         * @example NSE:RELIANCE
+                         */
+                        instrument: string;
+                        /**
+                         * @default 1m
+                         * @enum {string}
+                         */
+                        timeframe?: "1m" | "1d";
+                        start: number | string;
+                        open: number;
+                        high: number;
+                        low: number;
+                        close: number;
+                        volume?: number;
+                        /** @enum {string} */
+                        kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                    }[];
+                };
+                "application/x-ndjson": {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:RELIANCE
+                     */
+                    instrument: string;
+                    /**
+                     * @default 1m
+                     * @enum {string}
+                     */
+                    timeframe?: "1m" | "1d";
+                    start: number | string;
+                    open: number;
+                    high: number;
+                    low: number;
+                    close: number;
+                    volume?: number;
+                    /** @enum {string} */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                };
+                "application/vnd.apache.arrow.stream": string;
+            };
+        };
+        responses: {
+            /** @description How many rows were taken, and why others were not */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        accepted: number;
+                        rejected: {
+                            index: number;
+                            reason: string;
+                            field: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The Idempotency-Key was used for something else */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A type that is not read */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The stream is behind: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ticks_ingest_ticks_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:RELIANCE
+                     */
+                    instrument: string;
+                    event_time: number | string;
+                    price: number;
+                    /** @description cumulative for the session */
+                    volume?: number;
+                    /** @description the trade's own */
+                    size?: number;
+                    trade_id?: number;
+                    /** @enum {string} */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                }[] | {
+                    ticks: {
+                        /**
+                         * @description VENUE:SYMBOL
+                         * @example NSE:RELIANCE
+                         */
+                        instrument: string;
+                        event_time: number | string;
+                        price: number;
+                        /** @description cumulative for the session */
+                        volume?: number;
+                        /** @description the trade's own */
+                        size?: number;
+                        trade_id?: number;
+                        /** @enum {string} */
+                        kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                    }[];
+                };
+                "application/x-ndjson": {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:RELIANCE
+                     */
+                    instrument: string;
+                    event_time: number | string;
+                    price: number;
+                    /** @description cumulative for the session */
+                    volume?: number;
+                    /** @description the trade's own */
+                    size?: number;
+                    trade_id?: number;
+                    /** @enum {string} */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                };
+                "application/vnd.apache.arrow.stream": string;
+            };
+        };
+        responses: {
+            /** @description How many rows were taken, and why others were not */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        accepted: number;
+                        rejected: {
+                            index: number;
+                            reason: string;
+                            field: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The Idempotency-Key was used for something else */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A type that is not read */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The stream is behind: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description What went wrong */
