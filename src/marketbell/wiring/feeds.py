@@ -30,6 +30,18 @@ def make_feed(settings: Settings, clock: Clock | None = None) -> PacedFeed | Pus
     raise InvalidSettingError(message)
 
 
+def check_feed(settings: Settings) -> None:
+    """Refuse a feed that cannot run, before anything is started. Reads no source and asks no provider."""
+    name, _, argument = settings.feed.partition(":")
+    if name not in {known.partition(":")[0] for known in FEEDS}:
+        message = f"unknown feed '{settings.feed}'; known: {', '.join(FEEDS)}"
+        raise InvalidSettingError(message)
+    if name == "finnhub":
+        from marketbell.adapters.clock.system import SystemClock
+
+        _finnhub(settings, argument, SystemClock())
+
+
 def _demo(settings: Settings, clock: Clock) -> PacedFeed:
     from marketbell.adapters.feeds.demo.feed import DemoFeed
 

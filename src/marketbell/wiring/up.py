@@ -61,9 +61,6 @@ def schema_revisions(url: str) -> tuple[str | None, str | None]:
 
 def check_feed(settings: Settings) -> None:
     """Refuse a feed that cannot run, before anything is started."""
-    import marketbell.wiring.feeds as wired
+    from marketbell.wiring.feeds import check_feed as check
 
-    known = {name.partition(":")[0] for name in wired.FEEDS}
-    kind = settings.feed.partition(":")[0]
-    if kind not in known:
-        raise InvalidSettingError(f"unknown feed '{settings.feed}'; known: {', '.join(wired.FEEDS)}")
+    check(settings)
