@@ -4,6 +4,7 @@ A row that is dropped enters nothing else. Order of checks: bad_price, stale_day
 bad_bar; suspect_split and closed_day are flags.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -115,10 +116,10 @@ def _suspect_split(
         given = prev_close[rows]
         before = np.where(np.isfinite(given) & (given > 0), given, before)
     with np.errstate(invalid="ignore"):
-        ratio = np.log(close[rows] / before)
+        ratio = close[rows] / before
         near = np.zeros(len(rows), np.bool_)
         for target in _RATIOS:
-            near |= np.abs(ratio - np.log(target)) < _TOLERANCE
+            near |= (ratio > target * math.exp(-_TOLERANCE)) & (ratio < target * math.exp(_TOLERANCE))
     if has_action is not None:
         near &= ~has_action[rows]
     suspect[rows] = near
