@@ -53,3 +53,23 @@ def build_live(settings: Settings) -> LiveParts:
         signing_key=signing_key(settings.data_dir),
         close=close,
     )
+
+
+def memory_live(settings: Settings, owner_token: str) -> LiveParts:
+    """The same over memory adapters: for measuring the way out alone."""
+    from marketbell.adapters.bus.memory import MemoryBus
+    from marketbell.adapters.cache.memory import MemoryCache
+    from marketbell.adapters.clock.system import SystemClock
+    from marketbell.adapters.stores.memory import MemoryStores
+
+    stores = MemoryStores()
+    return LiveParts(
+        settings=settings,
+        clock=SystemClock(),
+        cache=MemoryCache(),
+        bus=MemoryBus(),
+        instruments=stores.instruments,
+        watchlists=stores.watchlists,
+        owner_token=owner_token,
+        signing_key=owner_token.encode(),
+    )
