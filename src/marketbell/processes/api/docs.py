@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from apiflask import APIFlask
-from flask import Response
+from flask import Response, current_app
 
 from marketbell.flows.accounts.decisions import Action
 from marketbell.processes.api import openapi
@@ -132,7 +132,7 @@ def page(spec: dict[str, Any]) -> str:
 
 @functools.cache
 def _document() -> dict[str, Any]:
-    return openapi.document()
+    return openapi.document(current_app.spec)  # type: ignore[attr-defined]  # APIFlask's
 
 
 @functools.cache

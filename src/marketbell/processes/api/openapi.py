@@ -103,10 +103,7 @@ def merged(ours: dict[str, Any], others: list[dict[str, Any]], error: dict[str, 
     return spec
 
 
-def _api_document() -> dict[str, Any]:
-    from marketbell.processes.api.app import create_app
-
-    spec = create_app(None).spec
+def _api_document(spec: Any) -> dict[str, Any]:
     found: dict[str, Any] = tidy(orjson.loads(orjson.dumps(spec)))
     found["components"]["schemas"] |= _answer_schemas()
     return found
@@ -143,12 +140,12 @@ def _ingest_documents() -> list[dict[str, Any]]:
     return [found]
 
 
-def document(*, with_ingest: bool = True) -> dict[str, Any]:
-    """The public document of this version."""
+def document(spec: Any) -> dict[str, Any]:
+    """The public document of this version, from what the app says of itself (`app.spec`)."""
     from marketbell.processes.api.schemas.base import Error
 
     error = Error.model_json_schema(mode="serialization", ref_template=_REF + "{model}")
-    spec = merged(_api_document(), _ingest_documents() if with_ingest else [], error)
-    spec["security"] = [{"ownerToken": []}, {"session": []}]
-    spec["info"] |= {"title": "Marketbell", "version": __version__, "description": DESCRIPTION}
-    return spec
+    found = merged(_api_document(spec), _ingest_documents(), error)
+    found["security"] = [{"ownerToken": []}, {"session": []}]
+    found["info"] |= {"title": "Marketbell", "version": __version__, "description": DESCRIPTION}
+    return found

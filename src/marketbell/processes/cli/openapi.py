@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
         """
         import orjson
 
-        from marketbell.processes.api.openapi import document
+        from marketbell.processes.api.description import public_document
 
-        data = orjson.dumps(document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        data = orjson.dumps(public_document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         if out is None:
             typer.echo(data.decode(), nl=False)
             return
