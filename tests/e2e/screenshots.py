@@ -73,7 +73,11 @@ def main(wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="marketbell-shots-") as folder:
         with system(Path(folder) / "demo", "--feed", "demo", "--dirty", "--speed", "20") as running:
             instrument = arrange(running)
-            until(lambda: len(minutes(running, instrument)) > 40 or None, 240, "forty minutes of the market")
+            until(lambda: len(minutes(running, instrument)) > 24 or None, 240, "half an hour of the market")
+            # Slower, until the evaluator has caught up: pictures show the usual, not a race.
+            with running.api as client:
+                client.post("/api/feeds/control", json={"speed": 1}).raise_for_status()
+            until(lambda: lag(running) < 50 or None, 240, "an evaluator without a backlog")
             pages = {
                 "overview": "/",
                 "symbol": f"/symbol/{instrument}",
@@ -87,7 +91,11 @@ def main(wanted: list[str]) -> None:
         if DATA.is_dir() and (not wanted or "reliance" in wanted):
             feed = f"replay:{DATA / RELIANCE_DAY}"
             with system(Path(folder) / "replay", "--feed", feed, "--speed", "max") as running:
-                until(lambda: running.get("/api/feeds")["items"][0]["state"] == "ended", 180, "the end of the day")
+                until(
+                    lambda: [feed for feed in running.get("/api/feeds")["items"] if feed["state"] == "ended"] or None,
+                    240,
+                    "the end of the day",
+                )
                 shoot_all(running, {"reliance": "/symbol/NSE:RELIANCE"})
 
 
@@ -97,6 +105,11 @@ def minutes(running: System, instrument: str) -> list[dict[str, object]]:
     query = {"timeframe": "1m", "limit": 400, "from": opens}
     items: list[dict[str, object]] = running.get(f"/api/stocks/{instrument}/bars", **query)["items"]
     return items
+
+
+def lag(running: System) -> int:
+    """How many frames the engine is behind."""
+    return max((row["lag"] or 0 for row in running.get("/api/status")["partitions"]), default=0)
 
 
 if __name__ == "__main__":

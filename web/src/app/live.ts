@@ -29,7 +29,7 @@ function onAlert(message: unknown): void {
   void queryClient.invalidateQueries({ queryKey: ["rules"] });
   const outer = message as Fired;
   const fired = outer.data ?? outer;
-  const value = fired.values?.close ?? Object.values(fired.values ?? {})[0];
+  const value = fired.values?.value ?? fired.values?.close;
   notifications.show({
     title: [fired.instrument?.split(":")[1], fired.rule ?? "Alert"].filter(Boolean).join(" · "),
     message: value === undefined || value === null ? "An alert fired." : `The price is ${String(value)}.`,

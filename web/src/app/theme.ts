@@ -11,6 +11,7 @@ import {
   NumberInput,
   SegmentedControl,
   Select,
+  Switch,
   Textarea,
   TextInput,
   Tooltip,
@@ -89,6 +90,10 @@ export const theme = createTheme({
     TextInput: TextInput.extend({ defaultProps: { size: "sm" } }),
     Textarea: Textarea.extend({ defaultProps: { size: "sm" } }),
     NumberInput: NumberInput.extend({ defaultProps: { size: "sm" } }),
+    // The kit's thumb is white on what is our light track.
+    Switch: Switch.extend({
+      styles: { thumb: { background: "var(--mb-panel)", borderColor: "var(--mb-line-strong)" } },
+    }),
     Select: Select.extend({ defaultProps: { size: "sm", allowDeselect: false } }),
   },
 });

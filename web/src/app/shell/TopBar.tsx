@@ -85,15 +85,17 @@ function UnreadBell() {
   const unread = data?.unread ?? 0;
   const words = unread ? `Alerts: ${unread} unread` : "Alerts: none unread";
   return (
-    <Tooltip label={words}>
-      <ActionIcon component={Link} to="/alerts" aria-label={words} className={classes.bell}>
-        <Bell size={18} aria-hidden />
-        {unread > 0 && (
-          <span className={classes.count} aria-hidden>
-            {unread > 99 ? "99+" : unread}
-          </span>
-        )}
-      </ActionIcon>
-    </Tooltip>
+    <span className={classes.bell}>
+      <Tooltip label={words}>
+        <ActionIcon component={Link} to="/alerts" aria-label={words}>
+          <Bell size={18} aria-hidden />
+        </ActionIcon>
+      </Tooltip>
+      {unread > 0 && (
+        <span className={classes.count} aria-hidden>
+          {unread > 99 ? "99+" : unread}
+        </span>
+      )}
+    </span>
   );
 }

@@ -106,9 +106,10 @@ function Entry({ alert, advanced }: { alert: Alert; advanced: boolean }) {
   const intermediate = useShows("intermediate");
   const event = toMillis(alert.event_time);
   const recorded = toMillis(alert.recorded_at);
-  const values = Object.entries(alert.values).filter(
-    ([, value]) => value !== null && typeof value !== "object",
-  );
+  // Most rules bear the symbol in their name already.
+  const rule = alert.rule.startsWith(`${alert.symbol} `)
+    ? alert.rule.slice(alert.symbol.length + 1)
+    : alert.rule;
   return (
     <li className={classes.entry} data-read={alert.is_read}>
       <span className={classes.dot} role="img" aria-label={alert.is_read ? "Read" : "Unread"} />
@@ -117,21 +118,20 @@ function Entry({ alert, advanced }: { alert: Alert; advanced: boolean }) {
           <Link to="/symbol/$id" params={{ id: alert.instrument }} search={{}} className={page.link}>
             {alert.symbol}
           </Link>{" "}
-          <span>{alert.rule}</span>
+          <span>{rule}</span>
         </p>
         <p className={classes.values}>
-          {values.map(([name, value]) => (
-            <span key={name} className="num">
-              {name === "close" ? "price" : name}{" "}
-              <b>{typeof value === "number" ? formats.number(value, 4, 2) : String(value)}</b>
-            </span>
-          ))}
+          <Values values={alert.values} />
           <time dateTime={alert.event_time} className="num">
             {formats.full(alert.event_time)}
           </time>
         </p>
         {advanced && (
           <p className={classes.trace}>
+            {Object.entries(alert.values)
+              .map(([name, value]) => `${name}=${String(value)}`)
+              .join(" ")}
+            <br />
             firing {alert.firing_id} · rule {alert.rule_uid}
             {recorded !== null && event !== null && ` · recorded ${formats.full(alert.recorded_at)}`}
           </p>
@@ -147,6 +147,23 @@ function Entry({ alert, advanced }: { alert: Alert; advanced: boolean }) {
         </ul>
       )}
     </li>
+  );
+}
+
+/** Both sides of what happened: the price that crossed, the one before it, and the level between. */
+function Values({ values }: { values: Alert["values"] }) {
+  const formats = useFormats();
+  const words: [string, unknown][] = [
+    ["price", values.value ?? values.close],
+    ["before", values.previous],
+    ["level", values.level],
+  ];
+  return words.map(([name, value]) =>
+    typeof value === "number" || typeof value === "string" ? (
+      <span key={name} className="num">
+        {name} <b>{formats.price(value)}</b>
+      </span>
+    ) : null,
   );
 }
 

@@ -365,7 +365,7 @@ function RecentPanel() {
       value: (row) => toMillis(row.event_time),
       cell: (row) => (
         <span className="num">
-          {row.event_time ? `${formats.dayShort(row.event_time)} ${formats.clock(row.event_time)}` : "—"}
+          {row.event_time ? `${formats.day(row.event_time)} ${formats.clock(row.event_time)}` : "—"}
         </span>
       ),
     },

@@ -1,5 +1,6 @@
 import { useFormats } from "@/shared/format/use";
-import { sourceWord, useBreadth, useMarketClock, useMarketPart, useSource } from "@/shared/live/market";
+import { useFresh } from "@/shared/live/freshness";
+import { sourceWord, useBreadth, useMarketClock, useSource } from "@/shared/live/market";
 import { Panel } from "@/shared/ui/Panel";
 import classes from "./BreadthPanel.module.css";
 
@@ -7,7 +8,6 @@ export function BreadthPanel() {
   const breadth = useBreadth();
   const source = useSource();
   const clock = useMarketClock();
-  const asOf = useMarketPart<string | number>("as_of");
   const formats = useFormats();
   const known = breadth ? breadth.advances + breadth.declines + breadth.unchanged : 0;
   const parts = breadth
@@ -17,15 +17,9 @@ export function BreadthPanel() {
         ["Falling", "▼", breadth.declines, classes.down],
       ] as const)
     : [];
+  const state = useFresh(breadth ? { kind: "ready" } : { kind: "loading" });
   return (
-    <Panel
-      title="Breadth"
-      source={sourceWord(source)}
-      asOf={asOf ?? clock}
-      clock={clock}
-      height={64}
-      state={breadth ? { kind: "ready" } : { kind: "loading" }}
-    >
+    <Panel title="Breadth" source={sourceWord(source)} asOf={clock} clock={clock} height={64} state={state}>
       <div className={classes.bar} aria-hidden>
         {known > 0 &&
           parts.map(([name, , count, tone]) => (

@@ -6,6 +6,7 @@ import { universeQuery } from "@/shared/api/queries";
 import type { Stock } from "@/shared/api/types";
 import { ARROW, directionOf, isKnown } from "@/shared/format/numbers";
 import { useFormats } from "@/shared/format/use";
+import { useFresh } from "@/shared/live/freshness";
 import { quotes, usePace } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useSource } from "@/shared/live/market";
 import { seed } from "@/shared/live/seed";
@@ -56,6 +57,7 @@ export function HeatMapPanel({ className }: { className?: string }) {
               : `${unsized} of ${stocks.length} have no market value and take the smallest size.`,
         }
       : base;
+  const fresh = useFresh(state);
   return (
     <Panel
       title={asTable || stocks.length === total ? "Heat map" : `Heat map of the ${stocks.length} largest`}
@@ -64,7 +66,7 @@ export function HeatMapPanel({ className }: { className?: string }) {
       asOf={clock}
       clock={clock}
       height={HEIGHT}
-      state={state}
+      state={fresh}
       asTable={asTable}
       onTable={() => void navigate({ to: "/", search: { map: asTable ? undefined : "table" } })}
       flush={asTable}
@@ -179,7 +181,7 @@ const TileButton = memo(function TileButton({ tile, index, focusable, change, on
   const percent = change === null ? "no change known" : formats.percent(change);
   const large = tile.width > 96 && tile.height > 60;
   // A name that does not fit is read out, not cut off.
-  const named = tile.height > 15 && tile.symbol.length * (large ? 9.2 : 7) < tile.width - 2;
+  const named = tile.height > 15 && tile.symbol.length * (large ? 9.4 : 7.7) < tile.width - 2;
   const numbered = named && tile.height > 34 && tile.width > 52;
   return (
     <button

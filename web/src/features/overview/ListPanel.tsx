@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "react";
 import { type ListName, listQuery, universeQuery } from "@/shared/api/queries";
 import type { Stock } from "@/shared/api/types";
 import { useFormats } from "@/shared/format/use";
+import { useFresh } from "@/shared/live/freshness";
 import { quotes, useQuote } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useMarketList, useSource } from "@/shared/live/market";
 import { seed } from "@/shared/live/seed";
@@ -96,6 +97,8 @@ export function ListPanel({ name, rows, className }: { name: ListName; rows: num
   const stocks = keys.map((key) => known.get(key) ?? stub(key));
   const columns = columnsOf(kind);
 
+  const state = useFresh(stateOf(query, { when: stocks.length === 0, why: kind.why }));
+
   return (
     <Panel
       title={kind.title}
@@ -105,7 +108,7 @@ export function ListPanel({ name, rows, className }: { name: ListName; rows: num
       clock={clock}
       height={rows * 36 + 32}
       flush
-      state={stateOf(query, { when: stocks.length === 0, why: kind.why })}
+      state={state}
       onRefresh={() => void query.refetch()}
       onCsv={() =>
         saveCsv(

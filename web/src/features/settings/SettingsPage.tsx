@@ -80,7 +80,7 @@ export function SettingsPage() {
                 <Select
                   {...name}
                   data={[
-                    { value: "blue-orange", label: "Blue up, orange down (safe for colour-blind eyes)" },
+                    { value: "blue-orange", label: "Blue up, orange down" },
                     { value: "green-red", label: "Green up, red down" },
                     { value: "red-up", label: "Red up, green down" },
                   ]}

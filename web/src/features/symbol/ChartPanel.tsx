@@ -7,6 +7,8 @@ import type { Bar, Stock } from "@/shared/api/types";
 import { RANGE_FACTS, RANGES, type Range } from "@/shared/format/ranges";
 import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
+import { useFresh } from "@/shared/live/freshness";
+import { useQuoteField } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useMarketSession, useSource } from "@/shared/live/market";
 import { openCommand } from "@/shared/ui/command";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
@@ -33,6 +35,7 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
   });
   const candles = useMemo(() => candlesOf(query.data?.items ?? []), [query.data]);
   const shown = range === "1D" ? sessionBars(candles, opens, most) : most;
+  const updated = useQuoteField(stock.instrument, "event_time");
   const levels = useLevels(stock.instrument);
   const marks = useMarks(stock.instrument);
   const change = (next: { range?: Range; chart?: "line" | "table" | undefined }) =>
@@ -67,21 +70,25 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
       : `${stock.symbol}: no bars.`;
   const asTable = search.chart === "table";
 
+  const state = useFresh(
+    stateOf(query, {
+      when: candles.length === 0,
+      why:
+        timeframe === "1d"
+          ? "The source has no daily history for this instrument."
+          : "No minute has traded yet.",
+    }),
+  );
+
   return (
     <Panel
       title="Price"
       label={`Price of ${stock.symbol}`}
       source={sourceWord(source)}
-      asOf={query.data?.as_of}
+      asOf={updated ?? query.data?.as_of}
       clock={clock}
       height={440}
-      state={stateOf(query, {
-        when: candles.length === 0,
-        why:
-          timeframe === "1d"
-            ? "The source has no daily history for this instrument."
-            : "No minute has traded yet.",
-      })}
+      state={state}
       onRefresh={() => void query.refetch()}
       onTable={() => change({ chart: asTable ? undefined : "table" })}
       asTable={asTable}
@@ -170,6 +177,7 @@ function useLevels(instrument: string): Level[] {
 
 function useMarks(instrument: string): Mark[] {
   const { data } = useQuery(alertsQuery);
+  const formats = useFormats();
   const rules = useQuery(rulesQuery).data;
   return useMemo(
     () =>
@@ -177,11 +185,11 @@ function useMarks(instrument: string): Mark[] {
         .filter((alert) => alert.instrument === instrument)
         .map((alert) => ({
           time: Math.floor((toMillis(alert.event_time) ?? 0) / 1000),
-          text: alert.rule,
+          text: formats.price((alert.values.level ?? alert.values.value) as number),
           above: rules?.find((rule) => rule.rule_uid === alert.rule_uid)?.direction !== "below",
         }))
         .sort((a, b) => a.time - b.time),
-    [data, rules, instrument],
+    [data, rules, instrument, formats],
   );
 }
 

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { Stock } from "@/shared/api/types";
 import { isKnown, type Numeric } from "@/shared/format/numbers";
 import { useFormats } from "@/shared/format/use";
+import { useFresh } from "@/shared/live/freshness";
 import { useQuote } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useSource } from "@/shared/live/market";
 import { shows, usePrefs } from "@/shared/prefs/prefs";
@@ -159,9 +160,16 @@ export function FactsPanel({ stock }: { stock: Stock }) {
       known: isKnown(row["day.trades"]),
     },
   ];
+  const state = useFresh({ kind: "ready" });
   const shown = facts.filter((fact) => !fact.from || shows(mode, fact.from));
   return (
-    <Panel title="Key facts" source={sourceWord(source)} asOf={row.event_time as number} clock={clock}>
+    <Panel
+      title="Key facts"
+      state={state}
+      source={sourceWord(source)}
+      asOf={row.event_time as number}
+      clock={clock}
+    >
       <dl className={classes.facts} data-mode={mode}>
         {shown.map((fact) => (
           <div key={fact.name} className={fact.wide ? classes.wide : undefined}>

@@ -2,7 +2,17 @@
 import { ActionIcon, Button, Menu, Modal, SegmentedControl, Textarea, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { ArrowDown, ArrowUp, ClipboardPaste, EllipsisVertical, Pencil, Plus, Trash2, X } from "lucide-react";
+import {
+  ArrowDown,
+  ArrowUp,
+  ClipboardPaste,
+  EllipsisVertical,
+  Pencil,
+  Plus,
+  Table2,
+  Trash2,
+  X,
+} from "lucide-react";
 import { type FormEvent, useEffect, useMemo, useState } from "react";
 import {
   universeQuery,
@@ -230,6 +240,16 @@ function ListPanel({
       </span>
     ),
   });
+  const csv = () =>
+    saveCsv(
+      list.name,
+      ["instrument", "name", "close", "change_pct", "volume"],
+      rows.map((stock) => [
+        stock.instrument,
+        stock.name,
+        ...["close", "change_pct", "volume"].map((name) => live(stock.instrument, name)),
+      ]),
+    );
   return (
     <Panel
       title={list.name}
@@ -237,17 +257,6 @@ function ListPanel({
       asOf={clock}
       clock={clock}
       flush={rows.length > 0}
-      onCsv={() =>
-        saveCsv(
-          list.name,
-          ["instrument", "name", "close", "change_pct", "volume"],
-          rows.map((stock) => [
-            stock.instrument,
-            stock.name,
-            ...["close", "change_pct", "volume"].map((name) => live(stock.instrument, name)),
-          ]),
-        )
-      }
       state={
         rows.length === 0
           ? {
@@ -290,6 +299,9 @@ function ListPanel({
             <Menu.Dropdown>
               <Menu.Item leftSection={<Pencil size={14} aria-hidden />} onClick={() => onAsk("rename")}>
                 Rename
+              </Menu.Item>
+              <Menu.Item leftSection={<Table2 size={14} aria-hidden />} onClick={csv}>
+                Save as CSV
               </Menu.Item>
               <Menu.Item
                 leftSection={<Trash2 size={14} aria-hidden />}
