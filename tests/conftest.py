@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,11 +62,21 @@ def shared_data() -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder outside pytest's: another session that starts closes pytest's to all but its owner, and the
+    database may be another user."""
+    with tempfile.TemporaryDirectory(prefix="marketbell-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def postgres_server() -> Iterator[EmbeddedServer]:
     """One PostgreSQL for the whole session, without syncs to disk."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with running(EmbeddedPostgres(folder / "postgres", is_durable=False), folder / "log") as server:
+    with (
+        own_folder() as folder,
+        running(EmbeddedPostgres(folder / "postgres", is_durable=False), folder / "log") as server,
+    ):
         yield server
 
 
@@ -107,6 +118,7 @@ def valkey_url(valkey_server: EmbeddedServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
+def data_dir() -> Iterator[Path]:
     """A data directory that does not exist yet."""
-    return tmp_path / "data"
+    with own_folder() as folder:
+        yield folder / "data"

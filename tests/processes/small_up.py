@@ -35,7 +35,7 @@ def main(data_dir: str, port: str = "0") -> int:
 
     whole = table.build_table
 
-    def small(settings: object, servers: object) -> list[table.Spec]:
+    def small(settings: object, servers: object, **_: object) -> list[table.Spec]:
         def launch(name: str) -> Launch:
             return Launch([sys.executable, __file__, "child", name])
 

@@ -65,7 +65,9 @@ def _start(server: EmbeddedServer, log: Path) -> subprocess.Popen[bytes]:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", ["postgres", "bus"])
-def test_what_a_crashed_run_left_is_stopped_and_its_data_served_again(tmp_path: Path, kind: str) -> None:
+def test_what_a_crashed_run_left_is_stopped_and_its_data_served_again(data_dir: Path, kind: str) -> None:
+    tmp_path = data_dir.parent
+
     def make() -> EmbeddedServer:
         if kind == "postgres":
             return EmbeddedPostgres(tmp_path / "postgres")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from marketbell.processes.up.lock import is_held
 SMALL_UP = Path(__file__).with_name("small_up.py")
 
 
-def until(condition: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
+def until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, what
@@ -89,9 +90,9 @@ def gone(family: list[psutil.Process], within_s: float = 10.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up() -> Iterator[Up]:
     """One run for the tests that only look."""
-    with running(tmp_path_factory.mktemp("up") / "data") as started:
+    with tempfile.TemporaryDirectory(prefix="marketbell-test-") as folder, running(Path(folder) / "data") as started:
         yield started
 
 

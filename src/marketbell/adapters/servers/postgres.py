@@ -141,6 +141,9 @@ class EmbeddedPostgres:
         argv = [self.binary, "-D", str(self._data)]
         for name, value in options.items():
             argv += ["-c", f"{name}={value}"]
+        if self._who is not None:
+            # again at each start: somebody may have closed a folder above meanwhile
+            servers.let_through(self._folder, *self._who)
         uid, gid = self._who or (None, None)
         return Launch(argv, env=self._environment(), cwd=str(self._folder), uid=uid, gid=gid, stop_signal=signal.SIGINT)
 

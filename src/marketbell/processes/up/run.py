@@ -1,28 +1,30 @@
 """`marketbell up`: everything on one machine, from the settings to the one-time link."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from marketbell import __version__
 from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.cache import Cache
+from marketbell.ports.servers import EmbeddedServer
 from marketbell.processes.up import preflight, runfile
 from marketbell.processes.up.lock import DataDirLock, holder_of
 from marketbell.processes.up.output import Console
 from marketbell.processes.up.spec import SERVER
 from marketbell.processes.up.supervisor import Supervisor
-from marketbell.processes.up.table import PAGE, build_table
+from marketbell.processes.up.table import MIGRATE, PAGE, build_table
 from marketbell.settings import ENV_PREFIX, FOREIGN_NAMES, Settings
 from marketbell.wiring.secrets import owner_token
 from marketbell.wiring.servers import embedded_servers, with_shared_urls
-from marketbell.wiring.up import check_feed, open_cache, read_heartbeats
+from marketbell.wiring.up import check_feed, open_cache, read_heartbeats, schema_digest
 
 LOGIN_TTL_S = 3_600
 WRITE_EVERY_S = 0.5
@@ -98,7 +100,7 @@ def up(settings: Settings, *, opens_browser: bool) -> int:
 class _Run:
     """One run of the table, with what a person sees of it."""
 
-    def __init__(self, settings: Settings, lock: DataDirLock, began: float, servers: Any) -> None:
+    def __init__(self, settings: Settings, lock: DataDirLock, began: float, servers: Sequence[EmbeddedServer]) -> None:
         self._settings = settings
         self._began = began
         self._url = url_of(settings)
@@ -109,8 +111,11 @@ class _Run:
         self._servers = servers
         self._console = Console()
         self._since = (holder_of(settings.data_dir) or {}).get("since")
+        # inside the cluster's own folder: with the data goes the claim about them
+        self._stamp = settings.data_dir / "servers" / "postgres" / "data" / "marketbell.schema"
+        has_own_database = any(server.name == "postgres" for server in servers)
         self._supervisor = Supervisor(
-            build_table(settings, servers),
+            build_table(settings, servers, is_migrated=has_own_database and self._is_stamped()),
             env=child_environment(settings, os.environ),
             heartbeats=lambda: read_heartbeats(self._cache),
             console=self._console,
@@ -135,7 +140,9 @@ class _Run:
         self._supervisor.say(
             "up.started", version=__version__, data_dir=str(self._settings.data_dir), feed=self._settings.feed
         )  # fmt: skip
-        helpers = [asyncio.create_task(self._write()), asyncio.create_task(self._greet(opens_browser))]
+        helpers = [
+            asyncio.create_task(helper) for helper in (self._write(), self._greet(opens_browser), self._note_schema())
+        ]
         try:
             await self._supervisor.run()
         finally:
@@ -148,6 +155,19 @@ class _Run:
             await asyncio.to_thread(self._console.close)
             self._cache.close()
         return 0
+
+    def _is_stamped(self) -> bool:
+        try:
+            return self._stamp.read_text(encoding="ascii") == schema_digest()
+        except OSError:
+            return False
+
+    async def _note_schema(self) -> None:
+        """Remember which schema our own database has: the next start need not load the migration at all."""
+        if MIGRATE in self._supervisor.children and await self._supervisor.wait_up([MIGRATE]):
+            with contextlib.suppress(OSError):
+                if self._stamp.parent.is_dir() and any(server.name == "postgres" for server in self._servers):
+                    self._stamp.write_text(schema_digest(), encoding="ascii")
 
     def _title(self) -> str:
         return f"Marketbell {__version__} · {self._url} · {banner_of(self._settings)}"

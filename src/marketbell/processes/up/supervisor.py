@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from marketbell.core.primitives.errors import UnavailableError, UserError
+from marketbell.observability import give_back
 from marketbell.processes.up.output import LONGEST_LINE, Console, LogFile, as_fact, as_line, utc_stamp
 from marketbell.processes.up.spec import EDGE, ENGINE, SERVER, Child, ChildState, Spec
 from marketbell.processes.up.warden import Warden
@@ -176,8 +177,9 @@ class Supervisor:
                 group=launch.gid,
                 extra_groups=None if launch.uid is None else [],
             )
-        except OSError as error:
-            child.reason = f"could not be started: {(error.strerror or str(error)).lower()}"
+        except (OSError, UserError) as error:
+            reason = error.message if isinstance(error, UserError) else (error.strerror or str(error)).lower()
+            child.reason = child.last_line = f"could not be started: {reason}"
             self.say("child.not_started", "error", child=spec.name, reason=child.reason)
             return 127
         self._warden.add(process.pid, launch.stop_signal)
@@ -289,6 +291,7 @@ class Supervisor:
         """Memory of each child with its own children, now and then."""
         while True:
             await asyncio.sleep(MEASURE_EVERY_S)
+            give_back()
             await self.measure()
             self._on_change()
 

@@ -16,14 +16,18 @@ def _python(module: str) -> Callable[[], Launch]:
     return lambda: Launch([sys.executable, "-m", f"marketbell.processes.{module}"])
 
 
-def build_table(settings: Settings, servers: Sequence[EmbeddedServer]) -> list[Spec]:
-    """Servers first; what the page needs next; the rest once the page is there, so that it is there sooner."""
+def build_table(settings: Settings, servers: Sequence[EmbeddedServer], *, is_migrated: bool = False) -> list[Spec]:
+    """Servers first; what the page needs next; the rest once the page is there, so that it is there sooner.
+
+    The migration waits for its database itself, so that it is loaded meanwhile; one that was done needs none.
+    """
     names = tuple(server.name for server in servers)
     table = [
         Spec(server.name, server.launch, stage=SERVER, probe=server.is_ready, port=server.port) for server in servers
     ]
-    table.append(Spec(MIGRATE, _python("up.migrate"), needs=names, stage=ENGINE, once=True))
-    migrated = (MIGRATE,)
+    if not is_migrated:
+        table.append(Spec(MIGRATE, _python("up.migrate"), stage=ENGINE, once=True))
+    migrated = names if is_migrated else (*names, MIGRATE)
     return [
         *table,
         Spec("stream", _python("stream"), needs=migrated, stage=ENGINE),
