@@ -19,6 +19,8 @@ class FrameQueue(Protocol):
     def discard(self, is_unwanted: Callable[[bytes], bool]) -> int:
         """Forget every frame of which that is true; returns how many."""
 
+    def close(self) -> None: ...
+
     def __len__(self) -> int: ...
 
     @property

@@ -48,12 +48,13 @@ def build_ingest(settings: Settings) -> IngestParts:
     stores = PostgresStores(required(settings.database_url, "database_url"), connections=CONNECTIONS)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
+    spill = FileFrameQueue(settings.data_dir / "spill")
     desk = IngestDesk(
         IngestPorts(
             bus=bus,
             cache=cache,
             clock=clock,
-            spill=FileFrameQueue(settings.data_dir / "spill"),
+            spill=spill,
             rules=stores.rules,
             instruments=stores.instruments,
             fundamentals=stores.fundamentals,
@@ -72,5 +73,6 @@ def build_ingest(settings: Settings) -> IngestParts:
         stores.close()
         cache.close()
         bus.close()
+        spill.close()
 
     return IngestParts(desk, cache, clock, stores.idempotency, owner_token(settings.data_dir), close)

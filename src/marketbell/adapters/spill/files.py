@@ -81,6 +81,10 @@ class FileFrameQueue:
             self.append(kept)
         return len(waiting) - len(kept)
 
+    def close(self) -> None:
+        """Let go of the file; what waits in it stays."""
+        self._file.close()
+
     def __len__(self) -> int:
         return len(self._index) - self._taken
 

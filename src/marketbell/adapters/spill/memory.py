@@ -39,6 +39,9 @@ class MemoryFrameQueue:
         self._bytes = sum(len(frame) for _, frame in kept)
         return gone
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def __len__(self) -> int:
         return len(self._frames)
 

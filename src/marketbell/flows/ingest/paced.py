@@ -292,6 +292,7 @@ class PacedRunner:
     def _advance(self, steady: float) -> float:
         """Publish what is due; seconds until more is."""
         if self._unsent and not self._send([]):
+            self._say("waiting", "the bus is away and the queue on disk is full")
             return _RETRY_S
         if self._pace.is_paused:
             self._say("paused")

@@ -255,7 +255,12 @@ class PushGate:
 
 def _letter(row: Any, error: _RowError, now: int) -> bytes:
     body = {"source": "push", "reason": error.reason, "field": error.name, "row": row, "received_at": now}
-    return orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(body, default=str, option=option)
+    except TypeError:
+        # what JSON cannot say (a number beyond 64 bits) is kept as Python writes it
+        return orjson.dumps(body | {"row": repr(row)}, option=option)
 
 
 def _tick(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from marketbell.processes.ingest.shapes import ANSWERS, BAR_ROW, TICK_ROW, reque
 log = structlog.stdlib.get_logger("ingest.http")
 
 MAX_BODY = 32 << 20
-_LOCAL = frozenset({"127.0.0.1", "::1", "testclient"})
+_LOCAL = frozenset({"127.0.0.1", "::1"})
 
 Health = Callable[[], dict[str, Any]]
 
