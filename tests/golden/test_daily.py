@@ -188,3 +188,9 @@ def test_nan_and_infinite_prices_are_events(tmp_path: Path) -> None:
     assert summary["dropped"] == {"bad_price": 4}
     assert summary["accepted"] == 2
     assert json.loads((tmp_path / "out/summary.json").read_text())["calendar"] == "XNSE"
+
+
+def test_a_file_of_bad_rows_only_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "ABC.csv").write_text("date,open,high,low,close\n2021-04-28,0,0,0,0\n2021-04-29,0,0,0,0\n")
+    summary = replay_to_files([str(tmp_path / "ABC.csv")], tmp_path / "out", calendar="XNSE")
+    assert (summary["ticks_read"], summary["accepted"], summary["dropped"]) == (2, 0, {"bad_price": 2})

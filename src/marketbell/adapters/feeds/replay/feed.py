@@ -106,7 +106,8 @@ class ReplayFeed:
         clock = self._source.clock
         end = min(int(np.searchsorted(clock, until, side="right")), self._at + max_rows)
         if end <= self._at:
-            return []
+            # Without one good bar there is no row that the events could come with.
+            return self._events(0) if not self.rows and isinstance(self._source, BarSource) else []
         begin, self._at = self._at, end
         if isinstance(self._source, TickSource):
             return self._ticks(self._source, begin, end)
@@ -130,15 +131,17 @@ class ReplayFeed:
                 {"role": "source"},
             )
         ]
-        # At the end of the source whatever is left is told, even of rows behind the last good one.
-        now = int(source.clock[end - 1])
-        items: list[dict[str, Any]] = []
-        while self._told < len(source.events) and (source.events[self._told][0] <= now or end == self.rows):
-            items.append(source.events[self._told][1])
+        return batches + self._events(int(source.clock[end - 1]))
+
+    def _events(self, now: int) -> list[Batch]:
+        """Quality events up to `now`; at the end of the source whatever is left, even behind its last good row."""
+        if not isinstance(self._source, BarSource):
+            return []
+        events, items = self._source.events, list[dict[str, Any]]()
+        while self._told < len(events) and (events[self._told][0] <= now or self._at == self.rows):
+            items.append(events[self._told][1])
             self._told += 1
-        if items:
-            batches.append(Batch(FrameKind.REFERENCE, {}, end, {"type": "quality", "items": items}))
-        return batches
+        return [Batch(FrameKind.REFERENCE, {}, self._at, {"type": "quality", "items": items})] if items else []
 
 
 def _before(daily: BarSource, ticks: TickSource) -> Columns:
