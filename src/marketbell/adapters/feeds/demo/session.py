@@ -24,7 +24,7 @@ OPEN_OFFSET = (3 * 60 + 45) * MINUTE
 """09:15 IST is 03:45 UTC the whole year: IST has no summer time."""
 MINUTES = 375
 INDEX_TICKS = 60  # one a second and index
-QUOTES_PER_SECOND, BOOKS_PER_SECOND = 300.0, 22.0
+QUOTES_PER_SECOND, BOOKS_PER_SECOND = 300.0, 30.0
 MAX_BOOKS_PER_MINUTE = 40  # so that no instrument has two books in one slot of a chapter
 SPARSE_TRADES, SPARSE_QUOTES = 42.0, 10.0
 """Trades and quotes a second in the sparse first part of a session that is run through at full speed."""
@@ -108,7 +108,7 @@ def plan_session(universe: Universe, day: Day, seed: int, sparse_minutes: int, r
     trades[0] += 1  # everyone has an opening trade
     quotes = _counts(rng, universe.trade_rate**0.7, QUOTES_PER_SECOND, SPARSE_QUOTES, busy, sparse)
     books = np.minimum(
-        _counts(rng, universe.trade_rate**0.6, BOOKS_PER_SECOND, 0.5, np.ones_like(busy), sparse), MAX_BOOKS_PER_MINUTE
+        _counts(rng, universe.trade_rate**0.35, BOOKS_PER_SECOND, 0.5, np.ones_like(busy), sparse), MAX_BOOKS_PER_MINUTE
     )
     books[sparse] = np.minimum(books[sparse], 1)
     volume, cumulative = _deliver(volume, trades)
