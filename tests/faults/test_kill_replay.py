@@ -213,6 +213,7 @@ def test_every_kill_leaves_the_same_day(house: House, shared_data: Path, tmp_pat
         assert firings[0][0].event_time == expected.value
         house.wait(lambda: _deliveries(stores) == ["sent"], 15.0, "the alert is in the inbox once")
         house.children["sender"].stop(5.0)
+        _same_recording(house.folder / "data" / "recordings" / "2021-04-28", offline, tmp_path / "again")
     finally:
         stores.close()
 
@@ -287,3 +288,12 @@ def _same_quality(stores: PostgresStores, offline: Path) -> None:
     found = stores.quality.get("2021-04-28")
     mine = {(known[ident], kind): count for ident, kinds in found.items() for kind, count in kinds.items()}
     assert mine == wanted
+
+
+def _same_recording(recording: Path, offline: Path, out: Path) -> None:
+    """The recorded log, replayed, is the day once more: every tick of the source stands in it once."""
+    summary = replay_to_files([str(recording)], out)
+    assert summary["ticks_read"] == orjson.loads((offline / "summary.json").read_bytes())["ticks_read"]
+    for name in ("bars_1m", "bars_1d"):
+        mine, theirs = (pd.read_parquet(folder / f"{name}.parquet") for folder in (out, offline))
+        pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
