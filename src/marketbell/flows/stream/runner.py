@@ -10,10 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import structlog
 
-from marketbell.core.columns.frame import Columns, Frame, FrameKind, encode
 from marketbell.core.engine.outputs import Fired
 from marketbell.core.primitives.errors import (
     BusUnavailableError,
@@ -22,20 +20,19 @@ from marketbell.core.primitives.errors import (
     TopicLostError,
     UnavailableError,
 )
-from marketbell.core.quality.kinds import KINDS
-from marketbell.core.rules.firing import firing_id, firing_values
-from marketbell.flows.stream.documents import cached_rows, dumps, row_values
+from marketbell.flows.stream.documents import dumps
 from marketbell.flows.stream.durable import BarLane, LedgerJob, LedgerLane
 from marketbell.flows.stream.keeping import Candidate, Keeper
 from marketbell.flows.stream.partition import Applied, Partition, Recorded
 from marketbell.flows.stream.publisher import Publisher
+from marketbell.flows.stream.records import firing_of, late_frame, quality_totals, snapshot_rows
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
 from marketbell.ports.checkpoints import Checkpoint, CheckpointStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.leases import Lease, Leases
-from marketbell.ports.stores import Firing, Ledger
+from marketbell.ports.stores import Ledger
 
 log = structlog.stdlib.get_logger("stream.runner")
 
@@ -193,7 +190,7 @@ class StreamRunner:
             fired += outputs.fired
             self._publisher.take(partition, outputs)
             if outputs.late and len(outputs.late["event_time"]):
-                self._publisher.late(_late_frame(partition.number, outputs.late))
+                self._publisher.late(late_frame(partition.number, outputs.late))
             for uid, reason in outputs.rejected_rules:
                 log.warning("rule.rejected", rule_uid=uid, reason=reason)
         if fired:
@@ -205,7 +202,7 @@ class StreamRunner:
                     partition.number,
                     partition.epoch,
                     partition.offset,
-                    tuple(_firing(one, source, now) for one in fired),
+                    tuple(firing_of(one, source, now) for one in fired),
                     tuple(one.rule_uid for one in fired if one.payload.get("fire") == "once"),
                 )
             )
@@ -411,25 +408,11 @@ class StreamRunner:
     def snapshot(self) -> None:
         """Hand the newest rows by session date, and the sessions' quality totals, to the bar lane."""
         for partition in self._running():
-            engine = partition.engine
-            columns = engine.columns()
-            keys, rows = engine.keys(), row_values(columns)
-            values = cached_rows(keys, rows, columns["change_basis"])
-            by_date: dict[int, dict[int, dict[str, Any]]] = {}
-            for instrument, event_time in zip(engine.instruments, columns["event_time"].tolist(), strict=True):
-                if event_time:
-                    table = self._sessions(instrument.calendar)
-                    at = int(np.searchsorted(table.open, event_time, side="right")) - 1
-                    if at >= 0:
-                        day = by_date.setdefault(int(table.date[at]), {})
-                        day[int(instrument.instrument_id)] = values[instrument.key]
-            for date, found in by_date.items():
-                self._bar_lane.snapshot(_day(date), found, engine.now())
-            sessions: dict[int, dict[int, dict[str, int]]] = {}
-            for (date, ident, kind), count in partition.quality.items():
-                sessions.setdefault(date, {}).setdefault(ident, {})[KINDS[kind]] = count
-            for date, counts in sessions.items():
-                self._bar_lane.quality(_day(date), counts)
+            as_of = partition.engine.now()
+            for date, rows in snapshot_rows(partition, self._sessions).items():
+                self._bar_lane.snapshot(date, rows, as_of)
+            for date, counts in quality_totals(partition).items():
+                self._bar_lane.quality(date, counts)
 
     def status(self) -> dict[str, Any]:
         """For `stream:status`."""
@@ -481,30 +464,3 @@ class StreamRunner:
             if owned.lease is not None:
                 owned.lease.release()
                 owned.lease = None
-
-
-def _firing(fired: Fired, source: str, now: int) -> Firing:
-    return Firing(
-        firing_id=firing_id(fired.rule_uid, fired.definition_hash, fired.instrument_id, fired.event_time, fired.nth),
-        rule_uid=fired.rule_uid,
-        rule=fired.rule,
-        owner_id=fired.owner_id,
-        instrument_id=fired.instrument_id,
-        instrument=fired.key,
-        event_time=fired.event_time,
-        values=firing_values(
-            fired.payload, value=fired.value, previous=fired.previous, event_time=fired.event_time, source=source
-        ),
-        notify=fired.notify,
-        recorded_at=now,
-    )
-
-
-def _late_frame(partition: int, columns: Columns) -> bytes:
-    times = columns["event_time"]
-    count = len(times)
-    return encode(Frame(FrameKind.TRADE, partition, 0, 0, 0, int(times.min()), int(times.max()), count, columns))
-
-
-def _day(days: int) -> str:
-    return str(np.datetime64(days, "D"))
