@@ -176,6 +176,9 @@ class Settings(_Part):
     feed: str = "demo"
     speed: Literal["max"] | Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     loop: bool = False
+    gaps: Literal["drop", "keep"] = Field(
+        default="drop", description="what a replay without receive times does with rows behind a gap of over 60 s"
+    )
     calendar: str | None = None
     cors_origins: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

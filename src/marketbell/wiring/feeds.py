@@ -53,7 +53,7 @@ def _replay(settings: Settings, path: str) -> PacedFeed:
     from marketbell.adapters.feeds.replay import ReplayFeed
     from marketbell.wiring.calendars import calendars
 
-    return ReplayFeed([path], calendars().sessions, calendar=settings.calendar)
+    return ReplayFeed([path], calendars().sessions, calendar=settings.calendar, keeps_gaps=settings.gaps == "keep")
 
 
 def _finnhub(settings: Settings, symbols: str, clock: Clock) -> PushedFeed:

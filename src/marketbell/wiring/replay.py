@@ -17,6 +17,7 @@ def replay_to_files(
     calendar: str | None = None,
     format_: str | None = None,
     late_s: float = 2.0,
+    keeps_gaps: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Replay sources into `out` and return the summary. UserError for whatever the caller can mend."""
@@ -29,7 +30,7 @@ def replay_to_files(
 
     text = None if rules is None else _text(rules)
     sessions = calendars().sessions
-    feed = ReplayFeed(sources, sessions, calendar=calendar, format=format_)
+    feed = ReplayFeed(sources, sessions, calendar=calendar, format=format_, keeps_gaps=keeps_gaps)
     commands = [] if text is None or rules is None else _commands(text, rules, feed)
     folder = output_folder(out)
     warm()

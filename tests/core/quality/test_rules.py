@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from marketbell.core.quality.daily import judge_daily
 from marketbell.core.quality.kinds import ACTIONS, ENDING, KINDS, QualityKind
-from marketbell.core.quality.source_clock import source_clock
+from marketbell.core.quality.source_clock import allowance, source_clock
 
 SECOND = 1_000_000_000
 BASE = 1_600_000_000 * SECOND
@@ -51,11 +51,24 @@ def test_a_row_of_another_symbol_is_not_stale_and_a_previous_close_counts() -> N
     assert acted.kinds == {}
 
 
-def test_a_jump_is_future_only_if_the_source_comes_back() -> None:
-    times = BASE + np.array([0, 10, 500, 11, 12, 400, 401]) * SECOND
-    future, clock = source_clock(times, np.zeros(7, np.int64), np.ones(7))
-    assert future.tolist() == [False, False, True, False, False, False, False]
-    assert ((clock - BASE) // SECOND).tolist() == [0, 10, 10, 11, 12, 400, 401]
+def test_a_row_more_than_a_minute_ahead_of_the_source_is_future() -> None:
+    times = BASE + np.array([*range(20), 79, 140, 80, 400, 401]) * SECOND
+    future, clock = source_clock(times, np.zeros(25, np.int64), np.ones(25))
+    assert future.tolist() == [False] * 20 + [False, True, False, True, True]
+    assert ((clock[20:] - BASE) // SECOND).tolist() == [79, 79, 80, 80, 80]
+
+
+def test_behind_a_gap_rows_are_kept_on_demand_unless_the_source_comes_back() -> None:
+    times = BASE + np.array([*range(20), 500, 20, 21, 400, 401]) * SECOND
+    future, clock = source_clock(times, np.zeros(25, np.int64), np.ones(25), keeps_gaps=True)
+    assert future.tolist() == [False] * 20 + [True, False, False, False, False]
+    assert ((clock[20:] - BASE) // SECOND).tolist() == [19, 20, 21, 400, 401]
+
+
+def test_a_sparse_source_is_judged_by_its_own_rhythm() -> None:
+    times = BASE + np.array([0, 90, 180, 270, 5_000, 360]) * SECOND
+    future, _ = source_clock(times, np.zeros(6, np.int64), np.ones(6))
+    assert future.tolist() == [False, False, False, False, True, False]
 
 
 def test_sessions_epochs_and_prices_do_not_move_the_clock() -> None:
@@ -72,11 +85,25 @@ def test_a_source_outside_of_every_session_has_its_own_times(sessions: list[int]
     assert clock.tolist() == times.tolist()
 
 
-@given(st.lists(st.integers(0, 400), min_size=1, max_size=60))
-def test_the_clock_never_falls(seconds: list[int]) -> None:
-    times = BASE + np.array(seconds, np.int64) * SECOND
-    future, clock = source_clock(times, np.zeros(len(times), np.int64), np.ones(len(times)))
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 400)), min_size=1, max_size=60),
+    st.booleans(),
+)
+def test_the_clock_equals_a_plain_loop(rows: list[tuple[int, int]], keeps_gaps: bool) -> None:  # noqa: FBT001 — Hypothesis gives it
+    sessions = np.array([day for day, _ in rows], np.int64)
+    times = BASE + np.array([day * 86_400 + second for day, second in rows], np.int64) * SECOND
+    allowed = allowance(times, sessions)
+    expected, newest, current = [], None, -1
+    for at, (moment, session) in enumerate(zip(times.tolist(), sessions.tolist(), strict=True)):
+        ahead = newest is not None and session == current and moment > newest + allowed
+        if ahead and keeps_gaps:
+            ahead = any(
+                later <= newest + allowed and day == current
+                for later, day in zip(times[at:].tolist(), sessions[at:].tolist(), strict=True)
+            )
+        if not ahead and (newest is None or moment > newest):
+            newest, current = moment, session
+        expected.append(ahead)
+    future, clock = source_clock(times, sessions, np.ones(len(times)), keeps_gaps=keeps_gaps)
+    assert future.tolist() == expected
     assert (np.diff(clock) >= 0).all()
-    for at in np.flatnonzero(future).tolist():
-        assert times[at] > clock[at] + 60 * SECOND
-        assert (times[at:] <= clock[at] + 60 * SECOND).any()

@@ -12,7 +12,6 @@ from marketbell.core.columns.frame import Columns, Frame, FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, SessionTable
-from marketbell.core.quality.source_clock import source_clock
 
 
 def _two_days(name: str) -> SessionTable:
@@ -57,4 +56,3 @@ def warm() -> None:
     )
     engine.finish()
     engine.columns()
-    source_clock(times, np.zeros(2, np.int64), prices)

@@ -20,17 +20,24 @@ def register(app: typer.Typer) -> None:
         format_: Annotated[
             str | None, typer.Option("--format", help="Force the format: ticks, daily, minute or session.")
         ] = None,
+        gaps: Annotated[
+            str, typer.Option("--gaps", help="Rows behind a gap of over 60 s: drop (as the definition reads) or keep.")
+        ] = "drop",
         as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     ) -> None:
         """Replay recorded market data and write bars, snapshot, quality events and firings to files."""
+        from marketbell.core.primitives.errors import UserError
         from marketbell.wiring.replay import replay_to_files
 
+        if gaps not in {"drop", "keep"}:
+            raise UserError(f"--gaps is drop or keep, not '{gaps}'")
         summary = replay_to_files(
             source,
             out,
             rules=rules,
             calendar=calendar,
             format_=format_,
+            keeps_gaps=gaps == "keep",
             on_progress=_show if sys.stderr.isatty() else None,
         )
         if as_json:
@@ -39,6 +46,8 @@ def register(app: typer.Typer) -> None:
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in summary["dropped"].items()) or "none"
         typer.echo(f"{summary['source']} ({summary['calendar']}): {summary['instruments']:,} instruments")
         typer.echo(f"read {summary['ticks_read']:,}, accepted {summary['accepted']:,}, dropped: {dropped}")
+        if summary["dropped"].get("future_timestamp"):
+            typer.echo("future_timestamp: ahead of the source's clock by over 60 s; --gaps keep reads on behind a gap")
         typer.echo(
             f"{summary['bars_1m']:,} minute bars, {summary['bars_1d']:,} daily bars, {summary['firings']:,} firings"
             f" in {summary['seconds']:.2f} s -> {out}"

@@ -20,6 +20,9 @@ def register(app: typer.Typer) -> None:
             bool | None, typer.Option("--dirty", help="Let the demo market make the faults of real feeds.")
         ] = None,
         calendar: Annotated[str | None, typer.Option("--calendar", help="Trading calendar, such as XNSE.")] = None,
+        gaps: Annotated[
+            str | None, typer.Option("--gaps", help="Rows behind a gap of over 60 s in a replay: drop or keep.")
+        ] = None,
         port: Annotated[
             str | None,
             typer.Option("--port", help="Port of the page (8700); the next two serve live and ingest; 0 any."),
@@ -40,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
         settings = load(
             config, feed=feed, speed=speed, loop=loop or None, demo__dirty=dirty or None, calendar=calendar,
-            port=port, host=host, data_dir=data_dir,
+            gaps=gaps, port=port, host=host, data_dir=data_dir,
         )  # fmt: skip
         has_screen = sys.stdout.isatty() and (sys.platform == "darwin" or bool(os.environ.get("DISPLAY")))
         raise typer.Exit(run_up(settings, opens_browser=has_screen and not no_open))

@@ -30,7 +30,9 @@ class ReplayFeed:
         *,
         calendar: str | None = None,
         format: str | None = None,  # noqa: A002 — the name of the option
+        keeps_gaps: bool = False,
     ) -> None:
+        self._keeps_gaps = keeps_gaps
         if calendar is not None:
             sessions(calendar)  # an unknown calendar is named before anything is read
         tables = [read_table(path, format) for path in files_of(sources)]
@@ -42,7 +44,8 @@ class ReplayFeed:
         names = [Path(source).name for source in sources]
         calendars = sorted({one.calendar for one in self._instruments})
         self._kind = FrameKind.TRADE if isinstance(self._source, TickSource) else FrameKind.BAR
-        self.producer = f"replay:{'+'.join(names)}:{len(self._source.clock)}"
+        kept = ":gaps" if keeps_gaps else ""
+        self.producer = f"replay:{'+'.join(names)}:{len(self._source.clock)}{kept}"
         self.card = FeedCard(
             name="replay",
             label=f"Recorded: {', '.join(names)}",
@@ -65,7 +68,7 @@ class ReplayFeed:
             return read_bars(minute, calendar, sessions)
         if not ticks:
             return read_bars(daily, calendar, sessions)
-        source = read_ticks(ticks, calendar, sessions)
+        source = read_ticks(ticks, calendar, sessions, keeps_gaps=self._keeps_gaps)
         if daily:
             self._history = _before(read_bars(daily, calendar, sessions), source)
         return source

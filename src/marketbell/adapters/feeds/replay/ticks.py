@@ -41,7 +41,9 @@ class _Part:
     running: NDArray[np.int64]
 
 
-def read_ticks(tables: Sequence[Table], calendar: str | None, sessions: Sessions) -> TickSource:
+def read_ticks(
+    tables: Sequence[Table], calendar: str | None, sessions: Sessions, *, keeps_gaps: bool = False
+) -> TickSource:
     """Merge tick files. InvalidSourceError where no row of them can be read."""
     parts = [_part(table, calendar or _calendar(table, sessions), sessions) for table in tables]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
@@ -50,7 +52,10 @@ def read_ticks(tables: Sequence[Table], calendar: str | None, sessions: Sessions
     order = np.argsort(running, kind="stable")
     columns = {name: column[order] for name, column in columns.items()}
     future, clock = source_clock(
-        columns["event_time"].astype(np.int64), columns["session"].astype(np.int64), columns["price"].astype(np.float64)
+        columns["event_time"].astype(np.int64),
+        columns["session"].astype(np.int64),
+        columns["price"].astype(np.float64),
+        keeps_gaps=keeps_gaps,
     )
     flags = columns["flags"].astype(np.uint16)
     own_clock = (flags & TickFlag.SOURCE_CLOCK) > 0
@@ -116,7 +121,8 @@ def _part(table: Table, calendar: str, sessions: Sessions) -> _Part:
         order = np.argsort(as_numbers(table.known["position"]), kind="stable")
         columns = {name: column[order] for name, column in columns.items()}
         time, session, price = time[order], session[order], price[order]
-    future, _ = source_clock(time, session, price)
+    # A file of one instrument has quiet minutes of its own: here only stamps that it takes back are left out.
+    future, _ = source_clock(time, session, price, keeps_gaps=True)
     steady = np.where((time >= EPOCH_2000) & ~future, time, np.int64(0))
     running = np.maximum.accumulate(steady)
     later = running[running > 0]
