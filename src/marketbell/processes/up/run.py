@@ -68,8 +68,7 @@ def child_environment(settings: Settings, base: Mapping[str, str]) -> dict[str, 
     }
     if "MARKETBELL_DEBUG" in base:
         kept["MARKETBELL_DEBUG"] = base["MARKETBELL_DEBUG"]
-    numba = {"NUMBA_CACHE_DIR": str(settings.data_dir / "numba")}
-    return {**numba, **QUIET_MEMORY, **kept, **settings.environment()}
+    return {**QUIET_MEMORY, **kept, **settings.environment()}
 
 
 def up(settings: Settings, *, opens_browser: bool) -> int:
