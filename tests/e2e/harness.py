@@ -34,7 +34,8 @@ STOPS_WITHIN_S = 30.0
 RELIANCE_DAY = "intraday/nse_ticks/2021-04-28"
 MODES = ("beginner", "intermediate", "advanced")
 THEMES = ("dark", "light")
-AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+AXE_RULES = [*WCAG, "best-practice"]
 
 _LINK = re.compile(r"http://\S+/login\?code=\S+")
 T = TypeVar("T")
@@ -165,10 +166,10 @@ def choose(page: Page, url: str, **prefs: Any) -> None:
     )
 
 
-def axe(page: Page) -> list[str]:
+def axe(page: Page, rules: list[str] = AXE_RULES) -> list[str]:
     """What axe finds on the page as it stands: `rule: the element`; [] when all is well."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("rules => axe.run(document, { runOnly: rules })", AXE_RULES)
+    found = page.evaluate("rules => axe.run(document, { runOnly: rules })", rules)
     return [
         f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:200]})"
         for violation in found["violations"]

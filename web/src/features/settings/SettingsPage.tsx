@@ -71,8 +71,8 @@ export function SettingsPage() {
               label="Colours of direction"
               hint={
                 <>
-                  <ChangeText value={1.24} /> <ChangeText value={-0.86} /> Sign and arrow always stand beside
-                  the colour.
+                  <ChangeText value={1.24} /> <ChangeText value={-0.86} /> Blue and orange are told apart by
+                  every eye; sign and arrow always stand beside.
                 </>
               }
             >
