@@ -151,7 +151,7 @@ class ServerSettings(_Part):
 class RetentionSettings(_Part):
     """How long minute bars are kept; firings, deliveries, daily bars and facts stay for good."""
 
-    bars_1m_days: int = Field(default=400, ge=1)
+    bars_1m_days: Annotated[int, Field(ge=1)] | None = None
 
 
 class LogSettings(_Part):

@@ -80,20 +80,21 @@ def is_partitioned(connection: Connection, timeframe: str) -> bool:
 def retain(
     database: Database,
     *,
-    bars_1m_days: int,
+    bars_1m_days: int | None,
     now: datetime,
     idempotency_hours: int = 24,
 ) -> Forgotten:
     """Drop minute bars older than `bars_1m_days` (whole months only), old answers and expired sessions.
 
+    None keeps every minute bar: a replay of an old day is old the moment it is stored.
+
     Firings, deliveries, daily bars and facts are never forgotten here.
     """
     now_ns = int(now.timestamp()) * 10**9
-    oldest = now - timedelta(days=bars_1m_days)
     dropped: list[str] = []
     with database.transaction() as connection:
-        if is_partitioned(connection, "1m"):
-            limit = _partition("1m", _period("1m", oldest))
+        if bars_1m_days is not None and is_partitioned(connection, "1m"):
+            limit = _partition("1m", _period("1m", now - timedelta(days=bars_1m_days)))
             for name in _partitions(connection, "1m"):
                 if name < limit:
                     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("market", name)))
