@@ -25,7 +25,7 @@ from marketbell.flows.live.replica import Replica
 from marketbell.ports.servers import EmbeddedServer
 from marketbell.ports.stores import LOCAL_OWNER, Watchlist
 
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 CLOCK = 1_619_580_000 * 10**9
 TOPIC_COLUMNS = ["close", "change_pct", "volume", "vwap", "event_time", "bar.start", "bar.close"]
 
@@ -267,16 +267,14 @@ def test_live_tokens_let_in_until_they_expire(live: Live) -> None:
         Page(live, old)
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"), [("http://evil.example", 403), ("http://127.0.0.1:1", 403), ("ours", 101)]
-)
-def test_pages_of_other_sites_are_refused(live: Live, origin: str, status: int) -> None:
+@contextlib.contextmanager
+def shaken(live: Live, origin: str) -> Iterator[tuple[socket.socket, int]]:
+    """A bare connection after the WebSocket handshake, and the status it got."""
     host, _, port = live.url.removeprefix("http://").partition(":")
-    page = f"http://127.0.0.1:{live.web_port}" if origin == "ours" else origin
     asked = (
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
         f"Host: {host}:{port}",
-        f"Origin: {page}",
+        f"Origin: {origin}",
         "Upgrade: websocket",
         "Connection: Upgrade",
         "Sec-WebSocket-Version: 13",
@@ -284,16 +282,25 @@ def test_pages_of_other_sites_are_refused(live: Live, origin: str, status: int) 
     )
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall("\r\n".join((*asked, "", "")).encode())
-        assert connection.recv(4_096).split()[1] == str(status).encode()
+        yield connection, int(connection.recv(4_096).split()[1])
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("http://evil.example", 403), ("http://127.0.0.1:1", 403), ("ours", 101)]
+)
+def test_pages_of_other_sites_are_refused(live: Live, origin: str, status: int) -> None:
+    with shaken(live, f"http://127.0.0.1:{live.web_port}" if origin == "ours" else origin) as (_, got):
+        assert got == status
 
 
 def test_long_messages_end_the_connection(live: Live, page: Page) -> None:
-    with contextlib.suppress(Exception):
-        page.client.emit("join", {"room": "x" * 100_000})
-    eventually(lambda: not page.client.connected)
-    other = Page(live)
-    assert other.join("market")["ok"]
-    other.close()
+    with shaken(live, f"http://127.0.0.1:{live.web_port}") as (connection, _):
+        # a frame that says it has 2**40 bytes: nobody waits for them
+        connection.sendall(b"\x81\xff" + (1 << 40).to_bytes(8, "big") + b"mask" + b"x" * 100)
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(4_096):
+                pass
+    assert page.join("market")["ok"], "the others go on"
 
 
 def test_losing_the_topic_is_survived(live: Live, page: Page) -> None:
