@@ -93,7 +93,9 @@ def retain(
     now_ns = int(now.timestamp()) * 10**9
     dropped: list[str] = []
     with database.transaction() as connection:
-        if bars_1m_days is not None and is_partitioned(connection, "1m"):
+        if bars_1m_days is None:
+            pass
+        elif is_partitioned(connection, "1m"):
             limit = _partition("1m", _period("1m", now - timedelta(days=bars_1m_days)))
             for name in _partitions(connection, "1m"):
                 if name < limit:
