@@ -17,10 +17,12 @@ export function SourceBanner() {
   const feeds = useQuery(feedsQuery);
   const control = useFeedControl();
   if (!source || !(source.is_simulated || source.kind === "replay" || source.kind === "demo")) return null;
-  const feed = feeds.data?.items[0];
+  const feed = feeds.data?.items.find((one) => one.kind === source.kind) ?? feeds.data?.items[0];
   const paused = feed?.state === "paused";
   const ended = feed?.state === "ended";
-  const speed = source.speed;
+  // What the controls were set to last; a feed that was never touched runs at its own speed.
+  const set = feeds.data?.control.speed;
+  const speed = typeof set === "number" || typeof set === "string" ? set : source.speed;
   const words = source.is_simulated
     ? "SIMULATED market: the companies and prices are made up"
     : "REPLAY of a recorded day: these are not today's prices";

@@ -129,7 +129,10 @@ function Entry({ alert, advanced }: { alert: Alert; advanced: boolean }) {
         {advanced && (
           <p className={classes.trace}>
             {Object.entries(alert.values)
-              .map(([name, value]) => `${name}=${String(value)}`)
+              .map(
+                ([name, value]) =>
+                  `${name}=${typeof value === "object" ? JSON.stringify(value) : String(value)}`,
+              )
               .join(" ")}
             <br />
             firing {alert.firing_id} · rule {alert.rule_uid}
