@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_WORST_FIRST = ("error", "stale", "paused", "ended", "running")
+_WORST_FIRST = ("error", "stale", "paused", "ended", "running", "idle")
 BEHIND_FRAMES = 500
 """An evaluator this many frames behind the log is said to be behind."""
 
@@ -32,6 +32,7 @@ def _feeds(feeds: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         "paused": "is paused",
         "ended": "has come to its end",
         "running": "is running",
+        "idle": "waits for data to be sent",
     }
     return {"state": worst, "text": f"{', '.join(of)} {words[worst]}."}
 

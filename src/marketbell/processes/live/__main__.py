@@ -61,8 +61,8 @@ def main() -> int:
         log.info("live.started", host=settings.host, port=settings.live_port)
         stopped.wait()
         follower.is_stopped = True
-        server.stop(timeout=1)
-        gevent.joinall(loops, timeout=1)
+        server.stop(timeout=0.5)
+        gevent.joinall(loops, timeout=0.6)
         crashed = any(loop.exception is not None for loop in loops)
         gevent.killall(loops, timeout=1)
     parts.close()
