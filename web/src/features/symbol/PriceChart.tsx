@@ -211,7 +211,7 @@ export function PriceChart(props: Props) {
     if (!chart.current || total === 0) return;
     chart.current
       .timeScale()
-      .setVisibleLogicalRange({ from: Math.max(-1, total - shown) - 0.5, to: total + 3 });
+      .setVisibleLogicalRange({ from: Math.max(-0.5, total - shown), to: total + 3 });
   }, [shown, timeframe, instrument, kind, candles.length > 0, palette, scheme, formats]);
 
   useEffect(() => {
