@@ -199,8 +199,10 @@ def test_unread_counts_what_was_recorded_since(stores: Stores) -> None:
     stores.ledger.append([firing(50, owner_id="somebody")], 0, "e", 2)
     assert stores.ledger.unread(LOCAL_OWNER) == 4
     stores.ledger.mark_read(LOCAL_OWNER, 1_001)
+    assert stores.ledger.read_up_to(LOCAL_OWNER) == 1_001
     assert stores.ledger.unread(LOCAL_OWNER) == 2
     stores.ledger.mark_read(LOCAL_OWNER, 0)
+    assert stores.ledger.read_up_to(LOCAL_OWNER) == 1_001
     assert stores.ledger.unread(LOCAL_OWNER) == 2
     assert stores.ledger.unread("somebody") == 1
 

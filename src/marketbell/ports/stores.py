@@ -200,6 +200,9 @@ class Ledger(Protocol):
     def mark_read(self, owner_id: str, up_to: int) -> None:
         """The owner has seen every firing with `recorded_at` up to that moment; never goes back."""
 
+    def read_up_to(self, owner_id: str) -> int:
+        """What `mark_read` was told last, 0 before that."""
+
     def unread(self, owner_id: str) -> int:
         """How many of the owner's firings were recorded after what was marked as read."""
 

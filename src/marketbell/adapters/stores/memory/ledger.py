@@ -165,6 +165,11 @@ class MemoryLedger:
         with self._lock:
             self._read_up_to[owner_id] = max(up_to, self._read_up_to.get(owner_id, up_to))
 
+    def read_up_to(self, owner_id: str) -> int:
+        """What `mark_read` was told last, 0 before that."""
+        with self._lock:
+            return self._read_up_to.get(owner_id, 0)
+
     def unread(self, owner_id: str) -> int:
         """How many of the owner's firings were recorded after what was marked as read."""
         with self._lock:

@@ -238,6 +238,14 @@ class PostgresLedger:
                 (owner_id, up_to),
             )
 
+    def read_up_to(self, owner_id: str) -> int:
+        """What `mark_read` was told last, 0 before that."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT read_up_to FROM ledger.alert_reads WHERE owner_id = %s", (owner_id,)
+            ).fetchone()
+            return int(row[0]) if row else 0
+
     def unread(self, owner_id: str) -> int:
         """How many of the owner's firings were recorded after what was marked as read."""
         with self._database.transaction() as connection:

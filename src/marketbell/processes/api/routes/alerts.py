@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from apiflask import APIBlueprint
 
 from marketbell.core.primitives.errors import UserError
@@ -17,17 +16,6 @@ from marketbell.processes.api.schemas.base import Done
 from marketbell.processes.api.schemas.people import AlertList, AlertsQuery, ReadBody
 
 bp = APIBlueprint("alerts", __name__, url_prefix="/api/alerts", tag="Alerts")
-
-_UNREAD_AMONG = 200
-
-
-def _read_key() -> str:
-    return f"alerts:read:{owner_id()}"
-
-
-def _read_up_to() -> int:
-    value = parts().cache.get(_read_key())
-    return int(value) if value else 0
 
 
 def _address(delivery: Delivery) -> str:
@@ -61,7 +49,7 @@ def list_alerts(query_data: AlertsQuery) -> dict[str, Any]:
     found = parts().ledger.firings(owner_id(), query_data.limit + 1, before)
     page = found[: query_data.limit]
     universe = edge().reader.universe()
-    read_up_to = _read_up_to()
+    read_up_to = parts().ledger.read_up_to(owner_id())
 
     def item(firing: Firing, deliveries: list[Delivery]) -> dict[str, Any]:
         instrument = universe.get(firing.instrument)
@@ -80,16 +68,13 @@ def list_alerts(query_data: AlertsQuery) -> dict[str, Any]:
         }
 
     now = market()
-    newest = (
-        found if before is None and len(found) > _UNREAD_AMONG else parts().ledger.firings(owner_id(), _UNREAD_AMONG)
-    )
     last = page[-1][0] if page and len(found) > query_data.limit else None
     return {
         "items": [item(firing, deliveries) for firing, deliveries in page],
         "as_of": utc(parts().clock.now()),
         "source": now.source,
         "next_cursor": encode_cursor(last.event_time, last.firing_id) if last else None,
-        "unread": sum(1 for firing, _ in newest if firing.recorded_at > read_up_to),
+        "unread": parts().ledger.unread(owner_id()),
     }
 
 
@@ -103,7 +88,5 @@ def mark_read(json_data: ReadBody) -> dict[str, Any]:
     if up_to is None:
         raise UserError("up_to must be a time", field="up_to")
     # Times leave us with milliseconds: the whole millisecond that the person saw counts as seen.
-    up_to += 999_999
-    if up_to > _read_up_to():
-        parts().cache.set(_read_key(), orjson.dumps(up_to))
+    parts().ledger.mark_read(owner_id(), up_to + 999_999)
     return {"ok": True}
