@@ -209,9 +209,7 @@ export function PriceChart(props: Props) {
   useEffect(() => {
     const total = candles.length;
     if (!chart.current || total === 0) return;
-    chart.current
-      .timeScale()
-      .setVisibleLogicalRange({ from: Math.max(-0.5, total - shown), to: total + 3 });
+    chart.current.timeScale().setVisibleLogicalRange({ from: Math.max(-0.5, total - shown), to: total + 3 });
   }, [shown, timeframe, instrument, kind, candles.length > 0, palette, scheme, formats]);
 
   useEffect(() => {
