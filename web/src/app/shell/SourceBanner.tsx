@@ -34,9 +34,14 @@ export function SourceBanner() {
       </p>
       <div className={classes.right}>
         <span className="num" title={formats.full(clock)}>
-          {toMillis(clock) === null
-            ? "waiting for the first tick"
-            : `${formats.day(clock)}, ${formats.clock(clock)} ${formats.zoneWord}`}
+          {toMillis(clock) === null ? (
+            "waiting for the first tick"
+          ) : (
+            <>
+              <span className={classes.date}>{formats.day(clock)}, </span>
+              {formats.clock(clock)} {formats.zoneWord}
+            </>
+          )}
         </span>
         {ended && <span className={classes.tag}>ended</span>}
         {paused && <span className={classes.tag}>paused</span>}
