@@ -76,6 +76,15 @@ class System:
             answer.raise_for_status()
             return answer.json()
 
+    def active(self, limit: int) -> list[dict[str, Any]]:
+        """The most active instruments, once all of them have a price."""
+
+        def priced() -> list[dict[str, Any]] | None:
+            items: list[dict[str, Any]] = self.get("/api/stocks/most-active", limit=limit)["items"]
+            return items if len(items) == limit and all(stock["close"] for stock in items) else None
+
+        return until(priced, USABLE_WITHIN_S, "trades")
+
     def pids(self, name: str) -> list[int]:
         """Pids of the running children of that name, as `up` keeps them."""
         run = json.loads((self.data_dir / "run.json").read_text(encoding="utf-8"))

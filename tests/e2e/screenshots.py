@@ -21,7 +21,7 @@ RULE = 'alert "{name}" on ${symbol} when close crosses {direction} {level} at ti
 
 def arrange(running: System) -> str:
     """A watchlist, an armed alert and a fired one, made through the API as a person would; gives an instrument."""
-    active = until(lambda: running.get("/api/stocks/most-active", limit=8)["items"] or None, 120, "trades")
+    active = running.active(8)
     first = active[0]
     with running.api as client:
         keys = [stock["instrument"] for stock in active]

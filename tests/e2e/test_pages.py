@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import MODES, THEMES, WCAG, System, axe, choose, until
+from harness import MODES, THEMES, WCAG, System, axe, choose
 from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 @pytest.fixture(scope="module")
 def stock(demo: System) -> dict[str, Any]:
     """The most active company, once the market moves."""
-    return until(lambda: (demo.get("/api/stocks/most-active", limit=1)["items"] or [None])[0], 120, "trades")
+    return demo.active(1)[0]
 
 
 def open_page(page: Page, url: str) -> None:

@@ -24,7 +24,7 @@ def kill(running: System, name: str) -> None:
 
 @pytest.mark.parametrize("victim", ["live", "stream", "ingest", "api", "cache", "bus", "postgres"])
 def test_the_page_recovers_by_itself(demo: System, page: Page, victim: str) -> None:
-    stock = until(lambda: (demo.get("/api/stocks/most-active", limit=1)["items"] or [None])[0], 120, "trades")
+    stock = demo.active(1)[0]
     page.goto(f"{demo.url}/symbol/{stock['instrument']}")
     live = page.get_by_role("button", name=re.compile("^Live"))
     expect(live).to_be_visible(timeout=BACK_WITHIN_MS)
