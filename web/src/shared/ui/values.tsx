@@ -31,7 +31,8 @@ export function ChangeText({
 }) {
   const formats = useFormats();
   if (!isKnown(value)) return <span className="faint">{MISSING}</span>;
-  const direction = directionOf(value);
+  // What is shown decides: a fall that rounds to 0.00 points nowhere.
+  const direction = directionOf(Number(value).toFixed(digits));
   return (
     <span className={`num ${direction}`}>
       <span className={classes.arrow} aria-hidden>
