@@ -22,8 +22,9 @@ def built() -> None:
         pytest.fail("the web app is not built: run ./dev web")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(built: None) -> Iterator[Browser]:
+    """A module's own: Playwright keeps an event loop running in this thread, and other tests run their own."""
     with harness.chromium() as started:
         yield started
 

@@ -164,6 +164,11 @@ class BarLane(Lane):
         self._jobs: deque[BarJob] = deque()
         self._newest: dict[str, Callable[[], None]] = {}
 
+    @property
+    def depth(self) -> int:
+        """Batches of bars, snapshots and totals that wait: a stop must see all of them written."""
+        return len(self._oldest) + len(self._newest)
+
     def put(self, mark: int, timeframe: str, rows: Columns) -> None:
         """Take bars; no rows, no job."""
         if not len(rows["start"]):
