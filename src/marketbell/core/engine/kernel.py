@@ -720,7 +720,7 @@ def trades(
         if ordered:
             prev = F[r, F_LAST]
             F[r, F_LAST] = price
-            # Asked here and not inside: the call passes some eighty words of array headers, twice the rest's cost.
+            # Asked here and not inside: the call passes some eighty words of array headers.
             if F[r, F_UP_LOW] < price <= F[r, F_UP_HIGH] and F[r, F_DOWN_LOW] <= price < F[r, F_DOWN_HIGH]:
                 I[r, I_EVALS] += 1
             else:
