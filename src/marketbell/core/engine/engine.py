@@ -16,6 +16,7 @@ from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.levels import LevelBook, dated
 from marketbell.core.engine.lists import Universe, market_lists
+from marketbell.core.engine.operators import ClosedBars, TickState, make_operators
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
 from marketbell.core.engine.view import FUNDAMENTALS, numeric_columns
 from marketbell.core.market.instrument import Instrument
@@ -64,6 +65,7 @@ class Engine:
         self.clock = 0
         self.source: dict[str, Any] = {}
         self.levels = LevelBook()
+        self.operators = make_operators()
         self._universe: Universe | None = None
         self._ring_i = np.zeros((64, 2), np.int64)
         self._ring_f = np.zeros((64, 2), np.float64)
@@ -178,6 +180,9 @@ class Engine:
         count = len(self.instruments)
         ids = np.ascontiguousarray(self._I[:count, k.I_ID])
         k.fill_table(self._table_keys, self._table_rows, ids, used, self._shift)
+        state = self.tick_state()
+        for operator in self.operators:
+            operator.grow(state)
         self._universe = None
         self.levels.is_stale = True
 
@@ -313,7 +318,32 @@ class Engine:
             at = self._late_at[:nl]
             collected.late.append({name: column[at] for name, column in c.items()})
 
+    def tick_state(self) -> TickState:
+        """The state of the tick kernel as it stands, for operators and readers."""
+        return TickState(
+            self._F,
+            self._I,
+            len(self.instruments),
+            self._late,
+            self._opens,
+            self._closes,
+            self._dates,
+            self.instruments,
+            self.clock,
+        )
+
+    def _tell_closed(self, nb: int, nd: int) -> None:
+        """Hand the bars that the kernel just closed to the operators."""
+        if not self.operators:
+            return
+        minutes = ClosedBars(self._bi[:nb, 0], self._bi[:nb, 1], self._bi[:nb, 2], self._bf[:nb])
+        days = ClosedBars(self._di[:nd, 0], self._di[:nd, 1], self._di[:nd, 2], self._df[:nd])
+        state = self.tick_state()
+        for operator in self.operators:
+            operator.closed(minutes, days, state)
+
     def _collect_bars(self, nb: int, nd: int, collected: "_Collected") -> None:
+        self._tell_closed(nb, nd)
         for count, i, f, into in (
             (nb, self._bi, self._bf, collected.bars_1m),
             (nd, self._di, self._df, collected.bars_1d),
@@ -363,14 +393,18 @@ class Engine:
         return rows
 
     def _quotes(self, columns: Columns) -> None:
+        rows = self._rows_of(columns["instrument_id"])
         k.quotes(
             self._F,
             self._I,
             self._touched,
-            self._rows_of(columns["instrument_id"]),
+            rows,
             np.array(columns["event_time"], np.int64),
             *(np.array(columns[name], np.float64) for name in ("bid", "bid_size", "ask", "ask_size")),
         )
+        state = self.tick_state()
+        for operator in self.operators:
+            operator.quotes(rows, columns, state)
 
     def _depth(self, columns: Columns, collected: "_Collected") -> None:
         """Books pass through to the readers; their best levels are quotes."""
@@ -391,6 +425,9 @@ class Engine:
             quote[prefix][at[mine]] = price[mine]
             quote[f"{prefix}_size"][at[mine]] = size[mine]
         self._quotes(quote)
+        rows, state = self._rows_of(np.asarray(columns["instrument_id"])), self.tick_state()
+        for operator in self.operators:
+            operator.depth(rows, columns, state)
 
     def _heartbeat(self, now: int, collected: "_Collected", *, is_clock: bool) -> None:
         if is_clock:
@@ -419,6 +456,9 @@ class Engine:
             self._F, self._I, self._hist_t, self._hist_f, self._touched,
             c["rows"], c["timeframe"], c["start"], c["high"], c["low"], c["close"],
         )  # fmt: skip
+        state = self.tick_state()
+        for operator in self.operators:
+            operator.history(c["rows"], c, state)
 
     def _source_bars(self, columns: Columns, collected: "_Collected") -> None:
         c = self._bar_columns(columns)
@@ -484,6 +524,9 @@ class Engine:
             self.source = {name: value for name, value in payload.items() if name != "type"}
         elif kind == "quality":
             self._quality_items(items, collected)
+        state = self.tick_state()
+        for operator in self.operators:
+            operator.reference(payload, state)
 
     def _quality_items(self, items: Sequence[Mapping[str, Any]], collected: "_Collected") -> None:
         """Quality events that the reader of the source found (daily rows, bars outside of sessions)."""
@@ -565,10 +608,17 @@ class Engine:
         values = np.empty((count, 5))
         k.forming_bars(self._BF, self._BI, self._F, self._slots, count, start, values)
         at = np.arange(count) if rows is None else rows
-        return numeric_columns(self._F[at], self._I[at], self._fund[at], start[at], values[at], self.now())
+        now = self.now()
+        fields = numeric_columns(self._F[at], self._I[at], self._fund[at], start[at], values[at], now)
+        state = self.tick_state()
+        for operator in self.operators:
+            fields.update(operator.columns(at, fields, state, now))
+        return fields
 
     def take_changed(self) -> NDArray[np.int64]:
         """Rows that changed since the last call."""
+        for operator in self.operators:
+            self._touched[operator.take_changed()] = 1
         rows = np.flatnonzero(self._touched[: len(self.instruments)])
         self._touched[rows] = 0
         return rows
@@ -631,6 +681,9 @@ class Engine:
             "source": self.source,
         }
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        for operator in self.operators:
+            for name, array in operator.checkpoint(count).items():
+                arrays[f"{operator.name}.{name}"] = array
         return arrays
 
     @classmethod
@@ -678,6 +731,11 @@ class Engine:
         engine._totals = dict(meta["totals"])
         engine.clock = int(meta["clock"])
         engine.source = meta["source"]
+        state = engine.tick_state()
+        for operator in engine.operators:
+            prefix = f"{operator.name}."
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            operator.restore(own, state)
         return engine
 
 

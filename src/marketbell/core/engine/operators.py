@@ -1,0 +1,96 @@
+"""What stands behind the tick kernel: operators that see closed bars, quotes, books and facts, in log order.
+
+An operator keeps its own state as arrays over the engine's rows, reads no clock and draws no numbers.
+The same calls give the same state, wherever the log was cut. The engine calls every operator in a fixed
+order and puts its arrays into the checkpoint.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# ruff: noqa: ARG002 — the operator that does nothing still says what it would be given
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.columns.frame import Columns
+from marketbell.core.market.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class TickState:
+    """The engine's own state, to read: `F` and `I` as laid out in kernel.py, `count` rows in use.
+
+    `late` (ns) is the allowed lateness. `opens`, `closes`, `dates` are the sessions of all calendars; a
+    row's own lie in [I_CAL_LO, I_CAL_HI). `clock` is the newest heartbeat, ns UTC.
+    """
+
+    F: NDArray[np.float64]
+    I: NDArray[np.int64]  # noqa: E741 — the kernel's name of the integer state
+    count: int
+    late: int
+    opens: NDArray[np.int64]
+    closes: NDArray[np.int64]
+    dates: NDArray[np.int64]
+    instruments: Sequence[Instrument]
+    clock: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedBars:
+    """Final bars in the order of their closing: `rows`, `start` (ns), `trades`, and `values`.
+
+    `values` has the columns open, high, low, close, volume, vwap (NaN where unknown).
+    """
+
+    rows: NDArray[np.int64]
+    start: NDArray[np.int64]
+    trades: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+class Operator:
+    """Does nothing by default; an operator overrides what it needs. `name` prefixes its checkpoint arrays."""
+
+    name: str = ""
+
+    def grow(self, state: TickState) -> None:
+        """Instruments were added or renewed: make room for `state.count` rows."""
+
+    def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:
+        """Minute and day bars became final. Also called with none of them when only time went on."""
+
+    def history(self, rows: NDArray[np.int64], columns: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        """Closed bars from elsewhere (BAR schema; `timeframe` in seconds). Rows may be -1: not known."""
+
+    def quotes(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
+        """Best bids and asks (QUOTE schema), in log order."""
+
+    def depth(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
+        """Whole books (DEPTH schema), in log order."""
+
+    def reference(self, payload: Mapping[str, Any], state: TickState) -> None:
+        """A REFERENCE entry of the log: facts and what describes the source."""
+
+    def columns(
+        self, rows: NDArray[np.int64], columns: Mapping[str, NDArray[Any]], state: TickState, now: int
+    ) -> dict[str, NDArray[Any]]:
+        """Values of the operator's registry fields for these rows; `columns` holds those made before."""
+        return {}
+
+    def take_changed(self) -> NDArray[np.int64]:
+        """Rows that changed since the last call, beyond those that the tick kernel touched."""
+        return np.empty(0, np.int64)
+
+    def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
+        """The state of the first `count` rows as arrays that share nothing with it."""
+        return {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        """The inverse, after `grow`. CheckpointError where the arrays do not fit."""
+
+
+def make_operators() -> tuple[Operator, ...]:
+    """The operators of an engine, in the order of their calls."""
+    return ()
