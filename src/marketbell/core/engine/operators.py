@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 # ruff: noqa: ARG002 — the operator that does nothing still says what it would be given
-
 import numpy as np
 from numpy.typing import NDArray
 
