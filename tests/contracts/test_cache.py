@@ -96,6 +96,12 @@ def test_fields_of_a_hash(cache: Cache) -> None:
     assert cache.fields("rows") == {"NSE:A": b"1", "NSE:B": b"3", "NSE:C": b""}
     assert cache.some_fields("rows", ["NSE:C", "none", "NSE:A"]) == [b"", None, b"1"]
     assert cache.some_fields("rows", []) == []
+    cache.drop_fields("rows", [])
+    cache.drop_fields("rows", ["NSE:A", "none"])
+    assert cache.fields("rows") == {"NSE:B": b"3", "NSE:C": b""}
+    cache.drop_fields("rows", ["NSE:B", "NSE:C"])
+    assert cache.fields("rows") == {}
+    assert cache.keys("rows") == []
 
 
 def test_setting_a_value_replaces_a_hash(cache: Cache) -> None:

@@ -64,6 +64,16 @@ class MemoryCache:
             if fields:
                 self._hashes.setdefault(key, {}).update({name: bytes(value) for name, value in fields.items()})
 
+    def drop_fields(self, key: str, names: Sequence[str]) -> None:
+        """Delete some fields of a hash."""
+        with self._lock:
+            self._check_up()
+            held = self._hashes.get(key, {})
+            for name in names:
+                held.pop(name, None)
+            if not held:
+                self._hashes.pop(key, None)
+
     def fields(self, key: str) -> dict[str, bytes]:
         """The whole hash, empty where there is none."""
         with self._lock:

@@ -74,6 +74,12 @@ class RedisCache:
             with _errors():
                 self._client.hset(key, mapping=dict(fields))
 
+    def drop_fields(self, key: str, names: Sequence[str]) -> None:
+        """Delete some fields of a hash."""
+        if names:
+            with _errors():
+                self._client.hdel(key, *names)
+
     def fields(self, key: str) -> dict[str, bytes]:
         """The whole hash, empty where there is none."""
         with _errors():
