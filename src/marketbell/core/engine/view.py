@@ -78,6 +78,7 @@ def numeric_columns(
         columns["event_time"] = newest
         columns["src.age"] = np.where(newest > 0, (now - newest) / 1e9, np.nan)
         columns["change_basis"] = from_close.astype(np.int64)
+        columns["day.start"] = np.where(seen, i[:, k.I_OPEN], 0)
         columns["bar.start"] = bar_start.copy()
         for at, name in enumerate(BAR_FIELDS[1:]):
             columns[name] = bar[:, at].copy()
