@@ -66,7 +66,7 @@ class MarketBoard:
 
     # -- in ------------------------------------------------------------------------------------------------------
 
-    def apply(self, document: Mapping[str, Any]) -> bool:
+    def apply(self, document: Mapping[str, Any]) -> bool:  # noqa: C901 — one branch a kind of document
         """Take one document of the topic; False for a type that is not the board's."""
         kind = document.get("type")
         if kind == "rows":
@@ -79,6 +79,8 @@ class MarketBoard:
                     self.put_part(name, document[name])
         elif kind == "depth":
             self.put_part(f"depth:{document['instrument']}", {k: document.get(k) for k in ("bids", "asks", "as_of")})
+        elif kind == "series":
+            self.put_part(f"series:{document['instrument']}", document["sets"])
         elif kind == "source":
             for name in ("session", "clock"):
                 if name in document:

@@ -113,11 +113,16 @@ class InstrumentView:
         return (self.key,)
 
     def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
-        """`depth` {bids, asks, as_of} and `bars` {timeframe, columns, rows}; rows replace those of equal start."""
+        """`depth` {bids, asks, as_of}; `bars` {timeframe, columns, rows}, rows replace those of equal start.
+
+        `series` {request_id: {is_forming, points: [[start, value...]]}}: the newest points of sets asked for
+        by REST; a point replaces that of equal start.
+        """
         found: dict[str, Any] = {}
-        name = f"depth:{self.key}"
-        if board.part_version.get(name, 0) > since:
-            found["depth"] = board.parts[name]
+        for word in ("depth", "series"):
+            name = f"{word}:{self.key}"
+            if board.part_version.get(name, 0) > since:
+                found[word] = board.parts[name]
         bars = board.bars(self.key, since)
         if bars is not None:
             found["bars"] = bars

@@ -31,6 +31,18 @@ def fixed(value: float | None, places: int) -> str | None:
     return text.removeprefix("-") if text.startswith("-") and not text.strip("-0.") else text
 
 
+def plain(value: float | None) -> str | None:
+    """A computed value as decimal text: ten significant digits, no exponent, no trailing zeros."""
+    if value is None or not math.isfinite(value):
+        return None
+    if value == 0:
+        return "0"
+    places = max(0, 9 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{min(places, 18)}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in {"-0", ""} else text
+
+
 def places_for(name: str, tick_size: float) -> int:
     """Decimals of a registry field for an instrument with this tick size."""
     field = BY_NAME.get(name)

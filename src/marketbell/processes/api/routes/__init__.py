@@ -9,6 +9,7 @@ from marketbell.processes.api.routes import (
     health,
     market,
     rules,
+    series,
     session,
     stocks,
     symbol,
@@ -18,6 +19,7 @@ from marketbell.processes.api.routes import (
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
     session.bp,
     stocks.bp,
+    series.bp,
     symbol.bp,
     market.bp,
     data.bp,
