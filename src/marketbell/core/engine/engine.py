@@ -500,6 +500,10 @@ class Engine:
         elif "rule_uid" in payload:
             self._totals["rules_rejected"] += 1
             collected.outputs.rejected_rules.append((str(payload["rule_uid"]), f"unknown command {kind!r}"))
+        if kind != "batch" and self.operators:
+            state = self.tick_state()
+            for operator in self.operators:
+                operator.command(payload, state)
 
     def _reference(self, payload: dict[str, Any], collected: "_Collected") -> None:
         kind = payload.get("type")

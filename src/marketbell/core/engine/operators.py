@@ -49,10 +49,35 @@ class ClosedBars:
     values: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Accepted ticks in log order.
+
+    `rows`, `event_time` (ns), `price`; `volume` is cumulative for the session (NaN where the feed has none),
+    `amount` the tick's own size as the kernel took it (0 where unknown). `is_ordered` is false for a tick
+    behind the newest of its row: it belongs to its own bar and is no evaluation.
+    """
+
+    rows: NDArray[np.int64]
+    event_time: NDArray[np.int64]
+    price: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    amount: NDArray[np.float64]
+    is_ordered: NDArray[np.bool_]
+
+
 class Operator:
     """Does nothing by default; an operator overrides what it needs. `name` prefixes its checkpoint arrays."""
 
     name: str = ""
+
+    @property
+    def wants_ticks(self) -> bool:
+        """True while `ticks` has to be called; the engine asks before each run of trades."""
+        return False
+
+    def ticks(self, ticks: Ticks, state: TickState) -> None:
+        """The accepted ticks of a run, before `closed` is called for the same run."""
 
     def grow(self, state: TickState) -> None:
         """Instruments were added or renewed: make room for `state.count` rows."""
@@ -71,6 +96,9 @@ class Operator:
 
     def reference(self, payload: Mapping[str, Any], state: TickState) -> None:
         """A REFERENCE entry of the log: facts and what describes the source."""
+
+    def command(self, payload: Mapping[str, Any], state: TickState) -> None:
+        """A COMMAND entry of the log, or an item of a batch of them. What is not its own it leaves alone."""
 
     def columns(
         self, rows: NDArray[np.int64], columns: Mapping[str, NDArray[Any]], state: TickState, now: int
