@@ -545,6 +545,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stocks/{stock_id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Values of expressions at the newest bars. The same text in a rule means the same numbers.
+         * @description The live room `instrument:{VENUE:SYMBOL}` carries the newest points of every set that somebody asked for
+         *     in the last minute and a half, under `series` by `request_id`.
+         */
+        get: operations["get_series_get_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stocks/{stock_id}/shareholding": {
         parameters: {
             query?: never;
@@ -839,7 +860,7 @@ export interface components {
              * Is Enabled
              * @default true
              */
-            is_enabled?: boolean;
+            is_enabled: boolean;
         };
         /**
          * ChannelList
@@ -899,13 +920,13 @@ export interface components {
              * Paused
              * @default null
              */
-            paused?: boolean | null;
+            paused: boolean | null;
             /**
              * Speed
              * @description Market seconds a second, above 0, or max.
              * @default null
              */
-            speed?: number | "max" | null;
+            speed: number | "max" | null;
         };
         /**
          * FeedLabel
@@ -1017,13 +1038,13 @@ export interface components {
              * @description How many items at most.
              * @default 50
              */
-            limit?: number;
+            limit: number;
             /**
              * Cursor
              * @description `next_cursor` of the page before.
              * @default null
              */
-            cursor?: string | null;
+            cursor: string | null;
             /**
              * Min
              * @description Field to its lowest value.
@@ -1049,7 +1070,7 @@ export interface components {
              * Sort
              * @default null
              */
-            sort?: string | null;
+            sort: string | null;
             /** Columns */
             columns?: string[];
         };
@@ -1333,33 +1354,33 @@ export interface components {
              * Text
              * @default null
              */
-            text?: string | null;
+            text: string | null;
             /**
              * Name
              * @default null
              */
-            name?: string | null;
+            name: string | null;
             /**
              * Instrument
              * @default null
              */
-            instrument?: string | null;
+            instrument: string | null;
             /**
              * Direction
              * @default null
              */
-            direction?: ("above" | "below") | null;
+            direction: ("above" | "below") | null;
             /**
              * Level
              * @default null
              */
-            level?: components["schemas"]["DecimalStr"] | number | null;
+            level: components["schemas"]["DecimalStr"] | number | null;
             /**
              * Notify
              * @description Kinds or ids of channels; in_app by default.
              * @default null
              */
-            notify?: string[] | null;
+            notify: string[] | null;
         };
         /**
          * RuleList
@@ -1391,6 +1412,51 @@ export interface components {
         SectorList: {
             /** Items */
             items: components["schemas"]["Sector"][];
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Source */
+            source: string;
+        };
+        /**
+         * Series
+         * @description Values of one expression, one for each start; null where unknown.
+         */
+        Series: {
+            /**
+             * Expression
+             * @description As it was asked.
+             */
+            expression: string;
+            /**
+             * Type
+             * @description price, number, percent, money, count or bool.
+             */
+            type: string;
+            /** Values */
+            values: (components["schemas"]["DecimalStr"] | null)[];
+        };
+        /**
+         * SeriesSet
+         * @description Series over the same bars, oldest first.
+         */
+        SeriesSet: {
+            /** Instrument */
+            instrument: string;
+            /** Timeframe */
+            timeframe: string;
+            /**
+             * Request Id
+             * @description Names this set in the `series` part of the instrument's live room.
+             */
+            request_id: string;
+            /** Starts */
+            starts: components["schemas"]["UtcTime"][];
+            /**
+             * Is Forming
+             * @description True where the last bar is still open: its values may change.
+             */
+            is_forming: boolean;
+            /** Series */
+            series: components["schemas"]["Series"][];
             as_of: components["schemas"]["UtcTime"] | null;
             /** Source */
             source: string;
@@ -2918,6 +2984,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FundamentalList"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_series_get_series: {
+        parameters: {
+            query: {
+                expressions: string;
+                timeframe?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                stock_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesSet"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Not found */
