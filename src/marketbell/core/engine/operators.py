@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.market.instrument import Instrument
+from marketbell.core.primitives.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,37 @@ class Operator:
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
         """The inverse, after `grow`. CheckpointError where the arrays do not fit."""
+
+    def split(
+        self, arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], count: int
+    ) -> dict[str, NDArray[Any]]:
+        """The part of a checkpoint (of `count` rows) that belongs to `rows`, renumbered 0, 1, 2 ….
+
+        Right as it stands for arrays whose first axis is the row; every other array needs an override of this
+        and of `merge`. CheckpointError where an array has another length.
+        """
+        for name, array in arrays.items():
+            if not array.ndim or len(array) != count:
+                message = f"{self.name}: array {name!r} does not have the row as its first axis"
+                raise CheckpointError(message)
+        return {name: array[rows] for name, array in arrays.items()}
+
+    def merge(
+        self, parts: Sequence[Mapping[str, NDArray[Any]]], order: NDArray[np.int64], counts: Sequence[int]
+    ) -> dict[str, NDArray[Any]]:
+        """Checkpoints of neighbours in one; part n has `counts[n]` rows.
+
+        Row r of the result is row `order[r]` of the parts' rows counted one part after the other. All parts
+        stand at the same place of the log. CheckpointError where they do not fit.
+        """
+        whole = {}
+        for name in parts[0]:
+            pieces = [part[name] for part in parts]
+            if any(len(piece) != count for piece, count in zip(pieces, counts, strict=True)):
+                message = f"{self.name}: array {name!r} does not have the row as its first axis"
+                raise CheckpointError(message)
+            whole[name] = np.concatenate(pieces)[order]
+        return whole
 
 
 def make_operators() -> tuple[Operator, ...]:
