@@ -35,6 +35,7 @@ class FrameKind(IntEnum):
     COMMAND = 6
     REFERENCE = 7
     PROFILE = 8
+    ROWS = 10
 
 
 SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
@@ -86,6 +87,8 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
     FrameKind.HEARTBEAT: (),
     FrameKind.COMMAND: (),
     FrameKind.REFERENCE: (),
+    # Changed rows of a shard group for stage two; their values are in the payload: see rows.py.
+    FrameKind.ROWS: (("at", "<i8"), ("instrument_id", "<i8"), ("event_time", "<i8")),
     # Volume of the same minute on earlier days: count, mean, sum of squared deviations.
     FrameKind.PROFILE: (
         ("instrument_id", "<i8"),
