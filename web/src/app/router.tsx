@@ -24,8 +24,10 @@ const symbol = createRoute({
   path: "/symbol/$id",
   validateSearch: (
     search: Record<string, unknown>,
-  ): { range?: Range; chart?: "line" | "table"; alert?: string } => ({
+  ): { range?: Range; interval?: string; chart?: "line" | "table"; studies?: string; alert?: string } => ({
     range: one(search.range, RANGES),
+    interval: text(search.interval),
+    studies: text(search.studies),
     chart: one(search.chart, ["line", "table"] as const),
     alert: text(search.alert),
   }),

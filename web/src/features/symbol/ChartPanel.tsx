@@ -1,7 +1,8 @@
-import { SegmentedControl } from "@mantine/core";
+import { SegmentedControl, Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { type KeyboardEvent, useMemo } from "react";
+import { type KeyboardEvent, useMemo, useState } from "react";
+import { ApiError } from "@/shared/api/client";
 import { alertsQuery, barsQuery, rulesQuery } from "@/shared/api/queries";
 import type { Bar, Stock } from "@/shared/api/types";
 import { RANGE_FACTS, RANGES, type Range } from "@/shared/format/ranges";
@@ -10,15 +11,26 @@ import { useFormats } from "@/shared/format/use";
 import { useFresh } from "@/shared/live/freshness";
 import { useQuoteField } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useMarketSession, useSource } from "@/shared/live/market";
+import { useShows } from "@/shared/prefs/prefs";
 import { openCommand } from "@/shared/ui/command";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import { saveCsv } from "@/shared/ui/save";
-import { type Candle, candlesOf } from "./bars";
+import { type Candle, candleOf, candlesOf } from "./bars";
 import classes from "./ChartPanel.module.css";
 import { type Level, type Mark, PriceChart } from "./PriceChart";
+import { StudyBar } from "./StudyBar";
+import { type Lines, useSeries } from "./series";
+import { isOverPrice, readStudies, type Study, stripesOf, writeStudies } from "./studies";
+import type { StudyLine } from "./useStudyLines";
 
 const FETCHED = { "1m": 1200, "1d": 5000 } as const;
+const FETCHED_ELSE = 600;
+const BAR = ["open", "high", "low", "close", "volume"] as const;
+/** Intervals beside those that a range brings. */
+const INTERVALS = ["5m", "15m", "1h", "1w", "1mo"] as const;
+const SHOWN_ELSE = 120;
+const PANE_PX = 110;
 
 export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (level: string) => void }) {
   const search = useSearch({ from: "/symbol/$id" });
@@ -27,18 +39,45 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
   const source = useSource();
   const clock = useMarketClock();
   const range: Range = search.range ?? "1D";
-  const { timeframe, bars: most, words } = RANGE_FACTS[range];
+  const facts = RANGE_FACTS[range];
+  const interval = INTERVALS.find((one) => one === search.interval);
+  const most = interval ? SHOWN_ELSE : facts.bars;
+  const words = interval ? `one bar each ${interval}` : facts.words;
+  const timeframe: string = interval ?? facts.timeframe;
+  const isWide = useShows("intermediate");
   const opens = toMillis(useMarketSession()?.opens_at);
   const query = useQuery({
-    ...barsQuery(stock.instrument, timeframe, FETCHED[timeframe]),
+    ...barsQuery(stock.instrument, facts.timeframe, FETCHED[facts.timeframe]),
     refetchInterval: 30_000,
   });
-  const candles = useMemo(() => candlesOf(query.data?.items ?? []), [query.data]);
-  const shown = range === "1D" ? sessionBars(candles, opens, most) : most;
+  const studies = useMemo(() => readStudies(search.studies), [search.studies]);
+  const expressions = useMemo(
+    () => [
+      ...new Set([
+        ...(interval ? BAR : []),
+        ...studies.flatMap((study) => stripesOf(study).map((stripe) => stripe.expression)),
+      ]),
+    ],
+    [studies, interval],
+  );
+  const limit = interval ? FETCHED_ELSE : FETCHED[facts.timeframe];
+  const series = useSeries(stock.instrument, timeframe, expressions, limit);
+  const lines = useMemo(() => linesOf(studies, series, expressions), [studies, series, expressions]);
+  const drawn = useMemo(() => lines.flat(), [lines]);
+  const [values, setValues] = useState<Map<string, number | null>>(new Map());
+  const stored = useMemo(() => candlesOf(query.data?.items ?? []), [query.data]);
+  const rolled = useMemo(() => (interval ? candlesFrom(series) : []), [interval, series]);
+  const candles = interval ? rolled : stored;
+  const shown = range === "1D" && !interval ? sessionBars(candles, opens, most) : most;
   const updated = useQuoteField(stock.instrument, "event_time");
   const levels = useLevels(stock.instrument);
   const marks = useMarks(stock.instrument);
-  const change = (next: { range?: Range; chart?: "line" | "table" | undefined }) =>
+  const change = (next: {
+    range?: Range;
+    chart?: "line" | "table" | undefined;
+    interval?: string | undefined;
+    studies?: string | undefined;
+  }) =>
     void navigate({
       to: "/symbol/$id",
       params: { id: stock.instrument },
@@ -53,7 +92,7 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
     const next = step ? RANGES[at + step] : event.key === "1" ? "1D" : event.key === "d" ? "1Y" : undefined;
     if (next) {
       event.preventDefault();
-      change({ range: next });
+      change({ range: next, interval: undefined });
     } else if (/^[b-z]$/i.test(event.key) && !"gGmM".includes(event.key)) {
       event.preventDefault();
       openCommand(event.key);
@@ -69,14 +108,18 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
       ? `${stock.symbol}, ${words}: from ${formats.price(first.open, stock.tick_size)} to ${formats.price(last.close, stock.tick_size)}, highest ${formats.price(high, stock.tick_size)}, lowest ${formats.price(low, stock.tick_size)}.`
       : `${stock.symbol}: no bars.`;
   const asTable = search.chart === "table";
+  const panes = Math.max(0, ...drawn.map((line) => line.pane));
+  const height = asTable ? 440 : 440 + panes * PANE_PX;
 
   const state = useFresh(
     stateOf(query, {
       when: candles.length === 0,
       why:
-        timeframe === "1d"
-          ? "The source has no daily history for this instrument."
-          : "No minute has traded yet.",
+        interval && series.isPending
+          ? "The bars are being put together."
+          : facts.timeframe === "1d"
+            ? "The source has no daily history for this instrument."
+            : "No minute has traded yet.",
     }),
   );
 
@@ -87,7 +130,7 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
       source={sourceWord(source)}
       asOf={updated ?? query.data?.as_of}
       clock={clock}
-      height={440}
+      height={height}
       state={state}
       onRefresh={() => void query.refetch()}
       onTable={() => change({ chart: asTable ? undefined : "table" })}
@@ -120,37 +163,105 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
               onChange={(value) => change({ chart: value === "line" ? "line" : undefined })}
             />
           )}
+          {isWide && !asTable && (
+            <Select
+              size="xs"
+              w={92}
+              aria-label="Interval"
+              data={[{ value: "", label: "Auto" }, ...INTERVALS.map((one) => ({ value: one, label: one }))]}
+              value={interval ?? ""}
+              allowDeselect={false}
+              onChange={(value) => change({ interval: value || undefined })}
+            />
+          )}
           <SegmentedControl
             size="xs"
             aria-label="Range"
             data={RANGES.map((one) => ({ value: one, label: one === "ALL" ? "All" : one }))}
             value={range}
-            onChange={(value) => change({ range: value as Range })}
+            onChange={(value) => change({ range: value as Range, interval: undefined })}
           />
         </div>
       }
       flush={asTable}
     >
       {asTable ? (
-        <BarTable stock={stock} bars={query.data?.items ?? []} timeframe={timeframe} />
+        <BarTable stock={stock} bars={query.data?.items ?? []} timeframe={facts.timeframe} />
       ) : (
-        <PriceChart
-          instrument={stock.instrument}
-          symbol={stock.symbol}
-          candles={candles}
-          timeframe={timeframe}
-          shown={shown}
-          kind={search.chart === "line" ? "line" : "candles"}
-          tick={stock.tick_size}
-          levels={levels}
-          marks={marks}
-          summary={summary}
-          onCreateAt={onCreateAt}
-          onKey={onKey}
-        />
+        <>
+          <StudyBar
+            studies={studies}
+            lines={lines}
+            values={values}
+            error={series.error ? messageOf(series.error) : null}
+            onChange={(next) => change({ studies: writeStudies(next) })}
+          />
+          <PriceChart
+            instrument={stock.instrument}
+            symbol={stock.symbol}
+            candles={candles}
+            timeframe={timeframe}
+            shown={shown}
+            kind={search.chart === "line" ? "line" : "candles"}
+            tick={stock.tick_size}
+            levels={levels}
+            marks={marks}
+            summary={summary}
+            lines={drawn}
+            request={series.request}
+            hasBars={interval !== undefined}
+            onValues={setValues}
+            height={height}
+            onCreateAt={onCreateAt}
+            onKey={onKey}
+          />
+        </>
       )}
     </Panel>
   );
+}
+
+/** What to draw of each study: over the price, or in the next free pane. */
+function linesOf(studies: Study[], series: Lines, expressions: string[]): StudyLine[][] {
+  let panes = 0;
+  return studies.map((study, at) => {
+    const stripes = stripesOf(study);
+    const known = stripes.map((stripe) => series.lines.get(stripe.expression));
+    if (!known.some((line) => line)) return [];
+    const pane = isOverPrice(study, known[0]?.type) ? 0 : ++panes;
+    return stripes.flatMap((stripe, place) => {
+      const line = known[place];
+      if (!line) return [];
+      return [
+        {
+          key: `${at}.${place} ${stripe.expression}`,
+          title: stripe.title,
+          stroke: stripe.stroke,
+          color: stripe.color,
+          pane,
+          points: line.points,
+          at: expressions.indexOf(stripe.expression),
+          ...(place === 0 && study.kind?.levels ? { levels: study.kind.levels } : {}),
+        },
+      ];
+    });
+  });
+}
+
+/** Bars of an interval that is not stored: the server rolls them up. */
+function candlesFrom(series: Lines): Candle[] {
+  const columns = BAR.map((name) => series.lines.get(name)?.points ?? []);
+  return (columns[0] ?? []).flatMap((point, at) => {
+    const bar = candleOf(
+      point.time,
+      columns.map((column) => column[at]?.value ?? null),
+    );
+    return bar ? [bar] : [];
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof ApiError ? error.message : "The indicators cannot be reached.";
 }
 
 /** The bars of the session that is on, with an hour of context; all of them when it is not known. */

@@ -19,14 +19,16 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { Plus } from "lucide-react";
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import { decimalsOf } from "@/shared/format/numbers";
 import * as time from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { quotes, rooms } from "@/shared/live/hooks";
 import { usePrefs } from "@/shared/prefs/prefs";
-import { type Candle, closedOf, formingOf, onStep } from "./bars";
+import { type Candle, candleOf, closedOf, formingOf, onStep } from "./bars";
 import classes from "./PriceChart.module.css";
+import { pointsOf } from "./series";
+import { type StudyLine, useStudyLines } from "./useStudyLines";
 
 export interface Level {
   uid: string;
@@ -46,7 +48,7 @@ interface Props {
   instrument: string;
   symbol: string;
   candles: Candle[];
-  timeframe: "1m" | "1d";
+  timeframe: string;
   /** How many bars the chosen range shows. */
   shown: number;
   kind: "candles" | "line";
@@ -54,6 +56,13 @@ interface Props {
   levels: Level[];
   marks: Mark[];
   summary: string;
+  lines: StudyLine[];
+  /** The set of series whose newest points the live room tells. */
+  request: string | null;
+  /** The set begins with the bar itself: open, high, low, close, volume. */
+  hasBars: boolean;
+  height: number;
+  onValues: (values: Map<string, number | null>) => void;
   onCreateAt: (price: string) => void;
   onKey: (event: KeyboardEvent) => void;
 }
@@ -62,6 +71,7 @@ const EVERY_MS = 125;
 
 export function PriceChart(props: Props) {
   const { instrument, candles, timeframe, shown, kind, tick, levels, marks, summary } = props;
+  const { lines: studyLines, request, hasBars, onValues } = props;
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<IChartApi | null>(null);
   const price = useRef<ISeriesApi<SeriesType> | null>(null);
@@ -71,6 +81,10 @@ export function PriceChart(props: Props) {
   const last = useRef<Candle | undefined>(undefined);
   const [plus, setPlus] = useState<{ y: number; price: string } | null>(null);
   const held = useRef(false);
+  const crosshair = useRef<number | null>(null);
+  const [made, setMade] = useState(0);
+  const studies = useStudyLines(chart, box, made, studyLines);
+  const isIntraday = !/[dwo]$/.test(timeframe);
   const formats = useFormats();
   const { palette, theme, density } = usePrefs();
   const scheme = useScheme();
@@ -80,7 +94,7 @@ export function PriceChart(props: Props) {
     const node = box.current;
     if (!node) return;
     const look = readLook(node);
-    const made = createChart(node, {
+    const built = createChart(node, {
       autoSize: true,
       layout: {
         background: { color: "transparent" },
@@ -94,7 +108,7 @@ export function PriceChart(props: Props) {
       rightPriceScale: { borderColor: look.line, scaleMargins: { top: 0.08, bottom: 0.24 } },
       timeScale: {
         borderColor: look.line,
-        timeVisible: timeframe === "1m",
+        timeVisible: isIntraday,
         secondsVisible: false,
         rightOffset: 4,
         minBarSpacing: 0.4,
@@ -107,9 +121,7 @@ export function PriceChart(props: Props) {
       localization: {
         priceFormatter: (value: number) => formats.price(value, tick),
         timeFormatter: (at: Time) =>
-          timeframe === "1m"
-            ? time.full(Number(at) * 1000, formats.zone)
-            : time.day(Number(at) * 1000, formats.zone),
+          isIntraday ? time.full(Number(at) * 1000, formats.zone) : time.day(Number(at) * 1000, formats.zone),
       },
     });
     const digits = decimalsOf(tick);
@@ -120,7 +132,7 @@ export function PriceChart(props: Props) {
     };
     const main =
       kind === "candles"
-        ? made.addSeries(CandlestickSeries, {
+        ? built.addSeries(CandlestickSeries, {
             upColor: look.up,
             borderUpColor: look.up,
             wickUpColor: look.up,
@@ -130,7 +142,7 @@ export function PriceChart(props: Props) {
             priceFormat: format,
             priceLineColor: look.cross,
           })
-        : made.addSeries(AreaSeries, {
+        : built.addSeries(AreaSeries, {
             lineColor: look.text1,
             topColor: `color-mix(in srgb, ${look.text1} 16%, transparent)`,
             bottomColor: "transparent",
@@ -138,27 +150,36 @@ export function PriceChart(props: Props) {
             priceFormat: format,
             priceLineColor: look.cross,
           });
-    const bars = made.addSeries(HistogramSeries, {
+    const bars = built.addSeries(HistogramSeries, {
       priceScaleId: "volume",
       priceFormat: { type: "custom", formatter: (value: number) => formats.compact(value), minMove: 1 },
       lastValueVisible: false,
       priceLineVisible: false,
     });
-    made.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-    chart.current = made;
+    built.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    chart.current = built;
     price.current = main as ISeriesApi<SeriesType>;
     volume.current = bars;
     marker.current = createSeriesMarkers(main, []) as ISeriesMarkersPluginApi<Time>;
-    made.subscribeCrosshairMove((event) => {
+    built.subscribeCrosshairMove((event) => {
+      const bar = event.point && event.time !== undefined ? Number(event.time) : null;
+      if (bar !== crosshair.current) {
+        crosshair.current = bar;
+        onValues(studies.read(bar));
+      }
       if (held.current) return;
       const value = event.point ? main.coordinateToPrice(event.point.y) : null;
-      setPlus(event.point && value !== null ? { y: event.point.y, price: onStep(value, tick) } : null);
+      const isOnPrice = event.paneIndex === undefined || event.paneIndex === 0;
+      setPlus(
+        event.point && isOnPrice && value !== null ? { y: event.point.y, price: onStep(value, tick) } : null,
+      );
     });
+    setMade((count) => count + 1);
     return () => {
       chart.current = null;
       price.current = null;
       lines.current = [];
-      made.remove();
+      built.remove();
     };
   }, [kind, timeframe, tick, palette, theme, density, scheme, formats]);
 
@@ -166,12 +187,16 @@ export function PriceChart(props: Props) {
     (candle: Candle, look: Look) => {
       const series = price.current;
       if (!series) return;
-      const at = candle.time as UTCTimestamp;
+      const start = candle.time as UTCTimestamp;
       const old = last.current !== undefined && candle.time < last.current.time;
-      if (kind === "candles") (series as ISeriesApi<"Candlestick">).update({ ...candle, time: at }, old);
-      else (series as ISeriesApi<"Area">).update({ time: at, value: candle.close }, old);
+      if (kind === "candles") (series as ISeriesApi<"Candlestick">).update({ ...candle, time: start }, old);
+      else (series as ISeriesApi<"Area">).update({ time: start, value: candle.close }, old);
       volume.current?.update(
-        { time: at, value: candle.volume, color: candle.close >= candle.open ? look.upSoft : look.downSoft },
+        {
+          time: start,
+          value: candle.volume,
+          color: candle.close >= candle.open ? look.upSoft : look.downSoft,
+        },
         old,
       );
       if (!old) last.current = candle;
@@ -205,6 +230,9 @@ export function PriceChart(props: Props) {
     if (forming) put(forming, look);
   }, [candles, kind, timeframe, instrument, put, palette, theme, density, scheme, formats, tick]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new lines have new values to say
+  useEffect(() => onValues(studies.read(crosshair.current)), [studyLines, made, onValues]);
+
   // biome-ignore lint/correctness/useExhaustiveDependencies: the range is shown again when it, the bars' number or the chart change
   useEffect(() => {
     const total = candles.length;
@@ -219,9 +247,19 @@ export function PriceChart(props: Props) {
     let waiting: ReturnType<typeof setTimeout> | null = null;
     let drawn = "";
     let closed: unknown = null;
+    let told: unknown = null;
     const draw = () => {
       waiting = null;
-      const bars = rooms.state(`instrument:${instrument}`).data.bars;
+      const { bars, series } = rooms.state(`instrument:${instrument}`).data;
+      if (series !== told) {
+        told = series;
+        for (const point of pointsOf(series, request)) {
+          studies.put(point.time, point.values);
+          const bar = hasBars ? candleOf(point.time, point.values) : null;
+          if (bar && last.current) put(bar, look);
+        }
+        if (crosshair.current === null) onValues(studies.read(null));
+      }
       if (timeframe === "1m" && bars !== closed) {
         closed = bars;
         for (const bar of closedOf(bars)) if (last.current) put(bar, look);
@@ -240,7 +278,7 @@ export function PriceChart(props: Props) {
       silence();
       if (waiting !== null) clearTimeout(waiting);
     };
-  }, [instrument, timeframe, put]);
+  }, [instrument, timeframe, put, request, hasBars, studies.put, studies.read, onValues]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt chart needs its lines again
   useEffect(() => {
@@ -289,6 +327,7 @@ export function PriceChart(props: Props) {
       {/* biome-ignore lint/a11y/useSemanticElements: a chart is no fieldset */}
       <div
         className={classes.chart}
+        style={{ "--mb-chart": `${props.height}px` } as CSSProperties}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart takes keys of its own (range, search)
         tabIndex={0}
         role="group"

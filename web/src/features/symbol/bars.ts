@@ -35,7 +35,8 @@ export function candlesOf(bars: readonly Bar[]): Candle[] {
 }
 
 /** The bar that is forming now, from the live row; null while the row has none. */
-export function formingOf(row: Row, timeframe: "1m" | "1d", last: Candle | undefined): Candle | null {
+export function formingOf(row: Row, timeframe: string, last: Candle | undefined): Candle | null {
+  if (timeframe !== "1m" && timeframe !== "1d") return null;
   if (timeframe === "1m") {
     const start = toMillis(row["bar.start"]);
     if (start === null || !isKnown(row["bar.close"])) return null;
@@ -83,6 +84,13 @@ export function closedOf(data: unknown): Candle[] {
     });
   }
   return found;
+}
+
+/** A bar from open, high, low, close, volume, as a set of series brings them. */
+export function candleOf(time: number, values: readonly (number | null)[]): Candle | null {
+  const [open, high, low, close, volume] = values;
+  if (close === null || close === undefined) return null;
+  return { time, open: open ?? close, high: high ?? close, low: low ?? close, close, volume: volume ?? 0 };
 }
 
 /** A price on its step: 1490.53 at 0.05 → "1490.55". Decimal text, so nothing is lost on its way. */

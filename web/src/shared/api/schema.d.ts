@@ -860,7 +860,7 @@ export interface components {
              * Is Enabled
              * @default true
              */
-            is_enabled: boolean;
+            is_enabled?: boolean;
         };
         /**
          * ChannelList
@@ -920,13 +920,13 @@ export interface components {
              * Paused
              * @default null
              */
-            paused: boolean | null;
+            paused?: boolean | null;
             /**
              * Speed
              * @description Market seconds a second, above 0, or max.
              * @default null
              */
-            speed: number | "max" | null;
+            speed?: number | "max" | null;
         };
         /**
          * FeedLabel
@@ -1038,13 +1038,13 @@ export interface components {
              * @description How many items at most.
              * @default 50
              */
-            limit: number;
+            limit?: number;
             /**
              * Cursor
              * @description `next_cursor` of the page before.
              * @default null
              */
-            cursor: string | null;
+            cursor?: string | null;
             /**
              * Min
              * @description Field to its lowest value.
@@ -1070,7 +1070,7 @@ export interface components {
              * Sort
              * @default null
              */
-            sort: string | null;
+            sort?: string | null;
             /** Columns */
             columns?: string[];
         };
@@ -1354,33 +1354,33 @@ export interface components {
              * Text
              * @default null
              */
-            text: string | null;
+            text?: string | null;
             /**
              * Name
              * @default null
              */
-            name: string | null;
+            name?: string | null;
             /**
              * Instrument
              * @default null
              */
-            instrument: string | null;
+            instrument?: string | null;
             /**
              * Direction
              * @default null
              */
-            direction: ("above" | "below") | null;
+            direction?: ("above" | "below") | null;
             /**
              * Level
              * @default null
              */
-            level: components["schemas"]["DecimalStr"] | number | null;
+            level?: components["schemas"]["DecimalStr"] | number | null;
             /**
              * Notify
              * @description Kinds or ids of channels; in_app by default.
              * @default null
              */
-            notify: string[] | null;
+            notify?: string[] | null;
         };
         /**
          * RuleList

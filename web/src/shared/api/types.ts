@@ -7,6 +7,7 @@ export type Stock = Schemas["Stock"];
 export type StockList = Schemas["StockList"];
 export type UndervaluedList = Schemas["UndervaluedList"];
 export type Bar = Schemas["Bar"];
+export type SeriesSet = Schemas["SeriesSet"];
 export type BookLevel = Schemas["BookLevel"];
 export type OrderBook = Schemas["OrderBook"];
 export type MarketSummary = Schemas["MarketSummary"];
