@@ -14,6 +14,7 @@ import structlog
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.primitives.errors import BusFullError, BusUnavailableError, TopicLostError, UnavailableError
 from marketbell.flows.stream import documents
+from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.partition import Partition
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
@@ -62,6 +63,9 @@ class Publisher:
         self.dropped = 0
         self.error = ""
         self.cache_error = ""
+        self.charts: Charts | None = None
+        """Who looks at single instruments; told of closed and forming bars."""
+        self._charted: frozenset[int] = frozenset()
 
     def take(self, partition: Partition, outputs: Outputs) -> None:
         """Note what came of a batch."""
@@ -69,6 +73,8 @@ class Publisher:
         for timeframe, bars in (("1m", outputs.bars_1m), ("1d", outputs.bars_1d)):
             if len(bars["start"]):
                 self._queue(MARKET, documents.bars_document(timeframe, bars, key_of))
+                if self.charts is not None:
+                    self.charts.take(timeframe, bars)
         for depth in outputs.depth:
             self._books.update(documents.books(depth, key_of))
         if len(outputs.quality["kind"]):
@@ -81,6 +87,10 @@ class Publisher:
     def dead(self, letter: bytes) -> None:
         """Something that could not be handled, with its reason."""
         self._queue(DEAD, letter)
+
+    def say(self, document: bytes) -> None:
+        """A document for the market topic, from any thread."""
+        self._queue(MARKET, document)
 
     def firings(self, firings: Sequence[Firing]) -> None:
         """Told at once, after they are durable."""
@@ -141,8 +151,11 @@ class Publisher:
         """Changed rows and books since the last time that the bus took them."""
         for partition in partitions:
             rows = partition.engine.take_changed().tolist()
+            self._tell_charts(partition, rows)
             if self._runs.get(partition.number) != partition.run:
                 self._runs[partition.number] = partition.run
+                if self.charts is not None:
+                    self.charts.forget()
                 self._new_run(partitions)
             self._changed.setdefault(partition.number, set()).update(rows)
             self._cache_changed.setdefault(partition.number, set()).update(rows)
@@ -166,6 +179,22 @@ class Publisher:
             if not self._say(documents.dumps({"type": "depth"} | book)):
                 return
             self._cache_books[key] = self._books.pop(key)
+
+    def _tell_charts(self, partition: Partition, changed: Sequence[int]) -> None:
+        """The newest rows of instruments that somebody looks at."""
+        if self.charts is None or not self.charts.wanted:
+            return
+        found = {partition.engine.row(ident): ident for ident in self.charts.wanted}
+        news = self.charts.wanted - self._charted
+        self._charted = self.charts.wanted
+        moved = set(changed)
+        rows = sorted(row for row, ident in found.items() if row is not None and (row in moved or ident in news))
+        if not rows:
+            return
+        columns = {name: values.tolist() for name, values in partition.engine.columns(np.array(rows)).items()}
+        for at, row in enumerate(rows):
+            ident = int(partition.engine.instruments[row].instrument_id)
+            self.charts.forming(ident, {name: values[at] for name, values in columns.items()})
 
     def _say(self, document: bytes) -> bool:
         try:
