@@ -35,6 +35,7 @@ class FrameKind(IntEnum):
     COMMAND = 6
     REFERENCE = 7
     PROFILE = 8
+    BOOK = 9
     ROWS = 10
 
 
@@ -51,6 +52,7 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
         ("trade_id", "<i8"),
         ("flags", "<u2"),
     ),
+    # `update_id`: the venue's number of the book's state that the quote shows, -1 or left out where it has none.
     FrameKind.QUOTE: (
         ("instrument_id", "<i8"),
         ("event_time", "<i8"),
@@ -59,6 +61,7 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
         ("bid_size", "<f8"),
         ("ask", "<f8"),
         ("ask_size", "<f8"),
+        ("update_id", "<i8"),
     ),
     # One row a level; `side` 0 bid, 1 ask; `level` 0 is the best. A frame replaces the whole book
     # of each instrument that it names.
@@ -67,6 +70,20 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
         ("event_time", "<i8"),
         ("side", "|u1"),
         ("level", "|u1"),
+        ("price", "<f8"),
+        ("size", "<f8"),
+    ),
+    # Changes of order books as the venue sends them: one row a level (`side` 0 bid, 1 ask, 2 none: the message has
+    # no level), size 0 removes it. Rows of a message stand together and bear its ids, -1 where the venue has none;
+    # `flags`: BookFlag in core/market/order_book.py, LAST on the last row of each message. Frames hold whole messages.
+    FrameKind.BOOK: (
+        ("instrument_id", "<i8"),
+        ("event_time", "<i8"),
+        ("first_update", "<i8"),
+        ("last_update", "<i8"),
+        ("previous_update", "<i8"),
+        ("flags", "|u1"),
+        ("side", "|u1"),
         ("price", "<f8"),
         ("size", "<f8"),
     ),

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
 from marketbell.core.engine import kernel as k
+from marketbell.core.engine.books import BookNews, Books
 from marketbell.core.engine.levels import LevelBook, dated
+from marketbell.core.engine.line_up import make_operators
 from marketbell.core.engine.lists import Universe, market_lists
-from marketbell.core.engine.operators import ClosedBars, TickState, make_operators
+from marketbell.core.engine.operators import ClosedBars, TickState
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
 from marketbell.core.engine.view import FUNDAMENTALS, numeric_columns
 from marketbell.core.market.instrument import Instrument
@@ -66,6 +68,7 @@ class Engine:
         self.source: dict[str, Any] = {}
         self.levels = LevelBook()
         self.operators = make_operators()
+        self.books = next(one for one in self.operators if isinstance(one, Books))
         self._universe: Universe | None = None
         self._ring_i = np.zeros((64, 2), np.int64)
         self._ring_f = np.zeros((64, 2), np.float64)
@@ -230,6 +233,9 @@ class Engine:
         out.bars_1m = joined(collected.bars_1m, BAR_COLUMNS)
         out.bars_1d = joined(collected.bars_1d, BAR_COLUMNS)
         out.quality = joined(collected.quality, QUALITY_COLUMNS)
+        depth, out.book_states = self.books.shown(self.tick_state())
+        if depth:
+            out.depth.append(depth)
         if collected.late:
             out.late = {name: np.concatenate([part[name] for part in collected.late]) for name in collected.late[0]}
         out.counters = dict(self._totals)
@@ -252,7 +258,7 @@ class Engine:
             collected.outputs.gaps.append(Gap(frame.producer, frame.partition, last, frame.first_seq))
             return frame.columns
         self._totals["repeats"] += 1
-        if frame.count != frame.last_seq - frame.first_seq:
+        if frame.kind is FrameKind.BOOK or frame.count != frame.last_seq - frame.first_seq:
             return frame.columns
         cut = last - frame.first_seq
         return {name: column[cut:] for name, column in frame.columns.items()}
@@ -262,6 +268,8 @@ class Engine:
             self._quotes(columns)
         elif frame.kind is FrameKind.DEPTH:
             self._depth(columns, collected)
+        elif frame.kind is FrameKind.BOOK:
+            self._book(columns, collected)
         elif frame.kind is FrameKind.HEARTBEAT:
             self._heartbeat(frame.event_max, collected, is_clock=True)
         elif frame.kind is FrameKind.BAR:
@@ -428,6 +436,32 @@ class Engine:
         rows, state = self._rows_of(np.asarray(columns["instrument_id"])), self.tick_state()
         for operator in self.operators:
             operator.depth(rows, columns, state)
+
+    def _book(self, columns: Columns, collected: "_Collected") -> None:
+        """Changes of books; a book whose venue sends no quotes gives the best bid and ask."""
+        ids = np.asarray(columns["instrument_id"])
+        rows, state = self._rows_of(ids), self.tick_state()
+        for operator in self.operators:
+            operator.book(rows, columns, state)
+        self._book_news(self.books.news(), collected)
+        for ident, count in zip(*np.unique(ids[rows < 0], return_counts=True), strict=True):
+            self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
+
+    def _book_news(self, news: BookNews, collected: "_Collected") -> None:
+        if len(news.rows):
+            k.quotes(self._F, self._I, self._touched, news.rows, news.event_time, *np.ascontiguousarray(news.top.T))
+        for kind, found in ((QualityKind.BOOK_GAP, news.gaps), (QualityKind.BAD_PRICE, news.bad)):
+            if not len(found):
+                continue
+            np.add.at(self._Q[:, int(kind)], found[:, 0], 1)
+            collected.quality.append(
+                {
+                    "instrument_id": self._I[found[:, 0], k.I_ID],
+                    "kind": np.full(len(found), int(kind), np.uint8),
+                    "event_time": found[:, 1].copy(),
+                    "count": np.ones(len(found), np.int64),
+                }
+            )
 
     def _heartbeat(self, now: int, collected: "_Collected", *, is_clock: bool) -> None:
         if is_clock:

@@ -95,6 +95,9 @@ class Operator:
     def depth(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
         """Whole books (DEPTH schema), in log order."""
 
+    def book(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
+        """Snapshots of books and their changes (BOOK schema), in log order; whole messages."""
+
     def reference(self, payload: Mapping[str, Any], state: TickState) -> None:
         """A REFERENCE entry of the log: facts and what describes the source."""
 
@@ -148,8 +151,3 @@ class Operator:
                 raise CheckpointError(message)
             whole[name] = np.concatenate(pieces)[order]
         return whole
-
-
-def make_operators() -> tuple[Operator, ...]:
-    """The operators of an engine, in the order of their calls."""
-    return ()

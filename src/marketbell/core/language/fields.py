@@ -44,6 +44,8 @@ class Field:
     description: str
     unit: str = ""
     source: str = "feed"
+    members: tuple[str, ...] = ()
+    """Words of an ENUM, by number; its values are these numbers."""
 
 
 _P, _N, _PCT, _M, _C = FieldType.PRICE, FieldType.NUMBER, FieldType.PERCENT, FieldType.MONEY, FieldType.COUNT
@@ -88,6 +90,64 @@ FIELDS: tuple[Field, ...] = (
         "than 3 such days against the last 20 minutes of this session.",
         unit="sigma",
     ),
+    # The order book. Unknown unless the book is ready: a crossed or empty book is a state, not a number.
+    Field(
+        "book.state",
+        FieldType.ENUM,
+        _TICK,
+        "Book",
+        "building: no snapshot yet, or the market left the prices that it showed; ready; resyncing: updates are "
+        "missing; crossed: the best bid is not below the best ask; empty: a side has no orders.",
+        source="order book",
+        members=("", "building", "ready", "resyncing", "crossed", "empty"),
+    ),
+    Field(
+        "book.imbalance",
+        _N,
+        _TICK,
+        "Imbalance",
+        "(bids - asks) / (bids + asks) of the sizes of the best 5 levels a side, -1 to 1.",
+        source="order book",
+    ),
+    Field(
+        "book.microprice",
+        _P,
+        _TICK,
+        "Microprice",
+        "(ask * bid size + bid * ask size) / (bid size + ask size) of the best level.",
+        source="order book",
+    ),
+    Field("book.spread", _P, _TICK, "Book spread", "Best ask less best bid of the book.", source="order book"),
+    Field(
+        "book.spread_bps",
+        _N,
+        _TICK,
+        "Spread bps",
+        "Best ask less best bid over their mean.",
+        unit="bps",
+        source="order book",
+    ),
+    Field("book.bid_size", _N, _TICK, "Bid size", "Size at the best bid.", unit="units", source="order book"),
+    Field("book.ask_size", _N, _TICK, "Ask size", "Size at the best ask.", unit="units", source="order book"),
+    Field(
+        "book.depth_bid",
+        _N,
+        _TICK,
+        "Bid depth",
+        "Sum of the sizes of the best 10 bid levels (of all that are known, where fewer are).",
+        unit="units",
+        source="order book",
+    ),
+    Field(
+        "book.depth_ask",
+        _N,
+        _TICK,
+        "Ask depth",
+        "Sum of the sizes of the best 10 ask levels (of all that are known, where fewer are).",
+        unit="units",
+        source="order book",
+    ),
+    Field("book.depth", _N, _TICK, "Depth", "Bid depth and ask depth.", unit="units", source="order book"),
     # Fundamentals and shareholding, point in time.
     Field(
         "fund.pe", _N, _QTR, "P/E", "Price over earnings per share of the last four quarters.", source="fundamentals"

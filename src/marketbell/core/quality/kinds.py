@@ -28,6 +28,7 @@ class QualityKind(IntEnum):
     SUSPECT_SPLIT = 12
     UNIT_MISMATCH = 13
     CLOSED_DAY = 14
+    BOOK_GAP = 15
 
     @property
     def label(self) -> str:
@@ -54,6 +55,7 @@ ACTIONS: dict[QualityKind, str] = {
     QualityKind.SUSPECT_SPLIT: "flag",
     QualityKind.UNIT_MISMATCH: "normalise",
     QualityKind.CLOSED_DAY: "flag",
+    QualityKind.BOOK_GAP: "resync",
 }
 
 ENDING = frozenset(

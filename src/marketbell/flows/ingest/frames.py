@@ -62,9 +62,9 @@ def _rows_frame(
 
 
 def rows_slices(kind: FrameKind, columns: Columns, size: int) -> list[Columns]:
-    """The batch in pieces of at most `size` rows. Depth stays whole: a frame replaces whole books."""
+    """The batch in pieces of at most `size` rows. Books stay whole: a frame holds whole messages."""
     count = len(columns["instrument_id"])
-    if count <= size or kind is FrameKind.DEPTH:
+    if count <= size or kind in {FrameKind.DEPTH, FrameKind.BOOK}:
         return [columns]
     return [{name: column[at : at + size] for name, column in columns.items()} for at in range(0, count, size)]
 
