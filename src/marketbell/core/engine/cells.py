@@ -1,0 +1,69 @@
+"""One node of a running program: its kernel, and its state as a line of places for every row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine import series_kernel as sk
+from marketbell.core.engine.timeframes import Roller
+from marketbell.core.language.plan import Node, Op
+from marketbell.core.primitives.errors import UserError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Cell:
+    """A node and its state. The node's inputs are numbers of cells."""
+
+    node: Node
+    parameters: Floats
+    outputs: int
+    places: int
+    run: Callable[..., Any] | None
+    state: Floats
+    last: Floats
+    roller: Roller | None = None
+    past_end: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    past: Floats = field(default_factory=lambda: np.empty(0))
+
+    def grow(self, rows: int) -> None:
+        """Make room for `rows` rows; new ones have seen nothing."""
+        more = rows - self.last.shape[1]
+        if more > 0:
+            self.state = np.concatenate([self.state, np.zeros((more, self.places))])
+            self.last = np.concatenate([self.last, np.full((self.outputs, more), np.nan)], axis=1)
+            if self.roller is not None:
+                self.roller.grow(rows)
+
+
+def make_cell(node: Node, rows: int) -> Cell:
+    """A node that has seen nothing. UserError where its function has no kernel."""
+    outputs, places, run = 1, 0, None
+    if node.op is Op.FUNCTION:
+        from marketbell.core.indicators.implementations import IMPLEMENTATIONS  # noqa: PLC0415 — all kernels, when needed
+
+        known = IMPLEMENTATIONS.get(node.name)
+        if known is None:
+            raise UserError(f"the function `{node.name}` cannot be evaluated")
+        outputs, places, run = len(known.signature.outputs), int(known.places(node.parameters)), known.run
+    elif node.op is Op.SHIFT:
+        places, run = 1 + int(node.parameters[0]), sk.shift
+    return Cell(
+        node,
+        np.array(node.parameters, np.float64),
+        outputs,
+        places,
+        run,
+        np.zeros((rows, places)),
+        np.full((outputs, rows), np.nan),
+    )
+
+
+def key_of(node: Node) -> tuple[Any, ...]:
+    """What makes two nodes the same series."""
+    return (node.op, node.timeframe, node.name, node.parameters, node.inputs, node.universe)

@@ -1,0 +1,579 @@
+"""The running form of a plan: the state of every node for every row, fed with closed bars.
+
+Node by node, one kernel call for all bars of its timeframe. Values depend on each row's own sequence of
+bars alone, never on how they were gathered into calls. A reader of another timeframe sees every bar of it
+that ended at or before its own bar's end: at equal ends all bars are there before anyone reads them.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine import elementwise
+from marketbell.core.engine import series_kernel as sk
+from marketbell.core.engine.cells import Cell, key_of, make_cell
+from marketbell.core.engine.timeframes import Bars, Roller, Sessions
+from marketbell.core.language.plan import Input, Node, Op, Plan
+from marketbell.core.market.timeframe import Timeframe
+from marketbell.core.primitives.errors import CheckpointError, UserError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+PAST = 1_024
+"""Bars of another instrument that a program remembers for readers whose own bars close later."""
+
+
+class CrossSection(Protocol):
+    """What stands across a universe: rank, pct_of, avg_of."""
+
+    def __call__(self, node: Node, bars: Bars, x: Sequence[Floats], before: Sequence[Floats]) -> Floats:
+        """The node's value at each bar, from its inputs at these bars and their last values before (a row each)."""
+
+
+class Values(NamedTuple):
+    """One result over histories: instrument `rows`, `start` of the bar (ns UTC), `values`; in the bars' order."""
+
+    rows: Ints
+    start: Ints
+    values: Floats
+
+
+@dataclass(slots=True)
+class Tentative:
+    """Values of forming bars. `values(input, rows)` reads them, or the last closed one where no bar is forming."""
+
+    program: "Program"
+    found: dict[int, Floats]
+    places: dict[Timeframe, Ints]
+
+    def values(self, item: Input, rows: Ints) -> Floats:
+        """Tentative value at each row, NaN where unknown."""
+        closed = self.program.values(item, rows)
+        if item.node not in self.found:
+            return closed
+        at = self.places[self.program.timeframe(item)][rows]
+        forming = self.found[item.node][item.output]
+        return np.where(at >= 0, forming[np.maximum(at, 0)], closed) if len(forming) else closed
+
+
+class Program:
+    """All nodes that somebody watches. See the module's docstring."""
+
+    def __init__(
+        self,
+        plan: Plan | None = None,
+        rows: int = 0,
+        *,
+        sessions: Sessions | None = None,
+        foreign: Callable[[str], int | None] | None = None,
+        cross: CrossSection | None = None,
+    ) -> None:
+        """`foreign` gives the row of an instrument's key, `sessions` are needed where a plan reads forming bars."""
+        self.rows = rows
+        self.sessions = sessions
+        self.foreign = foreign
+        self.cross = cross
+        self.results: dict[str, Input] = {}
+        self._cells: dict[int, Cell] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._roots: dict[int, int] = {}
+        self._next = 0
+        self._known_shape: _Shape | None = None
+        if plan is not None:
+            self.results = self.extend(plan)
+
+    # --- nodes -------------------------------------------------------------------------------------
+
+    def extend(self, plan: Plan) -> dict[str, Input]:
+        """Add a plan, sharing the nodes that exist. Gives the place of each of its results.
+
+        New nodes are empty: their values are unknown until bars come, or `adopt` warms them. UserError where
+        a function is not known.
+        """
+        self._known_shape = None
+        added: list[int] = []
+        numbers: list[int] = []
+        try:
+            for node in plan.nodes:
+                own = replace(node, inputs=tuple(Input(numbers[i.node], i.output) for i in node.inputs))
+                key = key_of(own)
+                number = self._numbers.get(key)
+                if number is None:
+                    number = self._next
+                    self._cells[number] = self._made(own)
+                    self._numbers[key] = number
+                    self._next += 1
+                    added.append(number)
+                numbers.append(number)
+        except UserError:
+            for number in added:
+                del self._numbers[key_of(self._cells.pop(number).node)]
+            raise
+        results = {name: Input(numbers[i.node], i.output) for name, i in plan.results}
+        for item in results.values():
+            self._roots[item.node] = self._roots.get(item.node, 0) + 1
+        return results
+
+    def _made(self, node: Node) -> Cell:
+        cell = make_cell(node, self.rows)
+        if node.op is Op.LIVE and self._is_finer(node):
+            cell.roller = Roller(self._cells[node.inputs[0].node].node.timeframe, self.rows)
+        return cell
+
+    def _is_finer(self, node: Node) -> bool:
+        return node.timeframe.rank < self._cells[node.inputs[0].node].node.timeframe.rank
+
+    def drop(self, results: Iterable[Input]) -> None:
+        """Give back results of `extend`; nodes that nobody needs any more leave with their state."""
+        for item in results:
+            self._roots[item.node] -= 1
+            if not self._roots[item.node]:
+                del self._roots[item.node]
+        self._known_shape = None
+        needed = self._ancestors(self._roots)
+        for number in [number for number in self._cells if number not in needed]:
+            del self._numbers[key_of(self._cells.pop(number).node)]
+
+    def _ancestors(self, roots: Iterable[int]) -> set[int]:
+        found: set[int] = set()
+        waiting = list(roots)
+        while waiting:
+            number = waiting.pop()
+            if number not in found:
+                found.add(number)
+                waiting += [item.node for item in self._cells[number].node.inputs]
+        return found
+
+    def grow(self, rows: int) -> None:
+        """Make room for `rows` rows; new ones have seen nothing."""
+        if rows > self.rows:
+            self.rows = rows
+            for cell in self._cells.values():
+                cell.grow(rows)
+
+    @property
+    def timeframes(self) -> tuple[Timeframe, ...]:
+        """The distinct timeframes of all nodes, finest first."""
+        return tuple(sorted({cell.node.timeframe for cell in self._cells.values()}, key=lambda one: one.rank))
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Registry fields that nodes sample."""
+        return frozenset(cell.node.name for cell in self._cells.values() if cell.node.op is Op.FIELD)
+
+    @property
+    def is_joint(self) -> bool:
+        """True where a node reads another instrument."""
+        return any(cell.node.op in {Op.FOREIGN, Op.CROSS} for cell in self._cells.values())
+
+    def timeframe(self, item: Input) -> Timeframe:
+        """Timeframe of a result."""
+        return self._cells[item.node].node.timeframe
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    # --- bars --------------------------------------------------------------------------------------
+
+    def commit(self, bars: Mapping[Timeframe, Bars]) -> dict[int, Floats]:
+        """Take closed bars. Gives the results' values [outputs, bars of its timeframe] by number of the node.
+
+        Each timeframe's bars are ascending in time for each row, and all bars of a row that ended before
+        one of them are there or were committed before.
+        """
+        bars = {timeframe: some for timeframe, some in bars.items() if len(some)}
+        if not bars:
+            return {}
+        if not any(cell.roller is not None and cell.node.timeframe in bars for cell in self._cells.values()):
+            return self._pass(bars, self._roots)
+        # A node reads a forming bar: its state must be that of the reader's own bar's end.
+        found: dict[int, Floats] = {}
+        for places in _waves(bars, is_joint=self.is_joint):
+            part = {timeframe: bars[timeframe].take(at) for timeframe, at in places.items()}
+            for number, values in self._pass(part, self._roots).items():
+                timeframe = self._cells[number].node.timeframe
+                if number not in found:
+                    found[number] = np.full((len(values), len(bars[timeframe])), np.nan)
+                found[number][:, places[timeframe]] = values
+        return found
+
+    def _pass(self, bars: Mapping[Timeframe, Bars], wanted: Iterable[int]) -> dict[int, Floats]:
+        """All nodes once, in order: every one keeps its new state and last values."""
+        shape = self._shape()
+        wanted = set(wanted)
+        piece = _Piece(bars)
+        values = piece.values
+        for number, cell in self._cells.items():
+            own = bars.get(cell.node.timeframe)
+            if own is not None:
+                if cell.node.op in _READERS:
+                    found = self._read(cell, own, piece)[None, :]
+                else:
+                    found = self._plain(cell, own, values, is_kept=True)
+                values[number] = found
+                if number in shape.held:
+                    piece.before[number] = cell.last
+                    cell.last = cell.last.copy()
+                rows, at = piece.last_places(cell.node.timeframe, self.rows)
+                cell.last[:, rows] = found[:, at]
+            if cell.node.op is Op.FOREIGN:
+                ends, past = self._past(cell, piece)
+                cell.past_end, cell.past = ends[-PAST:], past[-PAST:]
+            for node in shape.done[number]:
+                if node not in wanted:
+                    values.pop(node, None)
+        return {number: found for number, found in values.items() if number in wanted}
+
+    def _shape(self) -> "_Shape":
+        """What follows from the nodes alone; made again when they change."""
+        if self._known_shape is None:
+            last: dict[int, int] = {}
+            held: set[int] = set()
+            for number, cell in self._cells.items():
+                for item in cell.node.inputs:
+                    last[item.node] = number
+                    if cell.node.op in _READERS:
+                        held.add(item.node)
+            done: dict[int, list[int]] = {number: [] for number in self._cells}
+            for node, reader in last.items():
+                done[reader].append(node)
+            self._known_shape = _Shape(done, held, {})
+        return self._known_shape
+
+    def _plain(self, cell: Cell, own: Bars, values: Mapping[int, Floats], *, is_kept: bool) -> Floats:
+        """Values of a node that reads only its own timeframe."""
+        node = cell.node
+        count = len(own)
+        if node.op is Op.CONSTANT:
+            return np.full((1, count), node.parameters[0])
+        if node.op is Op.BAR:
+            return own.column(node.name)[None, :]
+        if node.op is Op.FIELD:
+            known = own.fields.get(node.name)
+            return np.full((1, count), np.nan) if known is None else np.asarray(known, np.float64)[None, :]
+        inputs = [values[item.node][item.output] for item in node.inputs]
+        if node.op is Op.MAP:
+            return elementwise.apply(node.name, inputs)[None, :]
+        x = np.ascontiguousarray(np.stack(inputs)) if inputs else np.empty((0, count))
+        out = np.empty((cell.outputs, count))
+        if cell.run is not None:
+            cell.run(cell.state, own.rows, x, cell.parameters, is_kept, out)
+        return out
+
+    def _read(self, cell: Cell, own: Bars, piece: "_Piece") -> Floats:
+        """Values of a node that reads another timeframe, or other rows."""
+        node = cell.node
+        if node.op is Op.CROSS:
+            inputs = [piece.values[item.node][item.output] for item in node.inputs]
+            earlier = [piece.before.get(i.node, self._cells[i.node].last)[i.output] for i in node.inputs]
+            return self._across(node, own, inputs, earlier)
+        if node.op is Op.FOREIGN:
+            ends, past = self._past(cell, piece)
+            if not len(ends):
+                return np.full(len(own), np.nan)
+            at = np.searchsorted(ends, own.sight, side="right") - 1
+            return np.where(at >= 0, past[np.maximum(at, 0)], np.nan)
+        if cell.roller is not None:
+            return self._forming(cell, own)
+        item = node.inputs[0]
+        source = self._cells[item.node]
+        theirs = piece.bars.get(source.node.timeframe)
+        if theirs is None:
+            return np.ascontiguousarray(source.last[item.output, own.rows])
+        out = np.empty(len(own))
+        head, link = np.empty(self.rows, np.int64), np.empty(len(theirs), np.int64)
+        before = np.ascontiguousarray(piece.before[item.node][item.output])
+        new = np.ascontiguousarray(piece.values[item.node][item.output])
+        sk.hold(theirs.rows, theirs.end, new, before, own.rows, own.sight, head, link, out)
+        return out
+
+    def _across(self, node: Node, own: Bars, inputs: Sequence[Floats], before: Sequence[Floats]) -> Floats:
+        if self.cross is None:
+            raise UserError(f"`{node.name}` needs a universe, and none is known here")
+        return self.cross(node, own, inputs, before)
+
+    def _past(self, cell: Cell, piece: "_Piece") -> tuple[Ints, Floats]:
+        """Ends and values of the other instrument's bars, with those of this piece."""
+        item = cell.node.inputs[0]
+        theirs = piece.bars.get(self._cells[item.node].node.timeframe)
+        row = None if self.foreign is None else self.foreign(cell.node.name)
+        if theirs is None or row is None or item.node not in piece.values:
+            return cell.past_end, cell.past
+        at = np.flatnonzero(theirs.rows == row)
+        new = piece.values[item.node][item.output][at]
+        return np.concatenate([cell.past_end, theirs.end[at]]), np.concatenate([cell.past, new])
+
+    # --- forming bars ------------------------------------------------------------------------------
+
+    def _forming(self, cell: Cell, own: Bars) -> Floats:
+        """The input at the forming bar of its timeframe, made of the reader's own bars: one instant a row."""
+        if self.sessions is None or cell.roller is None:
+            message = "a program that reads forming bars needs the sessions"
+            raise ValueError(message)
+        item = cell.node.inputs[0]
+        bar = replace(cell.roller.follow(own, self.sessions), fields=own.fields)
+        closed = np.ascontiguousarray(self._cells[item.node].last[item.output, own.rows])
+        open_ = bar.end > own.sight
+        if not open_.any():
+            return closed
+        found = self._tentative({self.timeframe(item): bar}, self._same_timeframe(item.node))
+        return np.where(open_, found[item.node][item.output], closed)
+
+    def _same_timeframe(self, node: int) -> list[int]:
+        """The node and what it reads in its own timeframe, in order."""
+        shape = self._shape()
+        if node not in shape.below:
+            timeframe = self._cells[node].node.timeframe
+            below = self._ancestors([node])
+            shape.below[node] = [n for n in self._cells if n in below and self._cells[n].node.timeframe == timeframe]
+        return shape.below[node]
+
+    def _tentative(self, bars: Mapping[Timeframe, Bars], numbers: Iterable[int]) -> dict[int, Floats]:
+        """Values at forming bars (one a row and timeframe); nothing is kept."""
+        values: dict[int, Floats] = {}
+        piece = _Piece(bars)
+        for number in numbers:
+            cell = self._cells[number]
+            node = cell.node
+            own = bars.get(node.timeframe)
+            if own is None:
+                continue
+            if node.op not in _READERS:
+                values[number] = self._plain(cell, own, values, is_kept=False)
+            elif node.op is Op.CROSS:
+                inputs = [values[item.node][item.output] for item in node.inputs]
+                before = [self._cells[item.node].last[item.output] for item in node.inputs]
+                values[number] = self._across(node, own, inputs, before)[None, :]
+            elif node.op is Op.FOREIGN:
+                values[number] = np.full((1, len(own)), cell.past[-1] if len(cell.past) else np.nan)
+            else:
+                item = node.inputs[0]
+                source = self._cells[item.node]
+                found = source.last[item.output, own.rows]
+                if node.op is Op.LIVE and item.node in values:
+                    rows, at = piece.last_places(source.node.timeframe, self.rows)
+                    places = np.full(self.rows, -1, np.int64)
+                    places[rows] = at
+                    place = places[own.rows]
+                    found = np.where(place >= 0, values[item.node][item.output][np.maximum(place, 0)], found)
+                values[number] = np.ascontiguousarray(found)[None, :]
+        return values
+
+    def peek(self, forming: Mapping[Timeframe, Bars], pending: Mapping[Timeframe, Bars] | None = None) -> Tentative:
+        """Values as if the forming bars (one a row and timeframe) closed as they stand; the state stays.
+
+        `pending` are older bars that are still open (by lateness): they are applied first, on a copy.
+        """
+        forming = {timeframe: bars for timeframe, bars in forming.items() if len(bars)}
+        places = {timeframe: np.full(self.rows, -1, np.int64) for timeframe in forming}
+        for timeframe, bars in forming.items():
+            places[timeframe][bars.rows] = np.arange(len(bars))
+        found = self._tentative(forming, self._cells)
+        waiting = {timeframe: bars for timeframe, bars in (pending or {}).items() if len(bars)}
+        if waiting:
+            rows = np.unique(np.concatenate([bars.rows for bars in waiting.values()]))
+            for number, values in self._after(rows, waiting, forming).items():
+                at = np.flatnonzero(np.isin(forming[self._cells[number].node.timeframe].rows, rows))
+                found[number] = found[number].copy()
+                found[number][:, at] = values
+        return Tentative(self, found, places)
+
+    def _after(
+        self, rows: Ints, pending: Mapping[Timeframe, Bars], forming: Mapping[Timeframe, Bars]
+    ) -> dict[int, Floats]:
+        """Forming values of these rows on a copy of their state that took the pending bars."""
+        copy = Program(rows=len(rows), sessions=None if self.sessions is None else self.sessions.take(rows))
+        copy.cross = None if self.cross is None else _unknown
+        for number, cell in self._cells.items():
+            copy._cells[number] = own = replace(cell, state=cell.state[rows], last=cell.last[:, rows])
+            if cell.roller is not None:
+                own.roller = cell.roller.take(rows)
+        copy.commit({timeframe: _renumbered(bars, rows) for timeframe, bars in pending.items()})
+        mine = {t: _renumbered(bars.take(np.isin(bars.rows, rows)), rows) for t, bars in forming.items()}
+        return copy._tentative({t: bars for t, bars in mine.items() if len(bars)}, copy._cells)
+
+    # --- what readers see --------------------------------------------------------------------------
+
+    def values(self, item: Input, rows: Ints) -> Floats:
+        """The last closed value at each row, NaN where unknown."""
+        return np.ascontiguousarray(self._cells[item.node].last[item.output, rows])
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The nodes, by number."""
+        return frozenset(self._cells)
+
+    def reset(self, rows: Ints, numbers: Iterable[int] | None = None) -> None:
+        """Forget what these rows have seen, in all nodes or the given ones."""
+        for number in self._cells if numbers is None else numbers:
+            cell = self._cells[number]
+            cell.state[rows] = 0.0
+            cell.last[:, rows] = np.nan
+            if cell.roller is not None:
+                cell.roller.reset(rows)
+
+    def adopt(self, other: "Program", rows: Ints, numbers: Iterable[int] | None = None) -> None:
+        """Take over the state of these rows from a program with the same nodes (in all nodes or the given ones)."""
+        numbers = self.numbers if numbers is None else set(numbers)
+        mapped: dict[int, int] = {}
+        for theirs, cell in other._cells.items():  # noqa: SLF001 — another of its own kind
+            inputs = tuple(Input(mapped.get(item.node, -1), item.output) for item in cell.node.inputs)
+            mine = self._numbers.get(key_of(replace(cell.node, inputs=inputs)))
+            if mine is None:
+                continue
+            mapped[theirs] = mine
+            if mine not in numbers:
+                continue
+            own = self._cells[mine]
+            own.state[rows] = cell.state[rows]
+            own.last[:, rows] = cell.last[:, rows]
+            own.past_end, own.past = cell.past_end, cell.past
+            if own.roller is not None and cell.roller is not None:
+                own.roller.sf[rows], own.roller.si[rows] = cell.roller.sf[rows], cell.roller.si[rows]
+
+    # --- checkpoints -------------------------------------------------------------------------------
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """The whole state as arrays that share nothing with it; `nodes` is JSON."""
+        arrays: dict[str, NDArray[Any]] = {}
+        nodes = []
+        for number, cell in self._cells.items():
+            node = cell.node
+            inputs = [[item.node, item.output] for item in node.inputs]
+            nodes.append(
+                [number, node.op, str(node.timeframe), node.name, node.parameters, inputs, node.universe,
+                 node.lookback, node.warm_up, self._roots.get(number, 0)]
+            )  # fmt: skip
+            arrays[f"{number}.state"], arrays[f"{number}.last"] = cell.state.copy(), cell.last.copy()
+            if cell.roller is not None:
+                arrays[f"{number}.sf"], arrays[f"{number}.si"] = cell.roller.sf.copy(), cell.roller.si.copy()
+            if node.op is Op.FOREIGN:
+                arrays[f"{number}.end"], arrays[f"{number}.past"] = cell.past_end.copy(), cell.past.copy()
+        text = json.dumps({"rows": self.rows, "next": self._next, "nodes": nodes})
+        arrays["nodes"] = np.frombuffer(text.encode(), np.uint8)
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a checkpoint. CheckpointError where the arrays do not fit this program's functions."""
+        try:
+            meta = json.loads(np.asarray(arrays["nodes"], np.uint8).tobytes())
+            self.rows, self._next = max(self.rows, int(meta["rows"])), int(meta["next"])
+            self._cells, self._numbers, self._roots, self._known_shape = {}, {}, {}, None
+            for number, op, timeframe, name, parameters, inputs, universe, lookback, warm_up, roots in meta["nodes"]:
+                read = tuple(Input(node, output) for node, output in inputs)
+                node = Node(
+                    Op(op), Timeframe.parse(timeframe), name, tuple(parameters), read, universe, lookback, warm_up
+                )
+                self._cells[number] = cell = self._made(node)
+                self._numbers[key_of(node)] = number
+                if roots:
+                    self._roots[number] = roots
+                self._fill(cell, number, arrays)
+        except (KeyError, ValueError, UserError) as error:
+            message = f"the checkpoint's series do not fit this program: {error}"
+            raise CheckpointError(message) from error
+
+    def _fill(self, cell: Cell, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        state, last = arrays[f"{number}.state"], arrays[f"{number}.last"]
+        if state.shape[1] != cell.places or len(last) != cell.outputs:
+            message = f"the state of `{cell.node.name}` has another size"
+            raise ValueError(message)
+        cell.state[: len(state)] = state
+        cell.last[:, : last.shape[1]] = last
+        if cell.roller is not None:
+            cell.roller.sf[: len(state)], cell.roller.si[: len(state)] = arrays[f"{number}.sf"], arrays[f"{number}.si"]
+        if cell.node.op is Op.FOREIGN:
+            cell.past_end, cell.past = arrays[f"{number}.end"].copy(), arrays[f"{number}.past"].copy()
+
+
+def evaluate(
+    plan: Plan,
+    bars: Mapping[Timeframe, Bars],
+    *,
+    sessions: Sessions | None = None,
+    foreign: Callable[[str], int | None] | None = None,
+    cross: CrossSection | None = None,
+) -> dict[str, Values]:
+    """Every result of a plan over whole histories, at each bar of its timeframe, in the order of `bars`.
+
+    `bars` holds all timeframes of the plan (`roll` makes longer ones), ascending in time for each row; many
+    instruments may stand in any order. `sessions` are needed for `live(...)`, `foreign` (row of a key) for
+    `$KEY`, `cross` for ranks and the like; without it they are a UserError. Values are NaN where unknown.
+    """
+    rows = 1 + max((int(some.rows.max()) for some in bars.values() if len(some)), default=-1)
+    program = Program(plan, rows, sessions=sessions, foreign=foreign, cross=cross)
+    found = program.commit(bars)
+    out: dict[str, Values] = {}
+    for name, item in program.results.items():
+        own = bars.get(program.timeframe(item), Bars.empty())
+        values = found[item.node][item.output] if item.node in found else np.empty(0)
+        out[name] = Values(own.rows, own.start, values)
+    return out
+
+
+_READERS = frozenset({Op.HOLD, Op.LIVE, Op.FOREIGN, Op.CROSS})
+
+
+@dataclass(slots=True)
+class _Shape:
+    """`done`: whose values nobody needs after a node; `held`: nodes that another timeframe or row reads."""
+
+    done: dict[int, list[int]]
+    held: set[int]
+    below: dict[int, list[int]]
+
+
+class _Piece:
+    """Bars that are committed together, and what was found for them so far."""
+
+    def __init__(self, bars: Mapping[Timeframe, Bars]) -> None:
+        self.bars = bars
+        self.values: dict[int, Floats] = {}
+        self.before: dict[int, Floats] = {}
+        self._places: dict[Timeframe, tuple[Ints, Ints]] = {}
+
+    def last_places(self, timeframe: Timeframe, rows: int) -> tuple[Ints, Ints]:
+        """Rows that have bars, and the place of the last bar of each."""
+        if timeframe not in self._places:
+            at = np.full(rows, -1, np.int64)
+            sk.last_places(self.bars[timeframe].rows, at)
+            touched = np.flatnonzero(at >= 0)
+            self._places[timeframe] = (touched, at[touched])
+        return self._places[timeframe]
+
+
+def _waves(bars: Mapping[Timeframe, Bars], *, is_joint: bool) -> Iterator[dict[Timeframe, Ints]]:
+    """Places of the bars, instant by instant of each row (of all rows at once where they read each other)."""
+    timeframes = list(bars)
+    rows = np.concatenate([bars[t].rows for t in timeframes])
+    times = np.concatenate([bars[t].sight for t in timeframes])
+    if is_joint:
+        wave = np.unique(times, return_inverse=True)[1]
+    else:
+        order = np.lexsort((times, rows))
+        r, t = rows[order], times[order]
+        is_new_row = np.concatenate([[True], r[1:] != r[:-1]])
+        step = np.cumsum(is_new_row | np.concatenate([[True], t[1:] != t[:-1]]))
+        wave = np.empty(len(rows), np.int64)
+        wave[order] = step - np.maximum.accumulate(np.where(is_new_row, step, 0))
+    order = np.argsort(wave, kind="stable")
+    cuts = np.flatnonzero(np.diff(wave[order])) + 1
+    which = np.repeat(np.arange(len(timeframes)), [len(bars[t]) for t in timeframes])
+    place = np.concatenate([np.arange(len(bars[t])) for t in timeframes])
+    for part in np.split(order, cuts):
+        found = ((t, place[part[which[part] == at]]) for at, t in enumerate(timeframes))
+        yield {timeframe: np.sort(at) for timeframe, at in found if len(at)}
+
+
+def _renumbered(bars: Bars, rows: Ints) -> Bars:
+    """The bars with the place in `rows` (ascending) in their rows' stead."""
+    return replace(bars, rows=np.searchsorted(rows, bars.rows))
+
+
+def _unknown(node: Node, bars: Bars, x: Sequence[Floats], before: Sequence[Floats]) -> Floats:  # noqa: ARG001 — a CrossSection
+    return np.full(len(bars), np.nan)
