@@ -1,0 +1,50 @@
+"""Exponential moving average.
+
+Definition: e[t] = e[t-1] + (x[t] − e[t-1]) · 2 / (n + 1), begun with the mean of the first n values.
+Source: TA-Lib EMA, the same arithmetic in the same order; n = 1 is x itself.
+Unknown: an unknown or infinite x ends the series; it begins again with the next known value.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values so far, up to n; their total, from the n-th on the average.
+COUNT, AVERAGE = 0, 1
+
+
+def places(p):
+    """Two numbers, whatever n is."""
+    return 2 + 0 * len(p)
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the average."""
+    n = int(p[0])
+    k = 2.0 / (n + 1)
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not math.isfinite(v):
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        if n == 1:
+            average = v
+        elif count >= n:
+            average = (v - s[AVERAGE]) * k + s[AVERAGE]
+        else:
+            average = (s[AVERAGE] if count else 0.0) + v
+            if count == n - 1:
+                average /= n
+        out[0, i] = average if count >= n - 1 else np.nan
+        if keep:
+            s[COUNT] = min(count + 1, n)
+            s[AVERAGE] = average

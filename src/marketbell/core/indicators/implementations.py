@@ -1,0 +1,79 @@
+"""The kernels of the catalogue's functions, by name.
+
+Kernels compile at their first call and are kept on disk. Call them with C-contiguous arrays of the stated
+types only, so that each compiles once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.indicators import ema, highest, lowest, macd, rsi, sma
+from marketbell.core.indicators import sum as window_sum
+from marketbell.core.indicators.catalogue import BY_NAME, Signature
+from marketbell.core.primitives.errors import UserError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Run = Callable[[Floats, Ints, Floats, Floats, bool, Floats], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """A function that runs.
+
+    `places` says how many float64 places a row of state needs with these parameters; a row of zeros is fresh.
+    `run(state, rows, x, p, keep, out)` feeds x[:, i] (the signature's arguments, then its bars) to the row
+    rows[i], i = 0, 1, … in order, and puts the values after it into out[:, i]. With `keep` the row moves on (a
+    closed bar); without it the row stays exactly as it was (the tentative value of a forming bar).
+    state float64[rows, places], rows int64[n], x float64[inputs, n], p float64[parameters], out float64[outputs, n].
+    """
+
+    signature: Signature
+    places: Callable[[Sequence[float]], int]
+    run: Run
+
+
+_MODULES = {
+    "sma": sma,
+    "avg": sma,
+    "sum": window_sum,
+    "ema": ema,
+    "rsi": rsi,
+    "macd": macd,
+    "highest": highest,
+    "lowest": lowest,
+}
+
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    name: Implementation(BY_NAME[name], module.places, module.run) for name, module in _MODULES.items()
+}
+
+
+def batch(name: str, parameters: Sequence[float], inputs: Sequence[Floats]) -> Floats:
+    """The function over a whole history: float64[outputs, bars], NaN where unknown.
+
+    `inputs` are the signature's arguments, then its bars, one float64 array each, oldest first. The same kernel as
+    bar by bar, hence the same values to the last bit. UserError where the name, the parameters' or the inputs'
+    number or length do not fit.
+    """
+    known = IMPLEMENTATIONS.get(name)
+    if known is None:
+        raise UserError(f"the function `{name}` is not known")
+    signature = known.signature
+    wanted = (*signature.arguments, *signature.bars)
+    if len(parameters) != len(signature.parameters):
+        raise UserError(f"{name} takes {len(signature.parameters)} parameters, {len(parameters)} were given")
+    if len(inputs) != len(wanted):
+        raise UserError(f"{name} reads {', '.join(wanted)}: {len(wanted)} series, {len(inputs)} were given")
+    if len({len(series) for series in inputs}) != 1:
+        raise UserError(f"the series of {name} must have one length, not {[len(series) for series in inputs]}")
+    x = np.ascontiguousarray(np.stack([np.asarray(series, np.float64) for series in inputs]))
+    count = x.shape[1]
+    out = np.empty((len(signature.outputs), count))
+    state = np.zeros((1, known.places(parameters)))
+    known.run(state, np.zeros(count, np.int64), x, np.array(parameters, np.float64), True, out)
+    return out

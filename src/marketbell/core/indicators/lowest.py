@@ -1,0 +1,64 @@
+"""Lowest of the last n values.
+
+Definition: the minimum of x[t], …, x[t-n+1]. A queue holds only the values that can still be the answer, so an
+update takes constant time on average however long the window is.
+Source: TA-Lib MIN, equal values.
+Unknown: an unknown or infinite x empties the window; the value is unknown until n known values have followed.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values so far, the place of the queue's first entry and its length, the
+# queue: pairs of a value and its number, in a ring of n pairs, each value above the one before it.
+COUNT, FIRST, LENGTH, QUEUE = 0, 1, 2, 3
+
+
+def places(p):
+    """Three numbers and a queue of up to n pairs."""
+    return QUEUE + 2 * int(p[0])
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the lowest."""
+    n = int(p[0])
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not math.isfinite(v):
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        first = int(s[FIRST]) if count else 0
+        length = int(s[LENGTH]) if count else 0
+        # The first entry leaves when it is n bars old; nothing else can leave at this bar.
+        if length and count - s[QUEUE + 2 * first + 1] >= n:
+            first = first + 1 if first + 1 < n else 0
+            length -= 1
+        best = v
+        if length and s[QUEUE + 2 * first] < v:
+            best = s[QUEUE + 2 * first]
+        out[0, i] = best if count >= n - 1 else np.nan
+        if keep:
+            while length:
+                last = first + length - 1
+                last = last if last < n else last - n
+                if not s[QUEUE + 2 * last] >= v:
+                    break
+                length -= 1
+            at = first + length
+            at = at if at < n else at - n
+            s[QUEUE + 2 * at] = v
+            s[QUEUE + 2 * at + 1] = count
+            length += 1
+            s[COUNT] = count + 1
+            s[FIRST] = first
+            s[LENGTH] = length

@@ -1,0 +1,63 @@
+"""Relative strength index.
+
+Definition: 100 · G / (G + L); G and L are Wilder's averages of the gains and losses from value to value, begun with
+the mean of the first n. Prices that never moved give 0, as TA-Lib does.
+Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978); TA-Lib RSI.
+Unknown: an unknown or infinite x ends the series; it begins again with the next known value.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values so far, up to n + 1; the last one; the average gain and loss (their sums until then).
+COUNT, LAST, GAIN, LOSS = 0, 1, 2, 3
+
+
+def places(p):
+    """Four numbers, whatever n is."""
+    return 4 + 0 * len(p)
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the index."""
+    n = int(p[0])
+    inverse = 1.0 / n
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not math.isfinite(v):
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        gain = 0.0
+        loss = 0.0
+        value = np.nan
+        if count:
+            gain = s[GAIN]
+            loss = s[LOSS]
+            move = v - s[LAST]
+            up = move if move > 0.0 else 0.0
+            if count > n:
+                gain *= n - 1
+                loss *= n - 1
+            gain += up
+            loss += up - move
+            if count >= n:
+                gain *= inverse
+                loss *= inverse
+                total = gain + loss
+                value = 100.0 * (gain / total) if total > 0.0 else 0.0
+        out[0, i] = value
+        if keep:
+            s[COUNT] = min(count + 1, n + 1)
+            s[LAST] = v
+            s[GAIN] = gain
+            s[LOSS] = loss

@@ -1,0 +1,51 @@
+"""Simple moving average: the mean of the last n values. The functions sma and avg.
+
+Definition: (x[t] + … + x[t-n+1]) / n, as a running total: add the new value, give total / n, take away the oldest.
+Source: TA-Lib SMA, the same arithmetic in the same order.
+Unknown: an unknown or infinite x empties the window; the value is unknown until n known values have followed.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values are in the window, the place of the next, the total without the oldest, the window.
+COUNT, NEXT, TOTAL, WINDOW = 0, 1, 2, 3
+
+
+def places(p):
+    """Three numbers and the window of n."""
+    return WINDOW + int(p[0])
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the mean."""
+    n = int(p[0])
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not math.isfinite(v):
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        at = int(s[NEXT]) if count else 0
+        total = (s[TOTAL] if count else 0.0) + v
+        if count >= n - 1:
+            out[0, i] = total / n
+        else:
+            out[0, i] = np.nan
+        if keep:
+            s[WINDOW + at] = v
+            at = at + 1 if at + 1 < n else 0
+            if count >= n - 1:
+                total -= s[WINDOW + at]
+            s[COUNT] = min(count + 1, n)
+            s[NEXT] = at
+            s[TOTAL] = total
