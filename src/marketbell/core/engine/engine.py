@@ -20,7 +20,7 @@ from marketbell.core.engine.line_up import make_operators
 from marketbell.core.engine.lists import Universe, market_lists
 from marketbell.core.engine.operators import ClosedBars, TickState
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
-from marketbell.core.engine.view import FUNDAMENTALS, numeric_columns
+from marketbell.core.engine.view import numeric_columns
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import SessionTable, regular_minutes
 from marketbell.core.primitives.errors import CheckpointError
@@ -96,8 +96,6 @@ class Engine:
         self._profile = np.zeros((room, minutes, 3))
         self._hist_t = np.zeros((room, k.HISTORY), np.int64)
         self._hist_f = np.zeros((room, k.HISTORY, 3))
-        self._fund = np.full((room, len(FUNDAMENTALS)), np.nan)
-        self._fund_t = np.full((room, len(FUNDAMENTALS)), k.NEVER, np.int64)
         self._touched = np.zeros(room, np.uint8)
         for name, new in self._arrays().items():
             if name in old:
@@ -128,8 +126,6 @@ class Engine:
             "profile": self._profile,
             "hist_t": self._hist_t,
             "hist_f": self._hist_f,
-            "fund": self._fund,
-            "fund_t": self._fund_t,
             "touched": self._touched,
         }
 
@@ -546,18 +542,6 @@ class Engine:
             found = [Instrument.from_dict(item) for item in items]
             self.define(found)
             collected.outputs.defined += [instrument.key for instrument in found]
-        elif kind == "fundamentals":
-            for item in items:
-                row = self._rows.get(int(item["instrument_id"]), -1)
-                if row < 0:
-                    continue
-                published = int(item.get("published_at") or 0)
-                for name, value in item["values"].items():
-                    at = FUNDAMENTALS.get(name)
-                    if at is not None and published >= self._fund_t[row, at]:
-                        self._fund[row, at] = np.nan if value is None else float(value)
-                        self._fund_t[row, at] = published
-                self._touched[row] = 1
         elif kind == "source":
             self.source = {name: value for name, value in payload.items() if name != "type"}
         elif kind == "quality":
@@ -624,9 +608,10 @@ class Engine:
         kept = rows[:size]
         instrument = self._rows_of(np.asarray(columns["instrument_id"])[kept])
         nothing = np.full((size, 5), np.nan)
-        fields = numeric_columns(
-            f[:size], i[:size], self._fund[instrument], np.zeros(size, np.int64), nothing, self.now()
-        )
+        fields = numeric_columns(f[:size], i[:size], np.zeros(size, np.int64), nothing, self.now())
+        state, clocks = self.tick_state(), i[:size, k.I_NEWEST]
+        for operator in self.operators:
+            fields.update(operator.traced(instrument, fields, state, clocks))
         return kept, fields
 
     def now(self) -> int:
@@ -647,7 +632,7 @@ class Engine:
         k.forming_bars(self._BF, self._BI, self._F, self._slots, count, start, values)
         at = np.arange(count) if rows is None else rows
         now = self.now()
-        fields = numeric_columns(self._F[at], self._I[at], self._fund[at], start[at], values[at], now)
+        fields = numeric_columns(self._F[at], self._I[at], start[at], values[at], now)
         state = self.tick_state()
         for operator in self.operators:
             fields.update(operator.columns(at, fields, state, now))
@@ -709,7 +694,6 @@ class Engine:
         meta = {
             "version": CHECKPOINT_VERSION,
             "layout": [k.NF, k.NI, k.NB, k.NJ, k.NR, len(QualityKind)],
-            "fundamentals": list(FUNDAMENTALS),
             "config": {"late_s": self.config.late_s},
             "instruments": [asdict(instrument) for instrument in self.instruments],
             "progress": [[producer, partition, last] for (producer, partition), last in self._progress.items()],
@@ -735,11 +719,7 @@ class Engine:
             message = f"the checkpoint has no readable description: {error}"
             raise CheckpointError(message) from error
         layout = [k.NF, k.NI, k.NB, k.NJ, k.NR, len(QualityKind)]
-        if (
-            meta["version"] != CHECKPOINT_VERSION
-            or meta["layout"] != layout
-            or meta["fundamentals"] != list(FUNDAMENTALS)
-        ):
+        if meta["version"] != CHECKPOINT_VERSION or meta["layout"] != layout:
             message = f"the checkpoint's version {meta['version']} or layout is not this program's"
             raise CheckpointError(message)
         if meta["config"]["late_s"] != config.late_s:

@@ -1,9 +1,10 @@
 """Which operators stand behind the tick kernel, and in which order they are called."""
 
 from marketbell.core.engine.books import Books
+from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.operators import Operator
 
 
 def make_operators() -> tuple[Operator, ...]:
     """The operators of an engine, in the order of their calls. Each may read the fields of those before it."""
-    return (Books(),)
+    return (Books(), Enrichment())

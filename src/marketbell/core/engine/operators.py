@@ -110,6 +110,16 @@ class Operator:
         """Values of the operator's registry fields for these rows; `columns` holds those made before."""
         return {}
 
+    def traced(
+        self,
+        rows: NDArray[np.int64],
+        columns: Mapping[str, NDArray[Any]],
+        state: TickState,
+        clocks: NDArray[np.int64],
+    ) -> dict[str, NDArray[Any]]:
+        """As `columns`, for rows in log order, each as it stood when its own newest event was at `clocks` (ns)."""
+        return {}
+
     def take_changed(self) -> NDArray[np.int64]:
         """Rows that changed since the last call, beyond those that the tick kernel touched."""
         return np.empty(0, np.int64)
@@ -121,9 +131,7 @@ class Operator:
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
         """The inverse, after `grow`. CheckpointError where the arrays do not fit."""
 
-    def split(
-        self, arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], count: int
-    ) -> dict[str, NDArray[Any]]:
+    def split(self, arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], count: int) -> dict[str, NDArray[Any]]:
         """The part of a checkpoint (of `count` rows) that belongs to `rows`, renumbered 0, 1, 2 ….
 
         Right as it stands for arrays whose first axis is the row; every other array needs an override of this

@@ -6,15 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
-from marketbell.core.language.fields import FIELDS
-
-FUNDAMENTALS: dict[str, int] = {
-    name: at
-    for at, name in enumerate(
-        [*(field.name for field in FIELDS if field.name.startswith("fund.")), "fund.shares_outstanding"]
-    )
-}
-"""Place of each fundamental value in the state."""
 
 BAR_FIELDS = ("bar.start", "bar.open", "bar.high", "bar.low", "bar.close", "bar.volume")
 
@@ -22,12 +13,11 @@ BAR_FIELDS = ("bar.start", "bar.open", "bar.high", "bar.low", "bar.close", "bar.
 def numeric_columns(
     f: NDArray[np.float64],
     i: NDArray[np.int64],
-    fund: NDArray[np.float64],
     bar_start: NDArray[np.int64],
     bar: NDArray[np.float64],
     now: int,
 ) -> dict[str, NDArray[Any]]:
-    """Values of every field of the registry for the given rows; unknown is NaN, event_time 0."""
+    """Values of every field of the tick kernel for the given rows; unknown is NaN, event_time 0."""
     seen = i[:, k.I_OPEN] != k.NEVER
     known = np.where(seen, 0.0, np.nan)
     close = f[:, k.F_LAST]
@@ -44,9 +34,6 @@ def numeric_columns(
         low = np.fmin(np.fmin(f[:, k.F_HIST_LOW], f[:, k.F_LOW]), close)
         high = np.where(np.isnan(f[:, k.F_HIST_HIGH]), np.nan, high)
         low = np.where(np.isnan(f[:, k.F_HIST_LOW]), np.nan, low)
-        given_shares = fund[:, FUNDAMENTALS["fund.shares_outstanding"]]
-        shares = np.where(np.isfinite(given_shares), given_shares, f[:, k.F_SHARES])
-        cap = shares * close
         newest = np.where(i[:, k.I_NEWEST] == k.NEVER, 0, i[:, k.I_NEWEST])
         columns: dict[str, NDArray[Any]] = {
             "close": close.copy(),
@@ -71,10 +58,6 @@ def numeric_columns(
             "volatility": f[:, k.F_VOLATILITY].copy(),
             "volume_spike": f[:, k.F_SPIKE].copy(),
         }
-        for name, at in FUNDAMENTALS.items():
-            columns[name] = fund[:, at].copy()
-        columns["fund.market_cap"] = np.where(np.isfinite(cap), cap, columns["fund.market_cap"])
-        del columns["fund.shares_outstanding"]
         columns["event_time"] = newest
         columns["src.age"] = np.where(newest > 0, (now - newest) / 1e9, np.nan)
         columns["change_basis"] = from_close.astype(np.int64)

@@ -51,6 +51,102 @@ class Field:
 _P, _N, _PCT, _M, _C = FieldType.PRICE, FieldType.NUMBER, FieldType.PERCENT, FieldType.MONEY, FieldType.COUNT
 _TICK, _BAR, _DAY, _QTR = Cadence.TICK, Cadence.BAR, Cadence.DAILY, Cadence.QUARTERLY
 
+
+def _fund(name: str, kind: FieldType, label: str, text: str, *, cadence: Cadence = _QTR, unit: str = "") -> Field:
+    source = "shareholding" if "holding" in name or name == "pledged_pct" else "fundamentals"
+    return Field(f"fund.{name}", kind, cadence, label, text, unit=unit, source=source)
+
+
+_HELD = "Percent of all shares, at the end of the newest published quarter."
+_LIVE = "Live: {} Unknown without {}; as published where only the ratio is."
+
+_FUNDAMENTALS = (
+    _fund(
+        "pe",
+        _N,
+        "P/E",
+        _LIVE.format("last price over the EPS of the last four published quarters.", "earnings above zero"),
+        cadence=_TICK,
+    ),
+    _fund(
+        "pb", _N, "P/B", _LIVE.format("last price over book value per share.", "a book value above zero"), cadence=_TICK
+    ),
+    _fund("ps", _N, "P/S", _LIVE.format("market cap over sales of four quarters.", "sales"), cadence=_TICK),
+    _fund("eps", _P, "EPS", "Earnings per share of four quarters: published, else the sum of the last four quarters'."),
+    _fund("eps_quarter", _P, "EPS, quarter", "Earnings per share of the newest published quarter."),
+    _fund(
+        "earnings_yield",
+        _PCT,
+        "Earnings yield",
+        "Live: EPS of the last four published quarters over last price; below zero with a loss.",
+        cadence=_TICK,
+    ),
+    _fund("roe", _PCT, "ROE", "Return on equity, as published."),
+    _fund("roce", _PCT, "ROCE", "Return on capital employed, as published."),
+    _fund("debt_to_equity", _N, "Debt/equity", "Total debt over equity, as published."),
+    _fund(
+        "market_cap",
+        _M,
+        "Market cap",
+        "Live: shares outstanding times last price; as published where the shares are unknown.",
+        cadence=_TICK,
+        unit="currency",
+    ),
+    _fund("shares_outstanding", _C, "Shares", "Shares outstanding: newest published, else the listing's."),
+    _fund("book_value_per_share", _P, "Book value", "Equity per share, as published or implied by a published P/B."),
+    _fund("dividend_per_share", _P, "Dividends", "Dividends of a year per share, as published or implied by a yield."),
+    _fund(
+        "dividend_yield",
+        _PCT,
+        "Dividend yield",
+        _LIVE.format("dividends of a year per share over last price.", "dividends per share"),
+        cadence=_TICK,
+    ),
+    _fund("sales", _M, "Sales", "Sales of the last four quarters or the last year, as published.", unit="currency"),
+    _fund("sales_quarter", _M, "Sales, quarter", "Sales of the newest published quarter.", unit="currency"),
+    _fund("net_profit", _M, "Net profit", "Net profit of four quarters or a year, as published.", unit="currency"),
+    _fund(
+        "net_profit_quarter", _M, "Net profit, quarter", "Net profit of the newest published quarter.", unit="currency"
+    ),
+    _fund("ebitda", _M, "EBITDA", "Earnings before interest, taxes and write-offs, as published.", unit="currency"),
+    _fund("operating_margin", _PCT, "Operating margin", "Operating profit over sales, as published."),
+    _fund("net_margin", _PCT, "Net margin", "Net profit over sales, as published."),
+    _fund(
+        "sales_growth_3y",
+        _PCT,
+        "Sales growth 3y",
+        "Compound yearly growth of sales over three years: derived from published sales, else as published.",
+    ),
+    _fund("sales_growth_qoq", _PCT, "Sales growth, quarter", "Sales against the quarter before, as published."),
+    _fund("profit_growth_qoq", _PCT, "Profit growth, quarter", "Net profit against the quarter before, as published."),
+    _fund(
+        "profit_growth_yoy", _PCT, "Profit growth, year", "Net profit of a quarter against a year before, as published."
+    ),
+    _fund("eps_growth_3y", _PCT, "EPS growth 3y", "Compound yearly growth of EPS over three years, as published."),
+    _fund(
+        "cagr_5y",
+        _PCT,
+        "CAGR 5y",
+        "Compound yearly growth of earnings per share over five years: derived from published EPS, else as published.",
+    ),
+    _fund(
+        "pe_median_5y",
+        _N,
+        "P/E median 5y",
+        "Median of five years' month-end P/Es, each with the EPS published by then (36 months or more), else as "
+        "published.",
+        cadence=_DAY,
+    ),
+    _fund("promoter_holding", _PCT, "Promoters", f"Share held by promoters. {_HELD}"),
+    _fund("promoter_holding_change", _PCT, "Promoters, change", "Promoters' share less that of a quarter before."),
+    _fund("pledged_pct", _PCT, "Pledged", "Share of the promoters' shares that is pledged."),
+    _fund("fii_holding", _PCT, "FII", f"Share held by foreign institutions. {_HELD}"),
+    _fund("fii_holding_change", _PCT, "FII, change", "Foreign institutions' share less that of a quarter before."),
+    _fund("dii_holding", _PCT, "DII", f"Share held by domestic institutions. {_HELD}"),
+    _fund("dii_holding_change", _PCT, "DII, change", "Domestic institutions' share less that of a quarter before."),
+    _fund("public_holding", _PCT, "Public", f"Share held by the public. {_HELD}"),
+)
+
 FIELDS: tuple[Field, ...] = (
     # Price and tape. Every one of these is a column of the engine's state.
     Field("close", _P, _TICK, "Price", "Last accepted trade price; in order ticks only."),
@@ -148,25 +244,9 @@ FIELDS: tuple[Field, ...] = (
         source="order book",
     ),
     Field("book.depth", _N, _TICK, "Depth", "Bid depth and ask depth.", unit="units", source="order book"),
-    # Fundamentals and shareholding, point in time.
-    Field(
-        "fund.pe", _N, _QTR, "P/E", "Price over earnings per share of the last four quarters.", source="fundamentals"
-    ),
-    Field("fund.pb", _N, _QTR, "P/B", "Price over book value per share.", source="fundamentals"),
-    Field("fund.eps", _P, _QTR, "EPS", "Earnings per share, last four quarters.", source="fundamentals"),
-    Field("fund.roe", _PCT, _QTR, "ROE", "Return on equity.", source="fundamentals"),
-    Field("fund.roce", _PCT, _QTR, "ROCE", "Return on capital employed.", source="fundamentals"),
-    Field("fund.debt_to_equity", _N, _QTR, "Debt/equity", "Total debt over equity.", source="fundamentals"),
-    Field("fund.market_cap", _M, _TICK, "Market cap", "Shares outstanding times price.", source="fundamentals"),
-    Field(
-        "fund.dividend_yield", _PCT, _QTR, "Dividend yield", "Dividends of a year over price.", source="fundamentals"
-    ),
-    Field("fund.sales_growth_3y", _PCT, _QTR, "Sales growth 3y", "Compound growth of sales.", source="fundamentals"),
-    Field("fund.promoter_holding", _PCT, _QTR, "Promoters", "Share held by promoters.", source="shareholding"),
-    Field("fund.pledged_pct", _PCT, _QTR, "Pledged", "Promoters' shares that are pledged.", source="shareholding"),
-    Field("fund.fii_holding", _PCT, _QTR, "FII", "Share held by foreign institutions.", source="shareholding"),
-    Field("fund.dii_holding", _PCT, _QTR, "DII", "Share held by domestic institutions.", source="shareholding"),
-    Field("fund.public_holding", _PCT, _QTR, "Public", "Share held by the public.", source="shareholding"),
+    # Fundamentals and shareholding, point in time (core/fundamentals). Derived where the inputs are known,
+    # else as published; the formulas are core/fundamentals/ratios.FORMULAS.
+    *_FUNDAMENTALS,
     # About the data itself.
     Field("event_time", FieldType.TIME, _TICK, "As of", "Venue time of the last accepted tick, UTC."),
     Field("src.age", FieldType.DURATION, _TICK, "Age", "Market clock less event_time.", unit="s"),
