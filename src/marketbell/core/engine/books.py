@@ -208,8 +208,8 @@ class Books(Operator):
 
     # --- what readers see ------------------------------------------------------------------------
 
-    def shown(self, state: TickState) -> tuple[Columns, list[tuple[int, str]]]:
-        """Best levels (DEPTH rows) of the books that changed since the last call, and the state of each by id."""
+    def shown(self, state: TickState) -> tuple[Columns, list[tuple[int, str, int]]]:
+        """Best levels (DEPTH rows) of the books that changed since the last call; id, state and time of each."""
         slots = np.array(sorted(self._unsaid), np.int64)
         self._unsaid.clear()
         if not len(slots):
@@ -219,10 +219,8 @@ class Books(Operator):
         price, size = np.empty(room), np.empty(room)
         used = b.top_levels(self._P, self._Z, self._A, self._B, slots, SHOWN_LEVELS, slot, side, level, price, size)
         ids = state.I[self._row[slots], 0]
-        states = [
-            (int(ident), BOOK_STATES[number])
-            for ident, number in zip(ids, self._B[slots, b.I_STATE].tolist(), strict=True)
-        ]
+        told = zip(ids.tolist(), self._B[slots][:, [b.I_STATE, b.I_TIME]].tolist(), strict=True)
+        states = [(ident, BOOK_STATES[number], when) for ident, (number, when) in told]
         depth: Columns = {
             "instrument_id": state.I[self._row[slot[:used]], 0],
             "event_time": self._B[slot[:used], b.I_TIME],

@@ -89,8 +89,8 @@ class Outputs:
     fired: list[Fired] = field(default_factory=list)
     late: Columns = field(default_factory=dict)
     depth: list[Columns] = field(default_factory=list)
-    book_states: list[tuple[int, str]] = field(default_factory=list)
-    """Instrument ids and the state (BookState) of the books that BOOK frames changed."""
+    book_states: list[tuple[int, str, int]] = field(default_factory=list)
+    """Instrument id, state (BookState) and event time (ns UTC) of the books that BOOK frames changed."""
     history: list[Columns] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     rejected_rules: list[tuple[str, str]] = field(default_factory=list)

@@ -16,6 +16,7 @@ COLUMNS: tuple[str, ...] = (*(field.name for field in FIELDS if field.name != "s
 """What a row holds, in this order, behind its key. Ages are left to the reader's clock."""
 
 CLOSED_BARS_KEPT = 30
+_BOOK = ("bids", "asks", "as_of", "state")
 _EVENT_TIME = COLUMNS.index("event_time")
 _NO_TICK_SIZE_DECIMALS = 2
 
@@ -78,7 +79,7 @@ class MarketBoard:
                 if name in document:
                     self.put_part(name, document[name])
         elif kind == "depth":
-            self.put_part(f"depth:{document['instrument']}", {k: document.get(k) for k in ("bids", "asks", "as_of")})
+            self.put_part(f"depth:{document['instrument']}", {k: document.get(k) for k in _BOOK})
         elif kind == "series":
             self.put_part(f"series:{document['instrument']}", document["sets"])
         elif kind == "source":

@@ -83,6 +83,23 @@ def books(depth: Columns, key_of: Callable[[int], str]) -> dict[str, dict[str, A
     return found
 
 
+def newest_books(
+    depth: Sequence[Columns], states: Sequence[tuple[int, str, int]], key_of: Callable[[int], str]
+) -> dict[str, dict[str, Any]]:
+    """Books by instrument with their `state`: `ready` where the source sends whole books.
+
+    A book that is being built or resynchronised has a state and no levels.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for columns in depth:
+        found |= {key: book | {"state": "ready"} for key, book in books(columns, key_of).items()}
+    for ident, state, event_time in states:
+        key = key_of(ident)
+        book = found.setdefault(key, {"instrument": key, "bids": [], "asks": [], "as_of": event_time})
+        book["state"] = state
+    return found
+
+
 def firing_document(firing: Firing) -> bytes:
     """A firing, told at once."""
     return dumps({"type": "firing"} | asdict(firing))

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from marketbell.adapters.feeds.replay.bars import BarSource, read_bars
-from marketbell.adapters.feeds.replay.tables import FORMATS, Table, files_of, read_table
+from marketbell.adapters.feeds.replay.books import is_raw, read_books
+from marketbell.adapters.feeds.replay.events import EventSource
+from marketbell.adapters.feeds.replay.tables import BOOKS, FORMATS, Table, files_of, read_table
 from marketbell.adapters.feeds.replay.ticks import TickSource, read_ticks
 from marketbell.adapters.feeds.replay.venues import Sessions
 from marketbell.core.columns.frame import Columns, FrameKind
@@ -35,15 +37,16 @@ class ReplayFeed:
         self._keeps_gaps = keeps_gaps
         if calendar is not None:
             sessions(calendar)  # an unknown calendar is named before anything is read
-        tables = [read_table(path, format) for path in files_of(sources)]
+        files = files_of(sources)
+        raw = [path for path in files if is_raw(path, format)]
+        tables = [read_table(path, format) for path in files if path not in raw]
         self._history: Columns = {}
-        self._source = self._read(tables, calendar, sessions)
+        self._source = self._read(raw, tables, calendar, sessions)
         self._at = 0
         self._told = 0
         self._instruments = sorted(self._source.instruments, key=lambda one: one.key)
         names = [Path(source).name for source in sources]
         calendars = sorted({one.calendar for one in self._instruments})
-        self._kind = FrameKind.TRADE if isinstance(self._source, TickSource) else FrameKind.BAR
         kept = ":gaps" if keeps_gaps else ""
         self.producer = f"replay:{'+'.join(names)}:{len(self._source.clock)}{kept}"
         self.card = FeedCard(
@@ -51,13 +54,22 @@ class ReplayFeed:
             label=f"Recorded: {', '.join(names)}",
             kind="replay",
             is_simulated=bool(self._instruments) and all(one.calendar == "SIM" for one in self._instruments),
-            supports=("trades", "quotes", "history") if self._kind is FrameKind.TRADE else ("bars",),
-            limits=f"Formats: {', '.join(FORMATS)}. The whole source is read into memory.",
+            supports=_supports(self._source),
+            limits=f"Formats: {', '.join(FORMATS)}. The whole source is read into memory.{_left_out(self._source)}",
             tested="Recorded NSE, US and crypto files against an independent computation.",
             calendar=calendars[0] if calendars else "NONE",
         )
 
-    def _read(self, tables: Sequence[Table], calendar: str | None, sessions: Sessions) -> TickSource | BarSource:
+    def _read(
+        self, raw: Sequence[Path], tables: Sequence[Table], calendar: str | None, sessions: Sessions
+    ) -> TickSource | BarSource | EventSource:
+        books = [table for table in tables if table.format in BOOKS]
+        others = [table for table in tables if table.format not in BOOKS]
+        if raw or books:
+            if others:
+                first = raw[0] if raw else books[0].path
+                raise InvalidSourceError(f"{first} holds an order book and {others[0].path} does not: give one kind")
+            return read_books(raw, books, calendar, sessions)
         ticks = [table for table in tables if table.format in {"ticks", "session"}]
         daily = [table for table in tables if table.format == "daily"]
         minute = [table for table in tables if table.format == "minute"]
@@ -112,6 +124,8 @@ class ReplayFeed:
             # Without one good bar there is no row that the events could come with.
             return self._events(0) if not self.rows and isinstance(self._source, BarSource) else []
         begin, self._at = self._at, end
+        if isinstance(self._source, EventSource):
+            return self._source.batches(begin, end)
         if isinstance(self._source, TickSource):
             return self._ticks(self._source, begin, end)
         return self._bars(self._source, begin, end)
@@ -145,6 +159,19 @@ class ReplayFeed:
             items.append(events[self._told][1])
             self._told += 1
         return [Batch(FrameKind.REFERENCE, {}, self._at, {"type": "quality", "items": items})] if items else []
+
+
+def _supports(source: TickSource | BarSource | EventSource) -> tuple[str, ...]:
+    if isinstance(source, EventSource):
+        words = {FrameKind.TRADE: "trades", FrameKind.QUOTE: "quotes", FrameKind.BOOK: "depth"}
+        return tuple(word for kind, word in words.items() if (source.kinds == int(kind)).any())
+    return ("trades", "quotes", "history") if isinstance(source, TickSource) else ("bars",)
+
+
+def _left_out(source: TickSource | BarSource | EventSource) -> str:
+    """Messages of a recording that nothing here reads."""
+    skipped = source.skipped if isinstance(source, EventSource) else {}
+    return f" Left out: {', '.join(f'{count} {name}' for name, count in sorted(skipped.items()))}." if skipped else ""
 
 
 def _before(daily: BarSource, ticks: TickSource) -> Columns:

@@ -18,6 +18,18 @@ FORMATS = {
     "daily": "daily bars CSV or Parquet, long: date and close; symbol, open, high, low, volume, prev_close",
     "minute": "one-minute bars CSV or Parquet: timestamp and open, high, low, close; symbol, volume",
     "session": "a recorded session (Parquet of the recorder)",
+    "binance_stream": "a raw Binance recording: a time of arrival and a JSON message a line",
+    "book_updates": "order book CSV, a row a level: timestamp, first_update_id, last_update_id, side, price, qty; "
+    "update_type snap, pu",
+    "book_snapshots": "order book CSV, a row a book: timestamp, asks[0].price, asks[0].amount, bids[0].price …",
+}
+STREAM = "binance_stream"
+BOOK_UPDATES = "book_updates"
+BOOK_SNAPSHOTS = "book_snapshots"
+BOOKS = (BOOK_UPDATES, BOOK_SNAPSHOTS)
+_BOOK_COLUMNS = {
+    BOOK_UPDATES: {"first_update_id", "last_update_id", "side"},
+    BOOK_SNAPSHOTS: {"asks[0].price", "bids[0].price"},
 }
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".csv.bz2", ".csv.zst")
@@ -151,7 +163,7 @@ def _named(path: Path, table: pa.Table, forced: str | None) -> Table:
                 break
     others = {name: table[name] for name in table.column_names if name not in names.values()}
     format_ = forced or _format(known, set(by_lower))
-    needed = {"ticks": "price", "session": "price"}.get(format_ or "", "close")
+    needed = {"ticks": "price", "session": "price", **dict.fromkeys(BOOKS, "time")}.get(format_ or "", "close")
     if format_ == "ticks" and "price" not in known and "close" in known:
         known["price"] = known["close"]
     if format_ is None or "time" not in known or needed not in known:
@@ -163,6 +175,9 @@ def _named(path: Path, table: pa.Table, forced: str | None) -> Table:
 
 
 def _format(known: dict[str, pa.ChunkedArray], names: set[str]) -> str | None:
+    for format_, columns in _BOOK_COLUMNS.items():
+        if columns <= names:
+            return format_
     if "time" not in known or names & _DERIVATIVE:
         return None
     if {"instrument", "price", "position"} <= known.keys():

@@ -87,11 +87,16 @@ def get_bars(stock_id: str, query_data: BarsQuery) -> dict[str, Any]:
     }
 
 
+def amount(size: float | None) -> float | None:
+    """Units as they are: whole ones stay whole, fractions of coins keep up to 8 decimals."""
+    return None if size is None else round(size, 8) if size % 1 else int(size)
+
+
 @bp.get("/depth")
 @asks(Action.READ, "stocks")
 @bp.output(OrderBook)
 def get_depth(stock_id: str) -> dict[str, Any]:
-    """The order book, best price first; empty sides where the feed has none."""
+    """The order book, best price first; empty sides where the feed has none or the book is not ready."""
     now = market()
     instrument = _found(now, stock_id)
     book = edge().reader.document(f"market:depth:{instrument.key}")
@@ -99,13 +104,14 @@ def get_depth(stock_id: str) -> dict[str, Any]:
 
     def side(name: str) -> list[dict[str, Any]]:
         return [
-            {"price": fixed(level[0], places), "size": None if level[1] is None else round(level[1])}
+            {"price": fixed(level[0], places), "size": amount(level[1])}
             for level in book.get(name) or ()
             if level and level[0] is not None
         ]
 
     return {
         "instrument": instrument.key,
+        "state": book.get("state") or ("ready" if book else None),
         "bids": side("bids"),
         "asks": side("asks"),
         "as_of": utc(book.get("as_of")),

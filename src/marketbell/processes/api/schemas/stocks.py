@@ -156,13 +156,17 @@ class BookLevel(Answer):
     """One price and the size that waits there."""
 
     price: DecimalStr
-    size: int | None
+    size: int | float | None
 
 
 class OrderBook(Answer):
-    """Both sides by price, the best first. Empty where the feed has no depth."""
+    """Both sides by price, the best first. Empty where the feed has no depth.
+
+    `state` is null without a book, else building, ready, resyncing, crossed or empty.
+    """
 
     instrument: str
+    state: str | None
     bids: list[BookLevel]
     asks: list[BookLevel]
     as_of: UtcTime | None
