@@ -9,27 +9,30 @@ from pyarrow import parquet
 from marketbell.adapters.checkpoints.files import FileCheckpoints
 from marketbell.adapters.recordings.parquet import ParquetRecordings
 from marketbell.adapters.spill.files import FileFrameQueue
+from marketbell.core.primitives.errors import CheckpointError
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.ports.checkpoints import Checkpoint
 
 
-def _checkpoint(sequence: int, offset: int = 0) -> Checkpoint:
+def _checkpoint(sequence: int, shards: Shards = ALL_SHARDS, fence: int = 1) -> Checkpoint:
     arrays = {
         "f": np.arange(6, dtype=np.float64).reshape(2, 3) + sequence,
         "empty": np.empty((0, 4), np.int64),
         "bytes": np.frombuffer(b"{}", np.uint8),
     }
-    return Checkpoint(3, "epoch", offset or sequence * 10, sequence, "run#0", 5, arrays)
+    return Checkpoint(3, "epoch", sequence * 10, sequence, "run#0", 5, arrays, shards, fence)
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
-    assert store.load(3) == (None, [])
-    saved = _checkpoint(1)
+    assert store.kept() == []
+    saved = _checkpoint(1, Shards(3, 7), fence=9)
     store.save(saved)
-    found, passed_over = store.load(3)
-    assert passed_over == []
-    assert found is not None
-    assert (found.epoch, found.offset, found.sequence, found.run, found.taken_at) == ("epoch", 10, 1, "run#0", 5)
+    (place,) = store.kept()
+    assert place == saved.place
+    found = store.load(place)
+    assert found.place == saved.place
+    assert (found.run, found.taken_at) == ("run#0", 5)
     for name, array in saved.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
         assert found.arrays[name].dtype == array.dtype
@@ -40,36 +43,61 @@ def test_three_are_kept(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     for sequence in range(1, 7):
         store.save(_checkpoint(sequence))
-    assert sorted(path.name for path in (tmp_path / "3").iterdir()) == [f"{n:012d}.ckpt" for n in (4, 5, 6)]
-    assert store.oldest(3) == ("epoch", 40)
+    assert [place.sequence for place in store.kept()] == [4, 5, 6]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_three_of_every_shard_are_kept_across_splits(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    for sequence in (1, 2, 3):
+        store.save(_checkpoint(sequence))
+    for sequence in (4, 5, 6):
+        store.save(_checkpoint(sequence, Shards(0, 31), fence=2))
+    # the upper half has nothing newer than the whole ones
+    assert [place.sequence for place in store.kept() if place.shards == ALL_SHARDS] == [1, 2, 3]
+    store.save(_checkpoint(4, Shards(32, 63), fence=3))
+    assert [place.sequence for place in store.kept() if place.shards == ALL_SHARDS] == [2, 3]
+
+
+def test_another_process_sees_what_was_saved_and_let_go(tmp_path: Path) -> None:
+    mine, theirs = FileCheckpoints(tmp_path), FileCheckpoints(tmp_path)
+    mine.save(_checkpoint(1))
+    assert [place.sequence for place in theirs.kept()] == [1]
+    for sequence in (2, 3, 4):
+        mine.save(_checkpoint(sequence))
+    assert [place.sequence for place in theirs.kept()] == [2, 3, 4]
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        theirs.load(_checkpoint(1).place)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.999])
-def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path, share: float) -> None:
+def test_a_torn_checkpoint_is_seen(tmp_path: Path, share: float) -> None:
     store = FileCheckpoints(tmp_path)
     store.save(_checkpoint(1))
     store.save(_checkpoint(2))
-    newest = max((tmp_path / "3").iterdir())
+    newest = max(tmp_path.iterdir())
     data = newest.read_bytes()
     newest.write_bytes(data[: int(len(data) * share)])
-    found, passed_over = store.load(3)
-    assert found is not None
-    assert found.sequence == 1
-    assert len(passed_over) == 1
+    older, torn = FileCheckpoints(tmp_path).kept()
+    assert store.load(older).sequence == 1
+    with pytest.raises(CheckpointError):
+        store.load(torn)
 
 
 def test_one_flipped_bit_is_seen(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     store.save(_checkpoint(1))
-    (path,) = (tmp_path / "3").iterdir()
+    (path,) = tmp_path.iterdir()
+    place = _checkpoint(1).place
     data = bytearray(path.read_bytes())
     for at in range(0, len(data), 7):
         flipped = bytearray(data)
         flipped[at] ^= 4
         path.write_bytes(flipped)
-        found, _ = store.load(3)
-        # two bytes of the header are not used
-        assert found is None or at in {6, 7}
+        if at in {6, 7}:
+            continue  # two bytes of the header are not used
+        with pytest.raises(CheckpointError):
+            store.load(place)
 
 
 def test_a_recorded_part_is_named_by_its_first_position(tmp_path: Path) -> None:
@@ -86,9 +114,9 @@ def test_a_recorded_part_is_named_by_its_first_position(tmp_path: Path) -> None:
         "trade_id": np.array([-1, -1]),
         "flags": np.array([2, 2], np.uint16),
     }
-    store.write("2021-04-28", 0, rows)
-    store.write("2021-04-28", 0, rows)
-    store.begin("2021-04-28", _checkpoint(1))
+    store.write("2021-04-28", "0", rows)
+    store.write("2021-04-28", "0", rows)
+    store.begin("2021-04-28", "3", _checkpoint(1))
     (path,) = (tmp_path / "2021-04-28").glob("ticks-*.parquet")
     table = parquet.read_table(path)
     assert table["instrument"].to_pylist() == ["NSE:X", "NSE:Y"]

@@ -43,7 +43,7 @@ class Twins(RuleBasedStateMachine):
 
     @rule(which=st.lists(numbers, max_size=4), epoch=st.sampled_from("ef"), offset=st.integers(0, 9))
     def append(self, which: list[int], epoch: str, offset: int) -> None:
-        self.both(lambda ledger: ledger.append([firing(number) for number in which], 0, epoch, offset))
+        self.both(lambda ledger: ledger.append([firing(number) for number in which], (0,), epoch, offset))
 
     @rule(fan_out=st.integers(0, 3), state=st.sampled_from(["queued", "suppressed"]))
     def plan(self, fan_out: int, state: str) -> None:

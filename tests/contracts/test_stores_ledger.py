@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from marketbell.core.primitives.errors import NotFoundError
+from marketbell.core.primitives.errors import NotFoundError, OvertakenError
 from marketbell.ports.stores import LOCAL_OWNER, Delivery, Firing, Stores
 
 SECOND = 10**9
@@ -34,16 +34,16 @@ def delivery(number: int, of: Firing, **more: object) -> Delivery:
 
 def planned(stores: Stores, count: int = 1) -> list[Delivery]:
     """One firing with `count` queued deliveries."""
-    stores.ledger.append([firing(1)], 0, "e", 1)
+    stores.ledger.append([firing(1)], (0,), "e", 1)
     deliveries = [delivery(i, firing(1)) for i in range(count)]
     stores.ledger.plan(firing(1).firing_id, deliveries, now=2_000)
     return deliveries
 
 
 def test_a_firing_exists_once_whoever_writes_it_how_often(stores: Stores) -> None:
-    assert stores.ledger.append([firing(1), firing(2), firing(1)], 0, "e", 10) == 2
-    assert stores.ledger.append([firing(2), firing(3)], 0, "e", 11) == 1
-    assert stores.ledger.append([], 0, "e", 12) == 0
+    assert stores.ledger.append([firing(1), firing(2), firing(1)], (0,), "e", 10) == 2
+    assert stores.ledger.append([firing(2), firing(3)], (0,), "e", 11) == 1
+    assert stores.ledger.append([], (0,), "e", 12) == 0
     assert [found.firing_id for found, _ in stores.ledger.firings(LOCAL_OWNER)] == [
         firing(number).firing_id for number in (3, 2, 1)
     ]
@@ -51,25 +51,25 @@ def test_a_firing_exists_once_whoever_writes_it_how_often(stores: Stores) -> Non
 
 
 def test_a_firing_without_a_time_of_record_gets_one(stores: Stores) -> None:
-    stores.ledger.append([replace(firing(1), recorded_at=0, values={"x": 1})], 0, "e", 1)
+    stores.ledger.append([replace(firing(1), recorded_at=0, values={"x": 1})], (0,), "e", 1)
     ((found, _),) = stores.ledger.firings(LOCAL_OWNER)
     assert found.recorded_at > 10**18
 
 
 def test_progress_goes_forward_inside_an_epoch(stores: Stores) -> None:
     assert stores.ledger.progress(0) is None
-    stores.ledger.append([], 0, "e", 10)
-    stores.ledger.append([], 1, "e", 5)
-    stores.ledger.append([], 0, "e", 7)
+    stores.ledger.append([], (0,), "e", 10)
+    stores.ledger.append([], (1,), "e", 5)
+    stores.ledger.append([], (0,), "e", 7)
     assert stores.ledger.progress(0) == ("e", 10)
     assert stores.ledger.progress(1) == ("e", 5)
-    stores.ledger.append([], 0, "f", 3)
+    stores.ledger.append([], (0,), "f", 3)
     assert stores.ledger.progress(0) == ("f", 3)
 
 
 def test_firings_are_paged_newest_first_by_owner(stores: Stores) -> None:
     mine = [firing(number, event_time=100 + number // 2) for number in range(7)]
-    stores.ledger.append([*mine, firing(99, owner_id="somebody")], 0, "e", 1)
+    stores.ledger.append([*mine, firing(99, owner_id="somebody")], (0,), "e", 1)
     seen: list[Firing] = []
     cursor: tuple[int, str] | None = None
     while page := stores.ledger.firings(LOCAL_OWNER, limit=3, before=cursor):
@@ -79,7 +79,7 @@ def test_firings_are_paged_newest_first_by_owner(stores: Stores) -> None:
 
 
 def test_a_plan_is_made_once(stores: Stores) -> None:
-    stores.ledger.append([firing(1), firing(2)], 0, "e", 1)
+    stores.ledger.append([firing(1), firing(2)], (0,), "e", 1)
     assert stores.ledger.unplanned() == [firing(1), firing(2)]
     assert stores.ledger.unplanned(limit=1) == [firing(1)]
     first = [delivery(1, firing(1)), delivery(2, firing(1), state="suppressed", error="quiet hours")]
@@ -93,14 +93,14 @@ def test_a_plan_is_made_once(stores: Stores) -> None:
 
 
 def test_an_address_is_told_once_a_firing(stores: Stores) -> None:
-    stores.ledger.append([firing(1)], 0, "e", 1)
+    stores.ledger.append([firing(1)], (0,), "e", 1)
     twins = [delivery(1, firing(1), address="a"), delivery(2, firing(1), address="a")]
     stores.ledger.plan(firing(1).firing_id, twins, now=1)
     assert [claimed.delivery_id for claimed in stores.ledger.claim(10, 1)] == ["d1"]
 
 
 def test_a_claim_takes_what_is_due_until_its_lease_is_over(stores: Stores) -> None:
-    stores.ledger.append([firing(1)], 0, "e", 1)
+    stores.ledger.append([firing(1)], (0,), "e", 1)
     stores.ledger.plan(
         firing(1).firing_id,
         [
@@ -184,7 +184,7 @@ def test_a_settled_delivery_is_not_claimed_again(stores: Stores, state: str) -> 
 
 def test_the_oldest_unsent_is_known(stores: Stores) -> None:
     assert stores.ledger.oldest_unsent() is None
-    stores.ledger.append([firing(1), firing(2)], 0, "e", 1)
+    stores.ledger.append([firing(1), firing(2)], (0,), "e", 1)
     assert stores.ledger.oldest_unsent() == 1_001
     stores.ledger.plan(firing(1).firing_id, [delivery(1, firing(1))], now=5_000)
     assert stores.ledger.oldest_unsent() == 1_002
@@ -195,8 +195,8 @@ def test_the_oldest_unsent_is_known(stores: Stores) -> None:
 
 
 def test_unread_counts_what_was_recorded_since(stores: Stores) -> None:
-    stores.ledger.append([firing(number, event_time=50 - number) for number in range(4)], 0, "e", 1)
-    stores.ledger.append([firing(50, owner_id="somebody")], 0, "e", 2)
+    stores.ledger.append([firing(number, event_time=50 - number) for number in range(4)], (0,), "e", 1)
+    stores.ledger.append([firing(50, owner_id="somebody")], (0,), "e", 2)
     assert stores.ledger.unread(LOCAL_OWNER) == 4
     stores.ledger.mark_read(LOCAL_OWNER, 1_001)
     assert stores.ledger.read_up_to(LOCAL_OWNER) == 1_001
@@ -209,14 +209,45 @@ def test_unread_counts_what_was_recorded_since(stores: Stores) -> None:
 
 def test_a_waiter_is_woken_by_a_firing_and_by_a_plan(stores: Stores) -> None:
     assert not stores.ledger.wait(0.01)
-    stores.ledger.append([firing(1)], 0, "e", 1)
+    stores.ledger.append([firing(1)], (0,), "e", 1)
     assert stores.ledger.wait(10)
-    stores.ledger.append([firing(1)], 0, "e", 2)
+    stores.ledger.append([firing(1)], (0,), "e", 2)
     assert not stores.ledger.wait(0.01)
     stores.ledger.plan(firing(1).firing_id, [delivery(1, firing(1))], now=1)
     assert stores.ledger.wait(10)
 
 
 def test_values_that_are_not_known_become_null(stores: Stores) -> None:
-    stores.ledger.append([replace(firing(1), values={"x": math.nan})], 0, "e", 1)
+    stores.ledger.append([replace(firing(1), values={"x": math.nan})], (0,), "e", 1)
     assert stores.ledger.unplanned()[0].values == {"x": None}
+
+
+def test_an_overtaken_sender_may_not_begin(stores: Stores) -> None:
+    stores.ledger.append([firing(1)], (0,), "e", 1)
+    stores.ledger.plan(firing(1).firing_id, [delivery(1, firing(1))], now=1)
+    (first,) = stores.ledger.claim(now=10, lease_s=1)
+    (second,) = stores.ledger.claim(now=10 + 2 * SECOND, lease_s=1)
+    assert not stores.ledger.begin(replace(first, attempts=1), now=11 + 2 * SECOND, lease_s=1)
+    assert stores.ledger.begin(replace(second, attempts=1), now=11 + 2 * SECOND, lease_s=1)
+    stores.ledger.settle(replace(first, state="retry", next_attempt_at=0), now=12 + 2 * SECOND)
+    assert stores.ledger.claim(now=12 + 2 * SECOND, lease_s=1) == []
+    stores.ledger.settle(replace(first, state="sent", attempts=1), now=13 + 2 * SECOND)
+    ((_, (told,)),) = stores.ledger.firings(firing(1).owner_id)
+    assert told.state == "sent"
+
+
+def test_only_the_newest_owner_of_a_shard_writes(stores: Stores) -> None:
+    ledger = stores.ledger
+    assert ledger.fences((3, 4)) == [0, 0]
+    first = ledger.raise_fence((3, 4))
+    ledger.append([firing(1)], (3, 4), "e", 1, first)
+    second = ledger.raise_fence((4, 5))
+    assert second > first
+    assert ledger.fences((3, 4, 5)) == [first, second, second]
+    with pytest.raises(OvertakenError):
+        ledger.append([firing(2)], (3, 4), "e", 2, first)
+    assert ledger.progress(3) == ("e", 1)
+    assert ledger.progress(5) is None
+    assert [found.firing_id for found, _ in ledger.firings(firing(1).owner_id)] == [firing(1).firing_id]
+    assert ledger.append([firing(2)], (4,), "e", 2, second) == 1
+    assert ledger.raise_fence((3, 4, 5), above=1_000) == 1_001

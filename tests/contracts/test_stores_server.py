@@ -92,7 +92,7 @@ def test_no_committed_firing_is_lost_and_the_pool_finds_the_server_again(server:
     def write() -> None:
         try:
             for number in range(1_000_000):
-                stores.ledger.append([firing(number)], 0, "e", number)
+                stores.ledger.append([firing(number)], (0,), "e", number)
                 committed.append(number)
         except StoreUnavailableError as error:
             outages.append(error)
@@ -125,7 +125,7 @@ def test_a_waiter_hears_of_the_outage_and_listens_again(server: Server) -> None:
         stores.ledger.wait(5)
     server.start()
     assert not stores.ledger.wait(0.01)
-    stores.ledger.append([firing(1)], 0, "e", 1)
+    stores.ledger.append([firing(1)], (0,), "e", 1)
     assert stores.ledger.wait(10)
     stores.close()
 

@@ -206,8 +206,8 @@ class World:
         )
         return StreamDesk(
             ports,
-            partitions=range(self.partitions),
             config=EngineConfig(),
+            partitions=self.partitions,
             checkpoint_every_s=self.checkpoint_every_s,
         )
 

@@ -130,7 +130,7 @@ def fire(stores: PostgresStores, name: str, count: int, notify: tuple[str, ...])
             Firing(f"{name}-{n}", "r", f"{name} {n}", LOCAL_OWNER, 1, "NSE:RELIANCE", 1_000 + n, values, notify)
             for n in range(count)
         ],
-        0,
+        (0,),
         "epoch",
         count,
     )

@@ -1,5 +1,6 @@
-"""Leases: one owner for each partition, told apart by a number that only grows."""
+"""Leases: one owner for each shard, told apart by a number that only grows."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -10,7 +11,7 @@ class Lease(Protocol):
     """Larger with every new holder of the same name."""
 
     def is_held(self) -> bool:
-        """False once somebody else holds the name. StoreUnavailableError while nobody can tell."""
+        """False once somebody else may hold one of the names. StoreUnavailableError while nobody can tell."""
 
     def release(self) -> None: ...
 
@@ -20,3 +21,6 @@ class Leases(Protocol):
 
     def acquire(self, name: str) -> Lease | None:
         """The lease, or None while another holder has it. Does not wait."""
+
+    def acquire_all(self, names: Sequence[str]) -> Lease | None:
+        """One lease of all the names, or None while anybody has any of them: all or nothing. Does not wait."""

@@ -9,10 +9,13 @@ from marketbell.ports.checkpoints import Checkpoint
 class RecordingStore(Protocol):
     """Parts of a recorded session. Writing a part again replaces it. Raises StoreUnavailableError."""
 
-    def begin(self, session_date: str, checkpoint: Checkpoint) -> None:
-        """Keep the state that the session started from; the first one of a date and partition stays."""
+    def begin(self, session_date: str, label: str, checkpoint: Checkpoint) -> None:
+        """Keep the state that the session started from; the first one of a date and label stays.
 
-    def write(self, session_date: str, partition: int, rows: Columns) -> None:
+        `label` names the part of the log: a partition, or some shards of it.
+        """
+
+    def write(self, session_date: str, label: str, rows: Columns) -> None:
         """Write rows of one date: the TRADE columns, `instrument` (VENUE:SYMBOL) and `position` (log offset).
 
         The part is named by its positions, so the same rows written again after a crash are one part.

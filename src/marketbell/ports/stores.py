@@ -162,15 +162,30 @@ class Delivery:
     sent_at: int = 0
     payload: dict[str, Any] = field(default_factory=dict)
     was_sending: bool = False
+    claim: int = field(default=0, compare=False)
+    """Which claim of it this is; a later one ends an earlier taker's right to begin."""
 
 
 class Ledger(Protocol):
     """Firings and their deliveries. A firing id exists once, whoever writes it how often."""
 
-    def append(self, firings: Sequence[Firing], partition: int, epoch: str, offset: int) -> int:
-        """One transaction: firings (ON CONFLICT DO NOTHING) and the partition's progress. Returns how many were new."""
+    def raise_fence(self, shards: Sequence[int], above: int = 0) -> int:
+        """Become the one writer of these shards: the answer is larger than any fence of theirs, and than `above`.
 
-    def progress(self, partition: int) -> tuple[str, int] | None: ...
+        Who calls it holds the shards' leases. What an earlier owner appends after that is refused.
+        """
+
+    def fences(self, shards: Sequence[int]) -> list[int]:
+        """The fence of each shard, 0 where there is none."""
+
+    def append(self, firings: Sequence[Firing], shards: Sequence[int], epoch: str, offset: int, fence: int = 0) -> int:
+        """One transaction: firings (ON CONFLICT DO NOTHING) and the shards' progress. Returns how many were new.
+
+        OvertakenError, and nothing is written, where one of the shards has a larger fence.
+        """
+
+    def progress(self, shard: int) -> tuple[str, int] | None:
+        """Epoch and offset up to which the shard's firings are here."""
     def firings(
         self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
     ) -> list[tuple[Firing, list[Delivery]]]:
@@ -189,10 +204,16 @@ class Ledger(Protocol):
         """Deliveries that are due (queued, retry, or sending with an expired lease), marked sending."""
 
     def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
-        """Say that the attempt begins now, with its number, and renew the lease. False where it was settled already."""
+        """Say that the attempt begins now, with its number, and renew the lease.
+
+        False where it was settled already, or claimed again by somebody else.
+        """
 
     def settle(self, delivery: Delivery, now: int) -> None:
-        """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at. Sent stays sent."""
+        """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at. Sent stays sent.
+
+        Of a claim that somebody else took over meanwhile, only that it was sent is worth writing.
+        """
 
     def oldest_unsent(self) -> int | None:
         """When the oldest firing without a plan was recorded or the oldest open delivery was queued, ns."""

@@ -58,8 +58,8 @@ def build_stream(settings: Settings) -> StreamParts:
             quality=stores.quality,
             sessions=sessions,
         ),
-        partitions=range(settings.bus.partitions),
         config=config,
+        partitions=settings.bus.partitions,
         checkpoint_every_s=settings.stream.checkpoint_every_s,
         publish_every_s=settings.stream.publish_every_s,
     )

@@ -53,7 +53,7 @@ class Desk:
         firing = Firing(
             f"f{number}", "r", "Price level", LOCAL_OWNER, 1, "NSE:RELIANCE", EVENT, values, notify, self.clock.now()
         )
-        self.stores.ledger.append([firing], 0, "e", number)
+        self.stores.ledger.append([firing], (0,), "e", number)
         return firing
 
     def round(self) -> None:

@@ -94,8 +94,8 @@ def _do(world: Any, action: str) -> None:  # noqa: C901, PLR0912 — one line an
         case "lose_log":
             _lose_the_log(world)
         case "damage":
-            if world.checkpoints.load(0)[0] is not None:
-                world.checkpoints.damage(0)
+            if world.checkpoints.newest() is not None:
+                world.checkpoints.damage()
 
 
 def _lose_the_log(world: Any) -> None:
@@ -123,11 +123,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(kit: Any) -> None:
         world.clock.move(0.3)
         world.ingest.turn()
         world.stream.turn()
-    newest, _ = world.checkpoints.load(0)
-    world.checkpoints.damage(0)
-    older, passed_over = world.checkpoints.load(0)
-    assert older.offset < newest.offset
-    assert passed_over
+    newest = world.checkpoints.newest()
+    world.checkpoints.damage()
+    assert world.checkpoints.newest().offset < newest.offset
     world.start_stream()
     world.settle()
     _equal(kit, world, kit.undisturbed(kit.ScriptedFeed()))
@@ -141,7 +139,7 @@ def test_no_checkpoint_passes_what_the_database_does_not_have(kit: Any) -> None:
         world.clock.move(0.3)
         world.ingest.turn()
         world.stream.turn()
-    before = world.checkpoints.load(0)[0]
+    before = world.checkpoints.newest()
     world.has_database = False
     for _ in range(40):
         world.clock.move(0.3)
@@ -150,7 +148,7 @@ def test_no_checkpoint_passes_what_the_database_does_not_have(kit: Any) -> None:
     assert world.stream.bar_lane.depth > 0
     assert world.stream.runner.problem
     # what was durable before the outage may still be saved, and nothing behind it
-    assert world.checkpoints.load(0)[0].offset - before.offset < 30
+    assert world.checkpoints.newest().offset - before.offset < 30
     world.has_database = True
     world.settle()
     _equal(kit, world, kit.undisturbed(kit.ScriptedFeed(), _commands(kit)))
@@ -257,4 +255,4 @@ def test_the_bus_is_trimmed_behind_the_oldest_checkpoint(kit: Any) -> None:
     world = kit.World(speed=100.0, checkpoint_every_s=0.5)
     world.settle()
     first = world.bus.first_offset("log", 0)
-    assert first == world.checkpoints.oldest(0)[1]
+    assert first == world.checkpoints.kept()[0].offset

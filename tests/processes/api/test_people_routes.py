@@ -124,7 +124,7 @@ def test_the_inbox_pages_and_counts_unread(api: Any) -> None:
     firings = [
         Firing(f"f{n}", "r1", "up", LOCAL_OWNER, aaa, "NSE:AAA", 10**18 + n * 10**9, {"close": 105.0}) for n in range(5)
     ]
-    api.stores.ledger.append(firings, 0, "e", 1)
+    api.stores.ledger.append(firings, (0,), "e", 1)
     first = api.get("/api/alerts?limit=3")
     assert [item["firing_id"] for item in first["items"]] == ["f4", "f3", "f2"]
     assert first["unread"] == 5

@@ -1,4 +1,4 @@
-"""Checkpoints as files: DIR/PARTITION/SEQUENCE.ckpt.
+"""Checkpoints as files: DIR/FIRST-LAST.FENCE.SEQUENCE.ckpt, FIRST-LAST being the shards in it.
 
 A file is a header (magic, version, length and BLAKE2b of the rest), a JSON line with the place in the
 log and the arrays' names, types and shapes, then the arrays' bytes. It is written under another name,
@@ -8,6 +8,7 @@ synced, renamed, and its folder synced: at every moment a crash leaves the older
 import contextlib
 import json
 import os
+import re
 import struct
 from hashlib import blake2b
 from pathlib import Path
@@ -17,67 +18,85 @@ import numpy as np
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.primitives.errors import CheckpointError, StoreUnavailableError
-from marketbell.ports.checkpoints import Checkpoint
+from marketbell.core.primitives.shards import Shards
+from marketbell.ports.checkpoints import Checkpoint, CheckpointPlace, unneeded
 
 _MAGIC = b"MBCK"
-_VERSION = 1
+_VERSION = 2
 _HEADER = struct.Struct("<4sHHQ16s")
 _KEPT = 3
+_MOST_HEAD = 1 << 20
+_NAME = re.compile(r"(\d{2})-(\d{2})\.(\d{20})\.(\d{12})\.ckpt")
 
 
 class FileCheckpoints:
-    """Checkpoints under one directory, made when the first is saved."""
+    """Checkpoints in one directory, made when the first is saved. Several processes may share it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._places: dict[tuple[str, int], CheckpointPlace] = {}
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write, sync, rename, sync the folder; then let go of what is older than the newest three."""
-        folder = self._folder(checkpoint.partition)
-        final = folder / f"{checkpoint.sequence:012d}.ckpt"
+        """Write, sync, rename, sync the folder; then let go of what is older than every shard's newest three."""
+        final = self._path(checkpoint.place)
         temporary = final.with_suffix(".tmp")
         body = _pack(checkpoint)
         header = _HEADER.pack(_MAGIC, _VERSION, 0, len(body), blake2b(body, digest_size=16).digest())
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 file.write(header)
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(final)
-            _sync_folder(folder)
+            _sync_folder(self._directory)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             message = f"the checkpoint {final} cannot be written: {error.strerror or error}"
             raise StoreUnavailableError(message) from error
-        for old in self._files(checkpoint.partition)[:-_KEPT]:
-            old.unlink(missing_ok=True)
+        for place in unneeded(self.kept(), _KEPT):
+            self._path(place).unlink(missing_ok=True)
 
-    def load(self, partition: int) -> tuple[Checkpoint | None, list[str]]:
-        """The newest one that is whole."""
-        passed_over: list[str] = []
-        for path in reversed(self._files(partition)):
-            try:
-                return _read(path), passed_over
-            except CheckpointError as error:
-                passed_over.append(f"{path.name}: {error.message}")
-        return None, passed_over
+    def kept(self) -> list[CheckpointPlace]:
+        """Oldest first. One whose head cannot be read is there all the same, with an unknown place in the log."""
+        found = {}
+        for path in self._directory.glob("*.ckpt"):
+            name = _NAME.fullmatch(path.name)
+            if name is None:
+                continue
+            with contextlib.suppress(OSError):
+                key = path.name, path.stat().st_ino
+                found[key] = self._places.get(key) or _place(path, name)
+        self._places = dict(found)
+        return sorted(found.values(), key=lambda place: place.age)
 
-    def oldest(self, partition: int) -> tuple[str, int] | None:
-        """Of those kept and whole."""
-        for path in self._files(partition):
-            with contextlib.suppress(CheckpointError):
-                checkpoint = _read(path)
-                return checkpoint.epoch, checkpoint.offset
-        return None
+    def load(self, place: CheckpointPlace) -> Checkpoint:
+        """Read all of it and compare its checksum."""
+        path = self._path(place)
+        try:
+            return _read(path)
+        except CheckpointError as error:
+            message = f"{path.name}: {error.message}"
+            raise CheckpointError(message) from error
 
-    def _folder(self, partition: int) -> Path:
-        return self._directory / str(partition)
+    def _path(self, place: CheckpointPlace) -> Path:
+        shards = f"{place.shards.first:02d}-{place.shards.last:02d}"
+        return self._directory / f"{shards}.{place.fence:020d}.{place.sequence:012d}.ckpt"
 
-    def _files(self, partition: int) -> list[Path]:
-        return sorted(self._folder(partition).glob("*.ckpt"))
+
+def _place(path: Path, name: re.Match[str]) -> CheckpointPlace:
+    """What the file's name and first line say."""
+    shards, fence, sequence = Shards(int(name[1]), int(name[2])), int(name[3]), int(name[4])
+    with path.open("rb") as file:
+        file.seek(_HEADER.size)
+        line = file.readline(_MOST_HEAD)
+    try:
+        head = json.loads(line)
+        return CheckpointPlace(int(head["partition"]), str(head["epoch"]), int(head["offset"]), sequence, shards, fence)
+    except (ValueError, KeyError, TypeError):
+        return CheckpointPlace(-1, "", 0, sequence, shards, fence)
 
 
 def _pack(checkpoint: Checkpoint) -> bytes:
@@ -89,6 +108,8 @@ def _pack(checkpoint: Checkpoint) -> bytes:
         "sequence": checkpoint.sequence,
         "run": checkpoint.run,
         "taken_at": checkpoint.taken_at,
+        "shards": str(checkpoint.shards),
+        "fence": checkpoint.fence,
         # ascontiguousarray makes a scalar a vector: the shape is the original's
         "arrays": [
             [name, column.dtype.str, list(np.shape(checkpoint.arrays[name]))] for name, column in arrays.items()
@@ -121,6 +142,7 @@ def _read(path: Path) -> Checkpoint:
         # a copy: the engine writes into its arrays
         arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=at).reshape(shape).copy()
         at += arrays[name].nbytes
+    head["shards"] = Shards.parse(head["shards"])
     return Checkpoint(**head, arrays=arrays)
 
 

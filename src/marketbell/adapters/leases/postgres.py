@@ -1,10 +1,11 @@
 """Leases as advisory locks of PostgreSQL: held as long as the session that took them lives.
 
-The fence is the transaction number at which the lock was taken: the server hands out larger ones
+The fence is the number of the transaction that took the lock: the server hands out larger ones
 only, so a later holder has a larger fence.
 """
 
 import contextlib
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import psycopg
@@ -15,7 +16,7 @@ _CONNECT_TIMEOUT_S = 3
 
 
 class PostgresLease:
-    """One lock on one connection of its own."""
+    """Locks on one connection of its own."""
 
     def __init__(self, connection: psycopg.Connection, fence: int) -> None:
         self.fence = fence
@@ -33,7 +34,7 @@ class PostgresLease:
         return True
 
     def release(self) -> None:
-        """Close the session, and with it the lock."""
+        """Close the session, and with it the locks."""
         with contextlib.suppress(psycopg.Error):
             self._connection.close()
 
@@ -47,28 +48,48 @@ class PostgresLeases:
 
     def acquire(self, name: str) -> PostgresLease | None:
         """The lease, or None while another session has it."""
-        key = int.from_bytes(blake2b(name.encode(), digest_size=8, person=b"mb.lease").digest(), "big", signed=True)
+        return self.acquire_all([name])
+
+    def acquire_all(self, names: Sequence[str]) -> PostgresLease | None:
+        """All the locks on one connection, or none of them.
+
+        Takers of several locks go one after the other (a lock of their own, held for this transaction), so
+        that two of them never hold each a part of what both want.
+        """
         try:
             connection = psycopg.connect(
                 self._url,
                 autocommit=True,
                 connect_timeout=_CONNECT_TIMEOUT_S,
-                application_name=f"marketbell {name}",
+                application_name=f"marketbell {names[0]}",
                 keepalives_idle=10,
                 keepalives_interval=5,
                 keepalives_count=2,
             )
             try:
-                row = connection.execute(
-                    "SELECT CASE WHEN pg_try_advisory_lock(%s) THEN pg_current_xact_id()::text::bigint END", (key,)
-                ).fetchone()
+                fence = _take(connection, [_key(name) for name in names])
             except BaseException:
                 connection.close()
                 raise
         except psycopg.Error as error:
             message = f"the database did not answer: {' '.join(str(error).split())}"
             raise StoreUnavailableError(message) from error
-        if row is None or row[0] is None:
+        if fence is None:
             connection.close()
             return None
-        return PostgresLease(connection, int(row[0]))
+        return PostgresLease(connection, fence)
+
+
+def _take(connection: psycopg.Connection, keys: Sequence[int]) -> int | None:
+    with connection.transaction():
+        if len(keys) > 1:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_key("takers"),))
+        row = connection.execute(
+            "SELECT bool_and(pg_try_advisory_lock(key)), pg_current_xact_id()::text::bigint FROM unnest(%s::bigint[]) AS key",
+            (list(keys),),
+        ).fetchone()
+    return int(row[1]) if row is not None and row[0] else None
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8, person=b"mb.lease").digest(), "big", signed=True)

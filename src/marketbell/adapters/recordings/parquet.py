@@ -1,4 +1,4 @@
-"""Recordings as Parquet: DIR/DATE/ticks-PARTITION-FIRST.parquet, beside the state that the date started from.
+"""Recordings as Parquet: DIR/DATE/ticks-LABEL-FIRST.parquet, beside the state that the date started from.
 
 A part is named by the first log position in it. A stream that starts again from its checkpoint writes
 the rows behind it again, under the same name, so a kill leaves no row twice.
@@ -25,13 +25,14 @@ class ParquetRecordings:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def begin(self, session_date: str, checkpoint: Checkpoint) -> None:
-        """Keep the state as start-PARTITION.npz; the first one of a date stays."""
-        path = self._directory / session_date / f"start-{checkpoint.partition}.npz"
+    def begin(self, session_date: str, label: str, checkpoint: Checkpoint) -> None:
+        """Keep the state as start-LABEL.npz; the first one of a date stays."""
+        path = self._directory / session_date / f"start-{label}.npz"
         if path.exists():
             return
         place = {
             "partition": checkpoint.partition,
+            "shards": str(checkpoint.shards),
             "epoch": checkpoint.epoch,
             "offset": checkpoint.offset,
             "sequence": checkpoint.sequence,
@@ -47,7 +48,7 @@ class ParquetRecordings:
 
         _atomically(path, write)
 
-    def write(self, session_date: str, partition: int, rows: Columns) -> None:
+    def write(self, session_date: str, label: str, rows: Columns) -> None:
         """Write one part, sorted as the log is."""
         import pyarrow as pa  # noqa: PLC0415 — 40 MB that only a recording needs
         from pyarrow import parquet  # noqa: PLC0415
@@ -65,7 +66,7 @@ class ParquetRecordings:
             )
         columns["position"] = pa.array(np.ascontiguousarray(rows["position"], "i8"))
         table = pa.table(columns)
-        path = self._directory / session_date / f"ticks-{partition}-{first:020d}.parquet"
+        path = self._directory / session_date / f"ticks-{label}-{first:020d}.parquet"
         _atomically(path, lambda temporary: parquet.write_table(table, temporary, compression="zstd"))
 
 

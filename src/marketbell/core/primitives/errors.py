@@ -12,6 +12,7 @@ MarketbellError
 │   └── TooManyRequestsError   more often than allowed
 ├── CorruptFrameError      bytes on the bus that fail their checksum or version
 ├── CheckpointError        a checkpoint that cannot be read
+├── OvertakenError         somebody newer owns the shards: stop writing for them
 └── UnavailableError       an outside system did not answer (retryable)
     ├── BusUnavailableError
     │   └── TopicLostError     the broker lost the topic: ask for its epoch, start anew
@@ -106,6 +107,12 @@ class CheckpointError(MarketbellError):
     """A checkpoint cannot be read."""
 
     code = "bad_checkpoint"
+
+
+class OvertakenError(MarketbellError):
+    """A newer process owns these shards now."""
+
+    code = "overtaken"
 
 
 class UnavailableError(MarketbellError):

@@ -183,7 +183,7 @@ class PacedRunner:
         is_known = self._writer.recall("run", 0) == self.producer
         place = published(self._writer, self.producer) if is_known else None
         if place is None:
-            place = applied(self._cache, self._writer.partitions, self.run_name, self.producer)
+            place = applied(self._cache, self.run_name, self.producer)
         self._seek(place or Place(0), steady)
         # A cache that nobody has written to yet is a machine that was switched on again: whoever asks
         # for a replay that had ended wants to see it again.
@@ -205,7 +205,7 @@ class PacedRunner:
             self._lost_epoch, self._lost_at = self._writer.epoch, steady
             log.warning("log.lost", epoch=self._lost_epoch)
         self._writer.say_lost()
-        place = applied(self._cache, self._writer.partitions, self.run_name, self.producer)
+        place = applied(self._cache, self.run_name, self.producer)
         if place is None and steady - self._lost_at < _RESUME_WAIT_S:
             # the stream sees its log gone as soon as we do; it must not see a new one before it has said so
             self._due["house"] = steady + _HEARTBEAT_S / 5
@@ -215,6 +215,7 @@ class PacedRunner:
             self._writer.discard(self._is_ours)
             self._unsent = []
             self._seek(place, steady)
+        self._has_ended = False  # the word of it was lost with the log; said twice it does no harm
         self._publish_preamble()
         log.warning("log.began_anew", epoch=self._writer.epoch, position=self._position)
         self._lost_epoch = ""

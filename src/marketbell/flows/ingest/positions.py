@@ -12,11 +12,12 @@ import orjson
 
 from marketbell.core.columns.frame import decode
 from marketbell.core.primitives.errors import CorruptFrameError
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.ingest.log import LogWriter
 from marketbell.ports.cache import Cache
 
 RESUME_KEY = "log:resume:"
-"""Cache key, with the partition's number: where the stream stands whose log was lost."""
+"""Cache keys, with the shards behind: where the part of the stream stands whose log was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,21 @@ def published(log: LogWriter, producer: int) -> Place | None:
     return Place.of(found)
 
 
-def applied(cache: Cache, partitions: int, run: str, producer: int) -> Place | None:
-    """Where the stream, which waits for a log, stands in this run; None until every partition says so.
+def applied(cache: Cache, run: str, producer: int) -> Place | None:
+    """Where the stream, which waits for a log, stands in this run; None until every shard's owner says so.
 
     A stream without any state says so too: it wants the run from its beginning. What it said is taken back
     when it has found its log. Raises BusUnavailableError.
     """
     found = []
-    for partition in range(partitions):
-        raw = cache.get(f"{RESUME_KEY}{partition}")
+    told: set[int] = set()
+    for key in cache.keys(RESUME_KEY):
+        raw = cache.get(key)
         if raw is None:
-            return None
+            continue
         said: dict[str, Any] = orjson.loads(raw)
         if said.get("run") not in {run, ""}:
             return None
+        told.update(Shards.parse(said["shards"]))
         found.append(int(said.get("producers", {}).get(str(producer), 0)))
-    return Place.of(found)
+    return Place.of(found) if told.issuperset(ALL_SHARDS) else None

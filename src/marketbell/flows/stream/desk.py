@@ -10,8 +10,10 @@ import structlog
 from numpy.typing import NDArray
 
 from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.stream.durable import BarLane, LedgerLane
 from marketbell.flows.stream.keeping import Keeper
+from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.runner import LOG, StreamRunner
@@ -75,33 +77,37 @@ class StreamDesk:
         self,
         ports: StreamPorts,
         *,
-        partitions: Sequence[int],
         config: EngineConfig,
+        shards: Shards = ALL_SHARDS,
+        partitions: int = 1,
         checkpoint_every_s: float = 5.0,
         publish_every_s: float = 0.1,
     ) -> None:
+        """`shards` are those of this process; `partitions` is how many a new log will have."""
         self._clock = ports.clock
+        ownership = Ownership(shards, ports.leases, ports.ledger)
         self.publisher = Publisher(ports.bus, ports.cache, ports.sessions, publish_every_s=publish_every_s)
         self.ledger_lane = LedgerLane(ports.ledger, ports.rules, self.publisher.firings)
-        self.bar_lane = BarLane(ports.bars, ports.snapshots, ports.quality)
+        self.bar_lane = BarLane(ports.bars, ports.snapshots, ports.quality, ownership.may_write)
         self.keeper = Keeper(
             ports.checkpoints,
             ports.recordings,
             ports.bus,
             topic=LOG,
             is_durable=lambda mark: self.ledger_lane.passed(mark) and self.bar_lane.passed(mark),
-            may_write=lambda number: self.runner.may_write(number),  # noqa: PLW0108 — the runner is made below
+            may_write=ownership.may_write,
+            partitions=lambda: self.runner.partition_count,
         )
         engines = Engines(config, ports.sessions)
-        self.partitions = [Partition(number, engines, _dates(ports.sessions)) for number in partitions]
+        dates = _dates(ports.sessions)
         self.runner = StreamRunner(
-            self.partitions,
+            lambda number, mine, whole: Partition(number, engines, dates, mine, whole),
             ports.bus,
             ports.cache,
             ports.clock,
-            leases=ports.leases,
+            ownership=ownership,
+            partitions=partitions,
             checkpoints=ports.checkpoints,
-            ledger=ports.ledger,
             ledger_lane=self.ledger_lane,
             bar_lane=self.bar_lane,
             keeper=self.keeper,
@@ -109,6 +115,11 @@ class StreamDesk:
             sessions=ports.sessions,
             checkpoint_every_s=checkpoint_every_s,
         )
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """The states of our shards."""
+        return self.runner.partitions
 
     def turn(self) -> bool:
         """One turn of everything on this thread; False when nothing was left to do."""
@@ -153,7 +164,7 @@ class StreamDesk:
         self.runner.close()
         while self._clock.monotonic() - started < LAST_WORK_S:
             is_written = self.ledger_lane.depth == 0 and self.bar_lane.depth == 0
-            if is_written and all(self.keeper.wants(one.number) for one in self.partitions):
+            if is_written and all(self.keeper.wants(one.shards) for one in self.partitions):
                 break
             self._clock.sleep(0.02)
         done.set()

@@ -16,7 +16,8 @@ import numpy as np
 import structlog
 
 from marketbell.core.columns.frame import Columns
-from marketbell.core.primitives.errors import MarketbellError, StoreUnavailableError
+from marketbell.core.primitives.errors import MarketbellError, OvertakenError, StoreUnavailableError
+from marketbell.core.primitives.shards import Shards
 from marketbell.ports.stores import BarStore, Firing, Ledger, QualityStore, RuleStore, SnapshotStore
 
 log = structlog.stdlib.get_logger("stream.durable")
@@ -77,10 +78,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class LedgerJob:
-    """Firings of one batch of one partition, and its place in the log."""
+    """Firings of one batch of some shards, their owner's fence, and their place in the log."""
 
     mark: int
-    partition: int
+    shards: Shards
+    fence: int
     epoch: str
     offset: int
     firings: tuple[Firing, ...]
@@ -100,7 +102,8 @@ class LedgerLane(Lane):
         self._tell = tell
         self._jobs: deque[LedgerJob] = deque()
         self.written = 0
-        self.positions: dict[int, tuple[str, int]] = {}
+        self.overtaken = 0
+        """The newest fence that the ledger refused: its owner must stand back."""
 
     def put(self, job: LedgerJob) -> None:
         """Take a job."""
@@ -110,35 +113,50 @@ class LedgerLane(Lane):
         self._has_work.set()
 
     def step(self) -> bool:
-        """Write all that waits for the partition at the head in one transaction."""
+        """Write all that waits for the shards at the head in one transaction."""
         with self._lock:
             if not self._jobs:
                 return False
             head = self._jobs[0]
             jobs = []
             for job in self._jobs:
-                if (job.partition, job.epoch) != (head.partition, head.epoch):
+                if (job.shards, job.fence, job.epoch) != (head.shards, head.fence, head.epoch):
                     break
                 jobs.append(job)
         firings = [firing for job in jobs for firing in job.firings]
         spent = [uid for job in jobs for uid in job.spent]
         place = jobs[-1]
         try:
-            self._ledger.append(firings, place.partition, place.epoch, place.offset)
+            self._ledger.append(firings, list(place.shards), place.epoch, place.offset, place.fence)
             if spent:
                 self._rules.mark_fired(spent)
+        except OvertakenError:
+            self._refused(place.fence)
+            return True
         except StoreUnavailableError as error:
             return self._failed(error)
         with self._lock:
-            for _ in jobs:
-                self._jobs.popleft()
-                self._oldest.popleft()
-        self.positions[place.partition] = (place.epoch, place.offset)
+            for job in jobs:
+                if self._jobs and self._jobs[0] is job:  # unless all was cleared meanwhile
+                    self._jobs.popleft()
+                    self._oldest.popleft()
         self.written += len(firings)
         self._done()
         if firings:
             self._tell(firings)
         return True
+
+    def _refused(self, fence: int) -> None:
+        """Somebody newer owns the shards, and derives from the log what we wanted to write."""
+        log.warning("ledger.refused", fence=fence, waiting=self.depth)
+        self.overtaken = max(fence, self.overtaken)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        with self._lock:
+            self._jobs.clear()
+            self._oldest.clear()
 
 
 @dataclass(slots=True)
@@ -156,8 +174,16 @@ class BarLane(Lane):
 
     name = "bars"
 
-    def __init__(self, bars: BarStore, snapshots: SnapshotStore, quality: QualityStore) -> None:
+    def __init__(
+        self,
+        bars: BarStore,
+        snapshots: SnapshotStore,
+        quality: QualityStore,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`may_write` tells whether we own the shards still; raises StoreUnavailableError while nobody knows."""
         super().__init__()
+        self._may_write = may_write
         self._bars = bars
         self._snapshots = snapshots
         self._quality = quality
@@ -187,8 +213,41 @@ class BarLane(Lane):
         with self._lock:
             self._newest[f"quality {session_date}"] = lambda: self._quality.put(session_date, counts)
 
+    def clear(self) -> None:
+        """Forget what waits: somebody else owns the shards, and writes the same."""
+        with self._lock:
+            self._jobs.clear()
+            self._newest.clear()
+            self._oldest.clear()
+
     def step(self) -> bool:
         """Write what waits: all bars of the head's timeframe in one COPY."""
+        taken, newest = self._next()
+        if not taken and newest is None:
+            return False
+        try:
+            if not self._may_write():
+                return False
+            if taken:
+                names = [name for name in taken[0].rows if all(name in job.rows for job in taken)]
+                columns = {name: np.concatenate([job.rows[name] for job in taken]) for name in names}
+                self._bars.put(taken[0].timeframe, columns)
+            elif newest is not None:
+                newest[1]()
+        except StoreUnavailableError as error:
+            return self._failed(error)
+        with self._lock:
+            for job in taken:
+                if self._jobs and self._jobs[0] is job:  # unless all was cleared meanwhile
+                    self._jobs.popleft()
+                    self._oldest.popleft()
+            if newest is not None and self._newest.get(newest[0]) is newest[1]:
+                del self._newest[newest[0]]
+        self._done()
+        return True
+
+    def _next(self) -> tuple[list[BarJob], tuple[str, Callable[[], None]] | None]:
+        """Bars of one timeframe from the head of the queue, else the newest of something."""
         with self._lock:
             taken: list[BarJob] = []
             rows = 0
@@ -197,23 +256,4 @@ class BarLane(Lane):
                     break
                 taken.append(job)
                 rows += len(job.rows["start"])
-            newest = None if taken else next(iter(self._newest.items()), None)
-        try:
-            if taken:
-                names = [name for name in taken[0].rows if all(name in job.rows for job in taken)]
-                columns = {name: np.concatenate([job.rows[name] for job in taken]) for name in names}
-                self._bars.put(taken[0].timeframe, columns)
-            elif newest is not None:
-                newest[1]()
-            else:
-                return False
-        except StoreUnavailableError as error:
-            return self._failed(error)
-        with self._lock:
-            for _ in taken:
-                self._jobs.popleft()
-                self._oldest.popleft()
-            if newest is not None and self._newest.get(newest[0]) is newest[1]:
-                del self._newest[newest[0]]
-        self._done()
-        return True
+            return taken, None if taken else next(iter(self._newest.items()), None)

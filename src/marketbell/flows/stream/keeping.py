@@ -12,6 +12,7 @@ import structlog
 
 from marketbell.core.columns.frame import SCHEMAS, Columns, FrameKind
 from marketbell.core.primitives.errors import UnavailableError
+from marketbell.core.primitives.shards import Shards, shards_of
 from marketbell.flows.stream.partition import Recorded
 from marketbell.ports.bus import Bus
 from marketbell.ports.checkpoints import Checkpoint, CheckpointStore
@@ -25,17 +26,27 @@ _FILL: dict[str, float] = {"volume": np.nan, "size": np.nan, "trade_id": -1, "fl
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A state that becomes a checkpoint when everything up to `mark` is durable."""
+    """A state that becomes a checkpoint when everything up to `mark` is durable. `label` names it in recordings."""
 
     mark: int
     checkpoint: Checkpoint
+    label: str
     rows: list[Recorded]
     keys: dict[int, str]
     zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Where the newest checkpoint of some shards stands, and when it was taken (ns UTC)."""
+
+    epoch: str
+    offset: int
+    taken_at: int
+
+
 class Keeper:
-    """Saves one candidate at a time, of whichever partition; `step` is called by one thread."""
+    """Saves one candidate at a time, of whichever shards; `step` is called by one thread."""
 
     def __init__(
         self,
@@ -45,7 +56,8 @@ class Keeper:
         *,
         topic: str,
         is_durable: Callable[[int], bool],
-        may_write: Callable[[int], bool],
+        may_write: Callable[[], bool],
+        partitions: Callable[[], int],
     ) -> None:
         self._checkpoints = checkpoints
         self._recordings = recordings
@@ -53,63 +65,71 @@ class Keeper:
         self._topic = topic
         self._is_durable = is_durable
         self._may_write = may_write
+        self._partitions = partitions
         self._lock = threading.Lock()
-        self._candidates: dict[int, Candidate] = {}
-        self.saved: dict[int, Checkpoint] = {}
+        self._candidates: dict[Shards, Candidate] = {}
+        self.saved: dict[Shards, Saved] = {}
         self.error = ""
 
-    def wants(self, partition: int) -> bool:
-        """True where the last candidate of the partition is on disk."""
-        return partition not in self._candidates
+    def wants(self, shards: Shards) -> bool:
+        """True where the last candidate of these shards is on disk."""
+        return shards not in self._candidates
 
     def offer(self, candidate: Candidate) -> None:
-        """Take a candidate; the partition must be free (`wants`)."""
+        """Take a candidate; its shards must be free (`wants`)."""
         with self._lock:
-            self._candidates[candidate.checkpoint.partition] = candidate
+            self._candidates[candidate.checkpoint.shards] = candidate
 
-    def withdraw(self, partition: int) -> None:
-        """Another process owns the partition now: what we took is worth nothing."""
+    def withdraw(self, shards: Shards) -> None:
+        """Another process, or another part of this one, has the shards now: what we took is worth nothing."""
         with self._lock:
-            self._candidates.pop(partition, None)
+            self._candidates.pop(shards, None)
+            self.saved.pop(shards, None)
 
-    def begin_recording(self, checkpoint: Checkpoint, date: int) -> None:
+    def begin_recording(self, checkpoint: Checkpoint, label: str, date: int) -> None:
         """Keep the state that a session date starts from."""
         try:
-            self._recordings.begin(_date_text(date), checkpoint)
+            self._recordings.begin(_date_text(date), label, checkpoint)
         except UnavailableError as error:
             self._failed(error)
 
     def step(self) -> bool:
         """Save the candidates that may be saved; True if any was."""
         did_save = False
-        for candidate in list(self._candidates.values()):
-            partition = candidate.checkpoint.partition
+        for shards, candidate in list(self._candidates.items()):
             try:
-                if not self._is_durable(candidate.mark) or not self._may_write(partition):
+                if not self._is_durable(candidate.mark) or not self._may_write():
                     continue
+                if self._candidates.get(shards) is not candidate:
+                    continue  # withdrawn while we asked
                 self._record(candidate)
                 self._checkpoints.save(candidate.checkpoint)
             except UnavailableError as error:
                 self._failed(error)
                 continue
+            checkpoint = candidate.checkpoint
             with self._lock:
-                self._candidates.pop(partition, None)
-                self.saved[partition] = candidate.checkpoint
+                if self._candidates.get(shards) is candidate:
+                    del self._candidates[shards]
+                    self.saved[shards] = Saved(checkpoint.epoch, checkpoint.offset, checkpoint.taken_at)
             self.error = ""
             did_save = True
-            self._trim(candidate.checkpoint)
+            self._trim(checkpoint)
         return did_save
 
     def _record(self, candidate: Candidate) -> None:
         for date, rows in recorded_rows(candidate.rows, candidate.keys, candidate.zone).items():
-            self._recordings.write(date, candidate.checkpoint.partition, rows)
+            self._recordings.write(date, candidate.label, rows)
 
     def _trim(self, checkpoint: Checkpoint) -> None:
-        """Let the bus forget what the oldest checkpoint and the recording have behind them."""
+        """Let the bus forget what the oldest checkpoints of all the partition's shards have behind them."""
+        whole = shards_of(checkpoint.partition, self._partitions())
         try:
-            oldest = self._checkpoints.oldest(checkpoint.partition)
-            if oldest is not None and oldest[0] == checkpoint.epoch and oldest[1]:
-                self._bus.trim(self._topic, checkpoint.partition, oldest[1])
+            kept = [place for place in self._checkpoints.kept() if place.shards.common(whole) is not None]
+            held = {shard for place in kept for shard in place.shards}
+            here = (checkpoint.partition, checkpoint.epoch)
+            if held.issuperset(whole) and all((one.partition, one.epoch) == here and one.offset for one in kept):
+                self._bus.trim(self._topic, checkpoint.partition, min(one.offset for one in kept))
         except UnavailableError as error:
             self._failed(error)
 

@@ -1,5 +1,7 @@
-"""One partition of the log and the engine that lives on it: decode, apply, remember the place.
+"""Shards of one partition of the log and the engine that lives on them: decode, apply, remember the place.
 
+A process reads each partition of its shards once for each of these, and takes what concerns them. Two
+neighbours at the same place become one (`joined`); a checkpoint of more shards is cut (`restore`).
 Everything here follows from the frames alone. Two commands are the partition's own: `run` begins a pass
 of a source (an engine that belongs to another run is replaced by an empty one), `end_of_source` makes
 final what is open.
@@ -16,12 +18,18 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind, decode
 from marketbell.core.engine.engine import Engine
+from marketbell.core.engine.handover import merge, moved, split
 from marketbell.core.engine.outputs import Outputs
+from marketbell.core.market.homes import Homes
 from marketbell.core.primitives.errors import CheckpointError, CorruptFrameError
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
+from marketbell.flows.stream.own import learn, own_part
 from marketbell.ports.checkpoints import Checkpoint
 
 _QUALITY = "flow.quality"
 _PRODUCERS = "flow.producers"
+_HOMES = "flow.homes"
+_DATE = "flow.date"
 _RUN, _END = b'"run"', b'"end_of_source"'
 _GAPS_KEPT = 100
 
@@ -56,11 +64,24 @@ class Applied:
 
 
 class Partition:
-    """State of one partition. The owner is one thread."""
+    """State of some shards of one partition. The owner is one thread."""
 
-    def __init__(self, number: int, make: EngineMaker, date_of: Callable[[Engine, int], int]) -> None:
-        """`date_of(engine, time)` gives the session date, days since 1970, of a time of the source's clock."""
+    def __init__(
+        self,
+        number: int,
+        make: EngineMaker,
+        date_of: Callable[[Engine, int], int],
+        shards: Shards = ALL_SHARDS,
+        whole: Shards = ALL_SHARDS,
+    ) -> None:
+        """`whole` are all shards that the partition carries, `shards` those that live here.
+
+        `date_of(engine, time)` gives the session date, days since 1970, of a time of the source's clock.
+        """
         self.number = number
+        self.shards = shards
+        self.whole = whole
+        self.homes = Homes(whole)
         self._make = make
         self._date_of = date_of
         self.engine = make.new()
@@ -77,37 +98,84 @@ class Partition:
 
     def reset(self) -> None:
         """An empty state at the beginning of whatever log there is."""
-        self.__init__(self.number, self._make, self._date_of)  # type: ignore[misc]
+        self.__init__(self.number, self._make, self._date_of, self.shards, self.whole)  # type: ignore[misc]
+
+    @property
+    def label(self) -> str:
+        """Its name for people and files: the partition's number, with the shards where they are not all of it."""
+        return str(self.number) if self.shards == self.whole else f"{self.number}.{self.shards}"
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint. CheckpointError leaves an empty state."""
+        """Go on from a checkpoint of these shards, or of more. CheckpointError leaves an empty state."""
         self.reset()
         arrays = dict(checkpoint.arrays)
         try:
-            quality, producers = arrays.pop(_QUALITY), arrays.pop(_PRODUCERS)
+            quality, producers, homes, date = (arrays.pop(name) for name in (_QUALITY, _PRODUCERS, _HOMES, _DATE))
         except KeyError as error:
             message = f"the checkpoint lacks {error}"
             raise CheckpointError(message) from error
+        known = Homes.restore(homes, self.whole)
+        if checkpoint.shards != self.shards:
+            arrays = split(arrays, self.shards, known, first=checkpoint.shards.first)
+            quality = quality[known.inside(np.ascontiguousarray(quality[:, 1]), self.shards)]
+        if checkpoint.partition != self.number:
+            arrays = moved(arrays, self.number)
         self.engine = self._make.restore(arrays)
+        self.homes = known
         self.quality = {(int(a), int(b), int(c)): int(n) for a, b, c, n in quality}
         self.producers = {int(producer): int(last) for producer, last in producers}
         self.epoch, self.offset, self.run = checkpoint.epoch, checkpoint.offset, checkpoint.run
         self.sequence = checkpoint.sequence
-        self.date = self._date_of(self.engine, self.engine.now())
+        self.date = int(date[0])
         self._has_begun = True
 
-    def checkpoint(self, taken_at: int) -> Checkpoint:
+    def checkpoint(self, taken_at: int, fence: int = 0) -> Checkpoint:
         """The state behind the newest applied entry; shares nothing with it."""
         arrays = dict(self.engine.checkpoint())
         quality = [(*place, count) for place, count in self.quality.items()]
         arrays[_QUALITY] = np.array(quality, np.int64).reshape(len(quality), 4)
         arrays[_PRODUCERS] = np.array(list(self.producers.items()), np.int64).reshape(len(self.producers), 2)
-        return Checkpoint(self.number, self.epoch, self.offset, self.sequence + 1, self.run, taken_at, arrays)
+        arrays[_HOMES] = self.homes.checkpoint()
+        arrays[_DATE] = np.array([self.date], np.int64)
+        return Checkpoint(
+            self.number, self.epoch, self.offset, self.sequence + 1, self.run, taken_at, arrays, self.shards, fence
+        )
+
+    def meets(self, other: "Partition") -> bool:
+        """True where `other` holds the next shards and stands at the same place, so that the two can be one."""
+        return (
+            self.shards.last + 1 == other.shards.first
+            and (self.number, self.epoch, self.offset, self.run) == (other.number, other.epoch, other.offset, other.run)
+            and self._has_begun == other._has_begun  # noqa: SLF001 — our own kind
+            and self.date == other.date
+            and self.producers == other.producers
+            and np.array_equal(self.homes.checkpoint(), other.homes.checkpoint())
+        )
+
+    def joined(self, other: "Partition") -> "Partition":
+        """Both in one. CheckpointError where their engines do not fit: then they go on side by side."""
+        one = Partition(
+            self.number, self._make, self._date_of, Shards(self.shards.first, other.shards.last), self.whole
+        )
+        arrays = merge([self.engine.checkpoint(), other.engine.checkpoint()], self.homes)
+        arrays["touched"] = np.ones_like(arrays["touched"])  # who publishes rows knows them by new numbers now
+        one.engine = self._make.restore(arrays)
+        one.homes, one.date = self.homes, self.date
+        one.quality = dict(self.quality)
+        for place, count in other.quality.items():
+            one.quality[place] = one.quality.get(place, 0) + count
+        one.producers = dict(self.producers)
+        one.epoch, one.offset, one.run = self.epoch, self.offset, self.run
+        one.sequence = max(self.sequence, other.sequence)
+        one.gap_count = max(self.gap_count, other.gap_count)
+        one.gaps.extend(sorted([*self.gaps, *other.gaps], key=lambda gap: gap["at"]))
+        one._has_begun = self._has_begun
+        return one
 
     def note_gap(self, reason: str, at: int, **facts: Any) -> None:
         """Remember that something is missing; it is shown, never skipped."""
         self.gap_count += 1
-        self.gaps.append({"reason": reason, "at": at, "partition": self.number, **facts})
+        self.gaps.append({"reason": reason, "at": at, "partition": self.number, "shards": str(self.shards), **facts})
 
     def apply(self, entries: list[tuple[int, bytes]], now: int) -> Applied:
         """Apply log entries in order. `now` (ns) only stamps what is shown or kept beside the state."""
@@ -130,23 +198,36 @@ class Partition:
             if not self._has_begun:
                 self._has_begun = True
                 applied.needs_preamble = not self.run
-            if frame.kind is FrameKind.TRADE and frame.count:
-                if self._is_new_date(frame):
-                    self._flush(run, applied)
-                    run = []
-                    applied.began = applied.began or self.checkpoint(now)
-                    self.date = self._date_of(self.engine, _clock(frame))
-                if frame.last_seq > self.producers.get(frame.producer, -1):
-                    applied.trades.append(Recorded(offset, frame.columns))
+            if frame.kind is FrameKind.TRADE and frame.count and self._is_new_date(frame):
+                self._flush(run, applied)
+                run = []
+                applied.began = applied.began or self.checkpoint(now)
+                self.date = self._date_of(self.engine, _clock(frame))
+            own = self._own(frame)
+            if own is not None:
+                run.append(own)
+                self._count(own, offset, applied)
             if frame.first_seq != frame.last_seq:
                 last = self.producers.get(frame.producer, frame.last_seq)
                 self.producers[frame.producer] = max(last, frame.last_seq)
-            kind = frame.kind.name.lower()
-            applied.counts[kind] = applied.counts.get(kind, 0) + max(1, frame.count)
-            run.append(frame)
             self.offset = offset
         self._flush(run, applied)
         return applied
+
+    def _count(self, own: Frame, offset: int, applied: Applied) -> None:
+        """Note a frame's rows, and those that are to be recorded: trades that were not applied before."""
+        kind = own.kind.name.lower()
+        applied.counts[kind] = applied.counts.get(kind, 0) + (own.count if own.columns else 1)
+        if own.kind is FrameKind.TRADE and own.count and own.last_seq > self.producers.get(own.producer, -1):
+            applied.trades.append(Recorded(offset, own.columns))
+
+    def _own(self, frame: Frame) -> Frame | None:
+        """What of a frame concerns our shards."""
+        learn(frame, self.homes)
+        if self.shards == self.whole:
+            return frame
+        applied = self.producers.get(frame.producer) if frame.first_seq != frame.last_seq else None
+        return own_part(frame, self.homes, self.shards, applied)
 
     def _flush(self, run: list[Frame], applied: Applied) -> None:
         if run:
@@ -170,6 +251,7 @@ class Partition:
             if self.run not in ("", name):
                 self.engine = self._make.new()
                 self.producers, self.quality, self.date = {}, {}, 0
+                self.homes = Homes(self.whole)
             self.run = name
             self._has_begun = True
             return True

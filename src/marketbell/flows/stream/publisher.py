@@ -51,13 +51,13 @@ class Publisher:
         self._seq = 0
         self._has_topics = False
         self._waiting: deque[tuple[str, bytes]] = deque()
-        self._changed: dict[int, set[int]] = {}
-        self._cache_changed: dict[int, set[int]] = {}
+        self._changed: dict[str, set[int]] = {}
+        self._cache_changed: dict[str, set[int]] = {}
         self._books: dict[str, dict[str, Any]] = {}
         self._cache_books: dict[str, dict[str, Any]] = {}
         self._recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self._sources: dict[int, bytes] = {}
-        self._runs: dict[int, str] = {}
+        self._runs: dict[str, str] = {}
         self._due_rows = float("-inf")
         self._due_cache = float("-inf")
         self.dropped = 0
@@ -75,8 +75,7 @@ class Publisher:
                 self._queue(MARKET, documents.bars_document(timeframe, bars, key_of))
                 if self.charts is not None:
                     self.charts.take(timeframe, bars)
-        for depth in outputs.depth:
-            self._books.update(documents.books(depth, key_of))
+        self._books.update(documents.newest_books(outputs.depth, outputs.book_states, key_of))
         if len(outputs.quality["kind"]):
             self._recent.extend(documents.quality_events(outputs.quality, key_of, _RECENT))
 
@@ -97,10 +96,10 @@ class Publisher:
         for firing in firings:
             self._queue(MARKET, documents.firing_document(firing))
 
-    def forget(self, number: int) -> None:
+    def forget(self, label: str) -> None:
         """The partition has another engine now: its rows are all new."""
-        self._changed.pop(number, None)
-        self._cache_changed.pop(number, None)
+        self._changed.pop(label, None)
+        self._cache_changed.pop(label, None)
 
     def tick(self, partitions: Sequence[Partition], steady: float) -> None:
         """Publish what is due. Outages are remembered in `error`, and tried again."""
@@ -152,17 +151,17 @@ class Publisher:
         for partition in partitions:
             rows = partition.engine.take_changed().tolist()
             self._tell_charts(partition, rows)
-            if self._runs.get(partition.number) != partition.run:
-                self._runs[partition.number] = partition.run
+            if self._runs.get(partition.label) != partition.run:
+                self._runs[partition.label] = partition.run
                 if self.charts is not None:
                     self.charts.forget()
                 self._new_run(partitions)
-            self._changed.setdefault(partition.number, set()).update(rows)
-            self._cache_changed.setdefault(partition.number, set()).update(rows)
+            self._changed.setdefault(partition.label, set()).update(rows)
+            self._cache_changed.setdefault(partition.label, set()).update(rows)
         if self.error and not self._flush():
             return
         for partition in partitions:
-            changed = self._changed.get(partition.number)
+            changed = self._changed.get(partition.label)
             if not changed:
                 continue
             at = np.array(sorted(changed), np.int64)
@@ -215,7 +214,7 @@ class Publisher:
                 self._cache.delete("market:rows")
                 for partition in partitions:
                     every = range(len(partition.engine.keys()))
-                    self._cache_changed.setdefault(partition.number, set()).update(every)
+                    self._cache_changed.setdefault(partition.label, set()).update(every)
         except BusUnavailableError as error:
             self.cache_error = error.message
 
@@ -263,12 +262,12 @@ class Publisher:
                 # a cache that was away may have come back empty
                 for partition in partitions:
                     every = range(len(partition.engine.keys()))
-                    self._cache_changed.setdefault(partition.number, set()).update(every)
+                    self._cache_changed.setdefault(partition.label, set()).update(every)
             self.cache_error = ""
 
     def _cached_rows(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
-            changed = self._cache_changed.get(partition.number)
+            changed = self._cache_changed.get(partition.label)
             if not changed:
                 continue
             at = np.array(sorted(changed), np.int64)

@@ -1,4 +1,8 @@
-"""The stream process's work: partitions of the log in, the market and its firings out.
+"""The stream process's work: shards of the log in, the market and its firings out.
+
+A process owns a range of shards, and reads every partition of the log that carries some of them. After a
+start its state may come from checkpoints of several earlier ranges that stand at different places: then each
+goes on from its own, the older ones first, until neighbours meet and become one.
 
 A batch goes this way: read, apply, hand firings to the ledger lane and bars to the bar lane, note what
 to publish, and now and then offer a checkpoint, which is saved once both lanes have passed it. Nothing
@@ -6,7 +10,7 @@ is told of a firing before it is durable. Databases and brokers may come and go:
 bounded queues, and when those are full the stream stops reading, visibly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,19 +24,20 @@ from marketbell.core.primitives.errors import (
     TopicLostError,
     UnavailableError,
 )
+from marketbell.core.primitives.shards import Shards, shards_of
+from marketbell.flows.stream.cover import Covered, cover
 from marketbell.flows.stream.documents import dumps
 from marketbell.flows.stream.durable import BarLane, LedgerJob, LedgerLane
 from marketbell.flows.stream.keeping import Candidate, Keeper
+from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Applied, Partition, Recorded
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.records import firing_of, late_frame, quality_totals, snapshot_rows
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
-from marketbell.ports.checkpoints import Checkpoint, CheckpointStore
+from marketbell.ports.checkpoints import CheckpointStore
 from marketbell.ports.clock import Clock
-from marketbell.ports.leases import Lease, Leases
-from marketbell.ports.stores import Ledger
 
 log = structlog.stdlib.get_logger("stream.runner")
 
@@ -46,16 +51,14 @@ _MAX_FRAMES = 256
 _LANE_LIMIT = 5_000
 _RECORDED_ROWS = 250_000
 _HOUSE_S = 0.5
-_LEASE_S = 1.0
 _SNAPSHOT_S = 20.0
 
 
 @dataclass(slots=True)
-class _Owned:
-    """A partition and where its life stands: standby, waiting (for the log), running, or lost (its log)."""
+class _Slice:
+    """Shards of a partition and where their life stands: standby, waiting (for the log), running, or lost (its log)."""
 
     partition: Partition
-    lease: Lease | None = None
     phase: str = "standby"
     reason: str = ""
     recorded: list[Recorded] | None = None
@@ -72,115 +75,177 @@ class StreamRunner:
 
     def __init__(
         self,
-        partitions: Sequence[Partition],
+        make: Callable[[int, Shards, Shards], Partition],
         bus: Bus,
         cache: Cache,
         clock: Clock,
         *,
-        leases: Leases,
+        ownership: Ownership,
+        partitions: int,
         checkpoints: CheckpointStore,
-        ledger: Ledger,
         ledger_lane: LedgerLane,
         bar_lane: BarLane,
         keeper: Keeper,
         publisher: Publisher,
         sessions: Callable[[str], SessionTable],
         checkpoint_every_s: float,
-        instance: str = "",
     ) -> None:
-        self._owned = [_Owned(partition) for partition in partitions]
+        """`make(number, shards, whole)` makes an empty state; `partitions` is how many a new log will have."""
+        self._make = make
+        self._ownership = ownership
+        self.partition_count = partitions
         self._bus = bus
         self._cache = cache
         self._clock = clock
-        self._leases = leases
         self._checkpoints = checkpoints
-        self._ledger = ledger
         self._ledger_lane = ledger_lane
         self._bar_lane = bar_lane
         self._keeper = keeper
         self._publisher = publisher
         self._sessions = sessions
         self._checkpoint_every_s = checkpoint_every_s
-        self._instance = instance
         self._mark = 0
-        self._due = {"house": float("-inf"), "lease": float("-inf"), "snapshot": float("-inf")}
+        self._due = {"house": float("-inf"), "snapshot": float("-inf")}
         self._error = ""
         self._ticks = 0
         self._rate_ticks, self._rate_at, self._rate = 0, 0.0, 0.0
         self.counts: dict[str, int] = {}
+        self._slices = self._empty()
+
+    def _empty(self) -> list[_Slice]:
+        """Our shards without any state, by partition."""
+        return [_Slice(self._make(number, mine, whole)) for number, mine, whole in self._homes()]
+
+    def _homes(self) -> list[tuple[int, Shards, Shards]]:
+        """The partitions that carry shards of ours: number, ours, all that it carries."""
+        found = []
+        for number in range(self.partition_count):
+            whole = shards_of(number, self.partition_count)
+            mine = whole.common(self._ownership.shards)
+            if mine is not None:
+                found.append((number, mine, whole))
+        return found
 
     # --- what others ask ----------------------------------------------------------------------------
 
-    def may_write(self, number: int) -> bool:
-        """True where this process owns the partition now. Raises StoreUnavailableError while nobody can tell."""
-        for owned in self._owned:
-            if owned.partition.number == number:
-                return owned.lease is not None and owned.lease.is_held()
-        return False
+    @property
+    def partitions(self) -> list[Partition]:
+        """The states of our shards, empty ones while we are on standby."""
+        return [one.partition for one in self._slices]
+
+    @property
+    def shards(self) -> Shards:
+        """The shards that are ours, or will be."""
+        return self._ownership.shards
 
     @property
     def problem(self) -> str:
         """What keeps the stream from doing all of its work; '' when nothing does."""
-        if all(owned.phase == "standby" for owned in self._owned):
-            return self._owned[0].reason or "another stream process has the partitions"
-        reasons = [owned.reason for owned in self._owned if owned.phase not in {"running", "standby"}]
+        if not self._ownership.is_owner:
+            return self._ownership.reason or "another stream process has the shards"
+        reasons = [one.reason for one in self._slices if one.phase != "running"]
         lanes = [self._ledger_lane.error, self._bar_lane.error, self._keeper.error]
         said = [self._error, *reasons, *lanes, self._publisher.error, self._publisher.cache_error]
         return next(filter(None, said), "")
 
     @property
     def is_ready(self) -> bool:
-        """True once a partition is owned and its log is read."""
-        return any(owned.phase == "running" for owned in self._owned)
+        """True once the shards are owned and their log is read."""
+        return any(one.phase == "running" for one in self._slices)
 
     # --- the turn -----------------------------------------------------------------------------------
 
     def step(self, max_wait_s: float = 0.05) -> bool:
         """One turn; False when there was nothing to do (and `max_wait_s` has passed in waiting for it)."""
         steady = self._clock.monotonic()
-        self._watch_leases(steady)
+        if not self._own(steady):
+            self._clock.sleep(max_wait_s)
+            self._house(steady)
+            return False
         did_work = False
-        for owned in self._owned:
+        for one in list(self._slices):
             try:
-                did_work |= self._turn(owned, 0.0 if did_work else max_wait_s / len(self._owned))
+                did_work |= self._turn(one, 0.0 if did_work else max_wait_s / len(self._slices))
             except TopicLostError:
-                self._lose(owned)
+                self._lose(one)
             except (BusUnavailableError, StoreUnavailableError) as error:
                 self._say(error.message)
                 self._clock.sleep(max_wait_s)
+        self._join()
         self._publisher.tick(self._running(), self._clock.monotonic())
         self._house(self._clock.monotonic())
         return did_work
 
-    def _turn(self, owned: _Owned, max_wait_s: float) -> bool:
-        if owned.phase == "standby" and not self._take_over(owned):
-            self._clock.sleep(max_wait_s)
-            return False
-        if owned.phase in {"waiting", "lost"} and not self._find_log(owned):
+    def _turn(self, one: _Slice, max_wait_s: float) -> bool:
+        if one.phase in {"waiting", "lost"} and not self._find_log(one):
             self._clock.sleep(max_wait_s)
             return False
         if self._ledger_lane.depth > _LANE_LIMIT or self._bar_lane.depth > _LANE_LIMIT:
             self._say("the database is away and the queues in front of it are full")
             self._clock.sleep(max_wait_s)
             return False
-        partition = owned.partition
+        if one not in self._slices:
+            return True  # the log has another number of partitions: everything was laid out anew
+        is_behind, limit = self._neighbours(one)
+        return not is_behind and self._read(one, limit, max_wait_s)
+
+    def _read(self, one: _Slice, limit: int | None, max_wait_s: float) -> bool:
+        """Read and apply what comes next, not behind `limit`. False where nothing came."""
+        partition = one.partition
         entries = self._bus.read(LOG, partition.number, partition.offset, _MAX_FRAMES, max_wait_s)
         self._say("")
-        if not entries:
-            if self._bus.epoch(LOG) != partition.epoch:
-                self._lose(owned)
-            else:
-                self._offer(owned, is_forced=False)
+        if limit is not None:
+            entries = [entry for entry in entries if entry[0] <= limit]
+        if entries:
+            engine = partition.engine
+            applied = partition.apply(entries, self._clock.now())
+            if partition.engine is not engine:
+                self._publisher.forget(partition.label)
+            self._handle(one, applied)
+        elif self._bus.epoch(LOG) != partition.epoch:
+            self._lose(one)
             return False
-        engine = partition.engine
-        applied = partition.apply(entries, self._clock.now())
-        if partition.engine is not engine:
-            self._publisher.forget(partition.number)
-        self._handle(owned, applied)
-        self._offer(owned, is_forced=False)
-        return True
+        elif limit is not None:
+            partition.offset = limit  # what lay between was trimmed, and that is noted
+            return True
+        self._offer(one, is_forced=False)
+        return bool(entries)
 
-    def _handle(self, owned: _Owned, applied: Applied) -> None:
+    def _neighbours(self, one: _Slice) -> tuple[bool, int | None]:
+        """Whether another part of the same partition is behind, and how far this one may go to meet the next."""
+        mine = one.partition
+        others = [
+            other.partition.offset
+            for other in self._slices
+            if other is not one and other.partition.number == mine.number and other.phase == "running"
+        ]
+        ahead = [offset for offset in others if offset > mine.offset]
+        return any(offset < mine.offset for offset in others), min(ahead, default=None)
+
+    def _join(self) -> None:
+        """Make one of neighbours that stand at the same place."""
+        at = 0
+        while at + 1 < len(self._slices):
+            left, right = self._slices[at : at + 2]
+            at += 1
+            if not (left.phase == right.phase == "running" and left.partition.meets(right.partition)):
+                continue
+            try:
+                partition = left.partition.joined(right.partition)
+            except CheckpointError as error:
+                log.error("shards.apart", left=left.partition.label, right=right.partition.label, error=error.message)  # noqa: TRY400 — the message is the fact
+                continue
+            for part in (left, right):
+                self._keeper.withdraw(part.partition.shards)
+                self._publisher.forget(part.partition.label)
+            joined = _Slice(partition, "running", taken_at=float("-inf"))
+            joined.recorded = sorted([*(left.recorded or []), *(right.recorded or [])], key=lambda rows: rows.offset)
+            joined.recorded_rows = left.recorded_rows + right.recorded_rows
+            at -= 1
+            self._slices[at : at + 2] = [joined]
+            log.info("shards.joined", partition=partition.number, shards=str(partition.shards), offset=partition.offset)
+
+    def _handle(self, owned: _Slice, applied: Applied) -> None:
         partition = owned.partition
         self._mark += 1
         fired: list[Fired] = []
@@ -199,7 +264,8 @@ class StreamRunner:
             self._ledger_lane.put(
                 LedgerJob(
                     self._mark,
-                    partition.number,
+                    partition.shards,
+                    self._ownership.fence,
                     partition.epoch,
                     partition.offset,
                     tuple(firing_of(one, source, now) for one in fired),
@@ -210,7 +276,7 @@ class StreamRunner:
             letter = {"source": LOG, "partition": partition.number, "offset": offset, "reason": reason}
             self._publisher.dead(dumps(letter | {"frame": data.hex()}))
         if applied.began is not None:
-            self._keeper.begin_recording(applied.began, partition.date)
+            self._keeper.begin_recording(applied.began, partition.label, partition.date)
         if applied.needs_preamble:
             self._ask_for_preamble(partition)
         owned.recorded = [*(owned.recorded or []), *applied.trades] if applied.trades else owned.recorded
@@ -219,74 +285,84 @@ class StreamRunner:
             self.counts[kind] = self.counts.get(kind, 0) + count
         self._ticks += applied.counts.get("trade", 0)
 
-    def _offer(self, owned: _Owned, *, is_forced: bool) -> None:
+    def _offer(self, owned: _Slice, *, is_forced: bool) -> None:
         """Offer a checkpoint where one is due and the last one is on disk."""
         steady = self._clock.monotonic()
         is_due = steady - owned.taken_at >= self._checkpoint_every_s or owned.recorded_rows >= _RECORDED_ROWS
         partition = owned.partition
-        if not (is_due or is_forced) or not self._keeper.wants(partition.number):
+        if not (is_due or is_forced) or not self._keeper.wants(partition.shards):
             return
-        saved = self._keeper.saved.get(partition.number)
+        saved = self._keeper.saved.get(partition.shards)
         if saved is not None and (saved.epoch, saved.offset) == (partition.epoch, partition.offset):
             return
         owned.taken_at = steady
-        checkpoint = partition.checkpoint(self._clock.now())
+        checkpoint = partition.checkpoint(self._clock.now(), self._ownership.fence)
         partition.sequence = checkpoint.sequence
         engine = partition.engine
         keys = {int(one.instrument_id): one.key for one in engine.instruments}
         calendar = str(engine.source.get("calendar") or "XNSE")
         rows, owned.recorded, owned.recorded_rows = owned.recorded or [], None, 0
-        # an empty job carries the partition's progress into the ledger
-        self._ledger_lane.put(LedgerJob(self._mark, partition.number, partition.epoch, partition.offset, ()))
-        self._keeper.offer(Candidate(self._mark, checkpoint, rows, keys, self._sessions(calendar).zone))
+        # an empty job carries the shards' progress into the ledger
+        self._ledger_lane.put(
+            LedgerJob(self._mark, partition.shards, self._ownership.fence, partition.epoch, partition.offset, ())
+        )
+        self._keeper.offer(
+            Candidate(self._mark, checkpoint, partition.label, rows, keys, self._sessions(calendar).zone)
+        )
 
     # --- owning, finding, losing ----------------------------------------------------------------------
 
-    def _take_over(self, owned: _Owned) -> bool:
-        """Become the owner, and load the newest checkpoint."""
-        number = owned.partition.number
-        steady = self._clock.monotonic()
-        if steady < owned.taken_at:
+    def _own(self, steady: float) -> bool:
+        """Become the owner and load what is known, or see to it that we are it still."""
+        if self._ownership.is_owner:
+            is_refused = self._ledger_lane.overtaken >= self._ownership.fence
+            if not is_refused and self._ownership.watch(steady):
+                return True
+            self._stand_back()
             return False
-        try:
-            lease = self._leases.acquire(f"stream:{number}")
-        except StoreUnavailableError as error:
-            owned.reason = error.message
-            owned.taken_at = steady + _LEASE_S
+        if not self._ownership.take(steady, lambda: max((one.fence for one in self._checkpoints.kept()), default=0)):
             return False
-        if lease is None:
-            if not owned.reason.startswith("another"):
-                log.warning("partition.taken", partition=number)
-            owned.reason = f"another stream process has partition {number}; this one waits"
-            owned.taken_at = steady + _LEASE_S
-            return False
-        owned.lease, owned.reason, owned.taken_at = lease, "", float("-inf")
-        self._load(owned)
-        owned.phase = "waiting"
-        log.info("partition.owned", partition=number, fence=lease.fence)
+        self._load()
         return True
 
-    def _load(self, owned: _Owned) -> None:
-        partition = owned.partition
-        self._keeper.withdraw(partition.number)
-        self._keeper.saved.pop(partition.number, None)
-        owned.recorded, owned.recorded_rows = None, 0
-        checkpoint, damaged = self._checkpoints.load(partition.number)
-        for sentence in damaged:
-            log.error("checkpoint.damaged", partition=partition.number, error=sentence)
-        partition.reset()
-        if checkpoint is not None:
-            try:
-                partition.restore(checkpoint)
-            except CheckpointError as error:
-                log.error("checkpoint.refused", partition=partition.number, error=error.message)  # noqa: TRY400 — the message is the fact
-                partition.sequence = checkpoint.sequence
-                partition.note_gap("checkpoint refused", self._clock.now(), error=error.message)
-        if damaged:
-            partition.note_gap("checkpoint damaged", self._clock.now(), error=damaged[0])
-        self._publisher.forget(partition.number)
+    def _stand_back(self) -> None:
+        """Somebody else owns the shards: what we hold of them and for them is worth nothing any more."""
+        self._ownership.release()
+        for one in self._slices:
+            self._keeper.withdraw(one.partition.shards)
+            self._publisher.forget(one.partition.label)
+        self._ledger_lane.clear()
+        self._bar_lane.clear()
+        self._slices = self._empty()
 
-    def _find_log(self, owned: _Owned) -> bool:
+    def _load(self) -> None:
+        """Lay our shards out from the newest checkpoints that hold them."""
+        for one in self._slices:
+            self._keeper.withdraw(one.partition.shards)
+            self._publisher.forget(one.partition.label)
+        self._slices = [
+            self._restored(number, part, whole)
+            for number, mine, whole in self._homes()
+            for part in cover(self._checkpoints, mine)
+        ]
+
+    def _restored(self, number: int, part: Covered, whole: Shards) -> _Slice:
+        """Shards with the state of one checkpoint."""
+        partition = self._make(number, part.shards, whole)
+        for sentence in part.damaged:
+            log.error("checkpoint.damaged", shards=str(part.shards), error=sentence)
+        if part.checkpoint is not None:
+            try:
+                partition.restore(part.checkpoint)
+            except CheckpointError as error:
+                log.error("checkpoint.refused", shards=str(part.shards), error=error.message)  # noqa: TRY400 — the message is the fact
+                partition.sequence = part.checkpoint.sequence
+                partition.note_gap("checkpoint refused", self._clock.now(), error=error.message)
+        if part.damaged:
+            partition.note_gap("checkpoint damaged", self._clock.now(), error=part.damaged[0])
+        return _Slice(partition, "waiting")
+
+    def _find_log(self, owned: _Slice) -> bool:
         """Join the log that is there. False while there is none."""
         partition = owned.partition
         epoch = self._bus.epoch(LOG)
@@ -294,6 +370,12 @@ class StreamRunner:
             self._lose(owned)
             owned.reason = "the log is gone" if partition.epoch else "there is no log yet"
             return False
+        count = self._bus.partitions(LOG)
+        if count != self.partition_count:
+            log.warning("log.laid_out", partitions=count, expected=self.partition_count)
+            self.partition_count = count
+            self._load()
+            return True
         if partition.epoch and epoch != partition.epoch:
             partition.note_gap("log lost", self._clock.now(), epoch=partition.epoch, offset=partition.offset)
             log.warning("log.changed", partition=partition.number, lost=partition.epoch, epoch=epoch)
@@ -307,13 +389,13 @@ class StreamRunner:
         partition.epoch = epoch
         owned.phase, owned.reason = "running", ""
         try:
-            self._cache.delete(f"{RESUME_KEY}{partition.number}")
+            self._cache.delete(_place_key(partition))
         except BusUnavailableError as error:
             log.warning("place.not_taken_back", partition=partition.number, error=error.message)
         log.info("partition.running", partition=partition.number, epoch=epoch, offset=partition.offset)
         return True
 
-    def _lose(self, owned: _Owned) -> None:
+    def _lose(self, owned: _Slice) -> None:
         """The log is gone: keep the state, and say where it stands, so that its writer can go back there."""
         if owned.phase == "lost":
             return
@@ -324,12 +406,14 @@ class StreamRunner:
 
     def _say_place(self, partition: Partition) -> None:
         place = {
+            "partition": partition.number,
+            "shards": str(partition.shards),
             "epoch": partition.epoch,
             "run": partition.run,
             "producers": {str(producer): last for producer, last in partition.producers.items()},
         }
         try:
-            self._cache.set(f"{RESUME_KEY}{partition.number}", dumps(place), ttl_s=_RESUME_TTL_S)
+            self._cache.set(_place_key(partition), dumps(place), ttl_s=_RESUME_TTL_S)
         except BusUnavailableError as error:
             log.warning("place.untold", partition=partition.number, error=error.message)
 
@@ -340,43 +424,10 @@ class StreamRunner:
         except BusUnavailableError as error:
             log.warning("preamble.not_asked_for", error=error.message)
 
-    def _watch_leases(self, steady: float) -> None:
-        """Who lost a lease takes it again, or stands back where somebody else was in between."""
-        if steady < self._due["lease"]:
-            return
-        self._due["lease"] = steady + _LEASE_S
-        for owned in self._owned:
-            if owned.lease is None:
-                continue
-            number = owned.partition.number
-            try:
-                if owned.lease.is_held():
-                    continue
-                lease = self._leases.acquire(f"stream:{number}")
-                if lease is not None and not self._was_overtaken(number):
-                    owned.lease = lease
-                    log.info("partition.kept", partition=number, fence=lease.fence)
-                    continue
-            except StoreUnavailableError:
-                continue  # nobody can take it either; the lanes say that the database is away
-            if lease is not None:
-                lease.release()
-            log.warning("partition.lost", partition=number)
-            self._keeper.withdraw(number)
-            owned.lease, owned.phase = None, "standby"
-
-    def _was_overtaken(self, number: int) -> bool:
-        """True where the ledger knows more of the partition than we wrote."""
-        mine = self._ledger_lane.positions.get(number)
-        known = self._ledger.progress(number)
-        if known is None or mine is None:
-            return False
-        return known[0] != mine[0] or known[1] > mine[1]
-
     # --- beside the turn ------------------------------------------------------------------------------
 
     def _running(self) -> list[Partition]:
-        return [owned.partition for owned in self._owned if owned.phase in {"running", "lost"}]
+        return [one.partition for one in self._slices if one.phase in {"running", "lost"}]
 
     def _say(self, error: str) -> None:
         if error and not self._error:
@@ -393,11 +444,12 @@ class StreamRunner:
             self._rate = (self._ticks - self._rate_ticks) / passed
             self._rate_ticks, self._rate_at = self._ticks, steady
         try:
-            for owned in self._owned:
-                if owned.phase == "running":
-                    partition = owned.partition
-                    owned.lag = self._bus.lag(LOG, partition.number, partition.offset)
-                    self._bus.commit(GROUP, LOG, partition.number, partition.offset)
+            for one in self._slices:
+                if one.phase == "running":
+                    partition = one.partition
+                    one.lag = self._bus.lag(LOG, partition.number, partition.offset)
+                    group = GROUP if partition.shards == partition.whole else f"{GROUP}:{partition.shards}"
+                    self._bus.commit(group, LOG, partition.number, partition.offset)
             self._cache.set(STATUS_KEY, dumps(self.status()))
         except UnavailableError:
             pass  # the next turn meets the same outage and says so
@@ -418,19 +470,21 @@ class StreamRunner:
         """For `stream:status`."""
         now = self._clock.now()
         partitions = []
-        for owned in self._owned:
-            partition = owned.partition
-            saved: Checkpoint | None = self._keeper.saved.get(partition.number)
+        for one in list(self._slices):
+            partition = one.partition
+            saved = self._keeper.saved.get(partition.shards)
             partitions.append(
                 {
                     "partition": partition.number,
-                    "state": owned.phase,
-                    "reason": owned.reason or None,
+                    "shards": str(partition.shards),
+                    "label": partition.label,
+                    "state": one.phase,
+                    "reason": one.reason or None,
                     "epoch": partition.epoch,
                     "offset": partition.offset,
                     "run": partition.run,
-                    "lag": owned.lag,
-                    "fence": owned.lease.fence if owned.lease else None,
+                    "lag": one.lag,
+                    "fence": self._ownership.fence if self._ownership.is_owner else None,
                     "checkpoint_age_s": (now - saved.taken_at) / 1e9 if saved else None,
                     "gaps": partition.gap_count,
                     "recent_gaps": list(partition.gaps)[-5:],
@@ -453,14 +507,15 @@ class StreamRunner:
 
     def close(self) -> None:
         """Offer a last checkpoint of everything, and a last snapshot. The lanes and the keeper finish them."""
-        for owned in self._owned:
-            if owned.phase in {"running", "lost"}:
-                self._offer(owned, is_forced=True)
+        for one in self._slices:
+            if one.phase in {"running", "lost"}:
+                self._offer(one, is_forced=True)
         self.snapshot()
 
     def release(self) -> None:
-        """Let the next one have the partitions."""
-        for owned in self._owned:
-            if owned.lease is not None:
-                owned.lease.release()
-                owned.lease = None
+        """Let the next one have the shards."""
+        self._ownership.release()
+
+
+def _place_key(partition: Partition) -> str:
+    return f"{RESUME_KEY}{partition.shards}"

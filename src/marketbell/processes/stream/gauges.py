@@ -21,7 +21,7 @@ class Gauges:
         status = self._desk.runner.status()
         measured = metrics()
         for one in status["partitions"]:
-            number = str(one["partition"])
+            number = one["label"]
             measured.lag_frames.labels(LOG, number).set(one["lag"])
             if one["checkpoint_age_s"] is not None:
                 measured.checkpoint_age.labels(number).set(one["checkpoint_age_s"])
@@ -31,7 +31,7 @@ class Gauges:
         for partition in self._desk.partitions:
             for kind, count in _by_kind(partition.quality.copy()).items():
                 labels = (kind.name.lower(), ACTIONS[kind])
-                self._grow(measured.quality.labels(*labels), ("quality", str(partition.number), *labels), count)
+                self._grow(measured.quality.labels(*labels), ("quality", partition.label, *labels), count)
         self._grow(measured.firings, ("firings",), status["firings_written"])
         self._grow(measured.queue_dropped.labels("market"), ("dropped",), status["waiting"]["dropped"])
         for lane in ("ledger", "bars", "market"):
@@ -39,7 +39,7 @@ class Gauges:
         return {
             "ticks_per_s": round(status["ticks_per_s"], 1),
             "lag": sum(one["lag"] for one in status["partitions"]),
-            "partitions": {str(one["partition"]): one["state"] for one in status["partitions"]},
+            "partitions": {one["label"]: one["state"] for one in status["partitions"]},
             "gaps": sum(one["gaps"] for one in status["partitions"]),
         }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from marketbell.adapters.stores.memory.announcements import Announcement
-from marketbell.core.primitives.errors import NotFoundError
+from marketbell.core.primitives.errors import NotFoundError, OvertakenError
 from marketbell.ports.stores import Delivery, Firing
 
 
@@ -20,6 +20,7 @@ class _Open:
     queued_at: int
     lease_until: int = 0
     begun_at: int = 0
+    claims: int = 0
 
 
 @dataclass(slots=True)
@@ -32,36 +33,52 @@ class _Entry:
 
 
 class MemoryLedger:
-    """Firings by id with their deliveries, and each partition's progress."""
+    """Firings by id with their deliveries, and each shard's fence and progress."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
         self._outbox: dict[str, _Open] = {}
         self._progress: dict[int, tuple[str, int]] = {}
+        self._fences: dict[int, int] = {}
         self._read_up_to: dict[str, int] = {}
         self._announcement = Announcement()
         self._lock = threading.Lock()
 
-    def append(self, firings: Sequence[Firing], partition: int, epoch: str, offset: int) -> int:
+    def raise_fence(self, shards: Sequence[int], above: int = 0) -> int:
+        """Become the one writer of these shards."""
+        with self._lock:
+            fence = max(above, *(self._fences.get(shard, 0) for shard in shards)) + 1
+            self._fences.update(dict.fromkeys(shards, fence))
+            return fence
+
+    def fences(self, shards: Sequence[int]) -> list[int]:
+        """The fence of each shard."""
+        with self._lock:
+            return [self._fences.get(shard, 0) for shard in shards]
+
+    def append(self, firings: Sequence[Firing], shards: Sequence[int], epoch: str, offset: int, fence: int = 0) -> int:
         """Write firings and progress together; how many firings were new."""
         now = time.time_ns()
         with self._lock:
+            if any(self._fences.get(shard, 0) > fence for shard in shards):
+                raise OvertakenError
             before = len(self._entries)
             for firing in firings:
                 values = orjson.loads(orjson.dumps(firing.values, option=orjson.OPT_SERIALIZE_NUMPY))
                 recorded = replace(firing, values=values, recorded_at=firing.recorded_at or now)
                 self._entries.setdefault(firing.firing_id, _Entry(recorded))
-            old_epoch, old_offset = self._progress.get(partition, (epoch, offset))
-            self._progress[partition] = (epoch, max(offset, old_offset) if epoch == old_epoch else offset)
+            for shard in shards:
+                old_epoch, old_offset = self._progress.get(shard, (epoch, offset))
+                self._progress[shard] = (epoch, max(offset, old_offset) if epoch == old_epoch else offset)
             new = len(self._entries) - before
         if new:
             self._announcement.announce()
         return new
 
-    def progress(self, partition: int) -> tuple[str, int] | None:
-        """Epoch and offset up to which the partition's firings are here."""
+    def progress(self, shard: int) -> tuple[str, int] | None:
+        """Epoch and offset up to which the shard's firings are here."""
         with self._lock:
-            return self._progress.get(partition)
+            return self._progress.get(shard)
 
     def firings(
         self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
@@ -118,16 +135,19 @@ class MemoryLedger:
             )[:limit]
             claimed = []
             for kept in due:
-                claimed.append(replace(kept.delivery, state="sending", was_sending=kept.begun_at > 0))
+                kept.claims += 1
+                claimed.append(
+                    replace(kept.delivery, state="sending", was_sending=kept.begun_at > 0, claim=kept.claims)
+                )
                 kept.delivery = replace(kept.delivery, state="sending")
                 kept.lease_until = now + int(lease_s * 1e9)
             return claimed
 
     def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
-        """Say that the attempt begins now. False where the delivery was settled meanwhile."""
+        """Say that the attempt begins now. False where it was settled or claimed again meanwhile."""
         with self._lock:
             kept = self._outbox.get(delivery.delivery_id)
-            if kept is None or kept.delivery.state != "sending":
+            if kept is None or kept.delivery.state != "sending" or kept.claims != delivery.claim:
                 return False
             kept.delivery = replace(kept.delivery, attempts=delivery.attempts)
             kept.lease_until, kept.begun_at = now + int(lease_s * 1e9), now
@@ -137,7 +157,9 @@ class MemoryLedger:
         """Write the outcome of an attempt. What was sent stays sent, whoever else tried."""
         with self._lock:
             kept = self._outbox.get(delivery.delivery_id)
-            if kept is None or (kept.delivery.state == "sent" and delivery.state != "sent"):
+            if kept is None or (
+                delivery.state != "sent" and (kept.delivery.state == "sent" or kept.claims != delivery.claim)
+            ):
                 return
             kept.delivery = replace(
                 kept.delivery,

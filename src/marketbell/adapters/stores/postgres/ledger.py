@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 from psycopg.types.json import Json, Jsonb
 
 from marketbell.adapters.stores.postgres.connections import Database
-from marketbell.core.primitives.errors import NotFoundError
+from marketbell.core.primitives.errors import NotFoundError, OvertakenError
 from marketbell.ports.stores import Delivery, Firing
 
 CHANNEL = "marketbell_ledger"
@@ -29,13 +29,56 @@ class PostgresLedger:
         self._database = database
         self._listener = database.listen(CHANNEL)
 
-    def append(self, firings: Sequence[Firing], partition: int, epoch: str, offset: int) -> int:
+    def raise_fence(self, shards: Sequence[int], above: int = 0) -> int:
+        """Become the one writer of these shards. Waits for what an earlier owner is just committing."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                """
+                WITH next AS (
+                    SELECT greatest(coalesce(max(fence), 0), %(above)s) + 1 AS fence
+                    FROM ledger.shard_progress WHERE shard = ANY (%(shards)s)
+                )
+                INSERT INTO ledger.shard_progress (shard, fence)
+                SELECT shard, next.fence FROM next, unnest(%(shards)s::integer[]) AS shard ORDER BY shard
+                ON CONFLICT (shard) DO UPDATE SET fence = excluded.fence, updated_at = now()
+                RETURNING fence
+                """,
+                {"shards": list(shards), "above": above},
+            ).fetchone()
+            return int(row[0]) if row else above + 1
+
+    def fences(self, shards: Sequence[int]) -> list[int]:
+        """The fence of each shard."""
+        with self._database.transaction() as connection:
+            found = dict(
+                connection.execute(
+                    "SELECT shard, fence FROM ledger.shard_progress WHERE shard = ANY (%s)", (list(shards),)
+                ).fetchall()
+            )
+        return [int(found.get(shard, 0)) for shard in shards]
+
+    def append(self, firings: Sequence[Firing], shards: Sequence[int], epoch: str, offset: int, fence: int = 0) -> int:
         """Write firings and progress in one transaction; how many firings were new.
 
         Inside an epoch progress never goes back: a restarted stream repeats what it did before.
         """
         now = time.time_ns()
         with self._database.transaction() as connection:
+            # the rows stay locked to the end, so nobody can raise the fence between the check and the firings
+            kept = connection.execute(
+                """
+                INSERT INTO ledger.shard_progress (shard, fence, epoch, position)
+                SELECT shard, %s, %s, %s FROM unnest(%s::integer[]) AS shard ORDER BY shard
+                ON CONFLICT (shard) DO UPDATE SET
+                    position = CASE WHEN shard_progress.epoch = excluded.epoch
+                        THEN greatest(shard_progress.position, excluded.position) ELSE excluded.position END,
+                    epoch = excluded.epoch, fence = excluded.fence, updated_at = now()
+                WHERE shard_progress.fence <= excluded.fence
+                """,
+                (fence, epoch, int(offset), list(shards)),
+            ).rowcount
+            if kept < len(shards):
+                raise OvertakenError
             new = 0
             if firings:
                 rows = [
@@ -65,25 +108,15 @@ class PostgresLedger:
                     """,
                     (Json(rows),),
                 ).rowcount
-            connection.execute(
-                """
-                INSERT INTO ledger.shard_progress (partition, epoch, position) VALUES (%s, %s, %s)
-                ON CONFLICT (partition) DO UPDATE SET
-                    position = CASE WHEN shard_progress.epoch = excluded.epoch
-                        THEN greatest(shard_progress.position, excluded.position) ELSE excluded.position END,
-                    epoch = excluded.epoch, updated_at = now()
-                """,
-                (partition, epoch, int(offset)),
-            )
             if new:
                 connection.execute("SELECT pg_notify(%s, 'firing')", (CHANNEL,))
             return new
 
-    def progress(self, partition: int) -> tuple[str, int] | None:
-        """Epoch and offset up to which the partition's firings are here."""
+    def progress(self, shard: int) -> tuple[str, int] | None:
+        """Epoch and offset up to which the shard's firings are here."""
         with self._database.transaction() as connection:
             row = connection.execute(
-                "SELECT epoch, position FROM ledger.shard_progress WHERE partition = %s", (partition,)
+                "SELECT epoch, position FROM ledger.shard_progress WHERE shard = %s AND epoch <> ''", (shard,)
             ).fetchone()
             return (row[0], row[1]) if row else None
 
@@ -172,10 +205,10 @@ class PostgresLedger:
                         OR (state = 'sending' AND lease_until <= %(now)s)
                     ORDER BY next_attempt_at, delivery_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
                 ), taken AS (
-                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s
+                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s, claims = claims + 1
                     FROM due WHERE delivery_id = due_id
                     RETURNING delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at,
-                        sent_at, payload, has_begun AS was_sending
+                        sent_at, payload, has_begun AS was_sending, claims AS claim
                 )
                 SELECT * FROM taken ORDER BY next_attempt_at, delivery_id
                 """,
@@ -184,14 +217,14 @@ class PostgresLedger:
             return [Delivery(*row) for row in found]
 
     def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
-        """Say that the attempt begins now. False where the delivery was settled meanwhile."""
+        """Say that the attempt begins now. False where it was settled or claimed again meanwhile."""
         with self._database.transaction() as connection:
             found = connection.execute(
                 """
                 UPDATE ledger.outbox SET begun_at = %s, lease_until = %s, attempts = %s
-                WHERE delivery_id = %s AND state = 'sending'
+                WHERE delivery_id = %s AND state = 'sending' AND claims = %s
                 """,
-                (now, now + int(lease_s * 1e9), delivery.attempts, delivery.delivery_id),
+                (now, now + int(lease_s * 1e9), delivery.attempts, delivery.delivery_id, delivery.claim),
             )
             return found.rowcount == 1
 
@@ -202,10 +235,11 @@ class PostgresLedger:
                 """
                 UPDATE ledger.outbox SET state = %(state)s, attempts = %(attempts)s, error = %(error)s,
                     next_attempt_at = %(next)s, sent_at = %(sent)s, lease_until = 0, begun_at = 0
-                WHERE delivery_id = %(id)s AND (state <> 'sent' OR %(state)s = 'sent')
+                WHERE delivery_id = %(id)s AND (%(state)s = 'sent' OR (state <> 'sent' AND claims = %(claim)s))
                 """,
                 {
                     "id": delivery.delivery_id,
+                    "claim": delivery.claim,
                     "state": delivery.state,
                     "attempts": delivery.attempts,
                     "error": delivery.error,
