@@ -18,21 +18,46 @@ class DayRange(Answer):
 
 
 class Fundamentals(Answer):
-    """Newest published values. Percentages are percentage points."""
+    """The registry's `fund.*` now: derived from the live price where that can be, else as published.
+
+    Percentages are percentage points.
+    """
 
     pe: DecimalStr | None = None
     pb: DecimalStr | None = None
+    ps: DecimalStr | None = None
     eps: DecimalStr | None = None
+    eps_quarter: DecimalStr | None = None
+    earnings_yield: DecimalStr | None = None
     roe: DecimalStr | None = None
     roce: DecimalStr | None = None
     debt_to_equity: DecimalStr | None = None
     market_cap: DecimalStr | None = None
+    shares_outstanding: int | None = None
+    book_value_per_share: DecimalStr | None = None
+    dividend_per_share: DecimalStr | None = None
     dividend_yield: DecimalStr | None = None
+    sales: DecimalStr | None = None
+    sales_quarter: DecimalStr | None = None
+    net_profit: DecimalStr | None = None
+    net_profit_quarter: DecimalStr | None = None
+    ebitda: DecimalStr | None = None
+    operating_margin: DecimalStr | None = None
+    net_margin: DecimalStr | None = None
     sales_growth_3y: DecimalStr | None = None
+    sales_growth_qoq: DecimalStr | None = None
+    profit_growth_qoq: DecimalStr | None = None
+    profit_growth_yoy: DecimalStr | None = None
+    eps_growth_3y: DecimalStr | None = None
+    cagr_5y: DecimalStr | None = None
+    pe_median_5y: DecimalStr | None = None
     promoter_holding: DecimalStr | None = None
+    promoter_holding_change: DecimalStr | None = None
     pledged_pct: DecimalStr | None = None
     fii_holding: DecimalStr | None = None
+    fii_holding_change: DecimalStr | None = None
     dii_holding: DecimalStr | None = None
+    dii_holding_change: DecimalStr | None = None
     public_holding: DecimalStr | None = None
 
 
