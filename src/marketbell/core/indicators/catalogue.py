@@ -86,13 +86,14 @@ def _window(
     least: int = 1,
     default: float | None = None,
     arguments: tuple[str, ...] = ("x",),
+    bars: tuple[str, ...] = (),
     more: int = 0,
     default_x: str = "close",
 ) -> Signature:
     """A function of the last n values (and `more` before them): known and warm as soon as they are there."""
     back = _n(0, 1 - more)
     return Signature(
-        name, arguments, (), (_period(default, least=least),), ("value",), result, summary, back, back, default_x
+        name, arguments, bars, (_period(default, least=least),), ("value",), result, summary, back, back, default_x
     )
 
 
@@ -112,7 +113,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _window("corr", "Pearson's correlation (TA-Lib CORREL).", "number", least=2, arguments=("x", "y")),
     _window("beta", "Beta of x's one-bar returns against y's (TA-Lib BETA).", "number", arguments=("x", "y"), more=1),
     _window("hv", "Historical volatility: standard deviation of log returns (ddof 1), annualised (Hull).", "percent",
-            least=2, default=20, more=1),
+            least=2, default=20, more=1, bars=("per_year",)),
     _window("percentile", "Percentage of the n values before this one that lie strictly below it.", "percent", more=1),
     _window("count", "How many of the last n bars met the condition.", "count", arguments=("condition",)),
     _window("change", "Difference from n bars ago (TA-Lib MOM).", default=1, more=1),
@@ -156,7 +157,7 @@ SIGNATURES: tuple[Signature, ...] = (
               "Bars since the condition was last true, 0 when it is now; unknown before it ever was.", _none, _none),
     Signature("value_when", ("condition", "x"), (), (), ("value",), "same",
               "Value of x at the bar where the condition was last true.", _none, _none),
-    Signature("orb", (), ("high", "low", "end", "session", "session_open"), (Parameter("span", "duration"),),
+    Signature("orb", (), ("high", "low", "start", "end", "session", "session_open"), (Parameter("span", "duration"),),
               ("high", "low"), "price",
               "Highest and lowest price from the session's open to open + T; known from the bar that ends then.",
               _none, _none),

@@ -5,8 +5,6 @@ Source: TA-Lib EMA, the same arithmetic in the same order; n = 1 is x itself.
 Unknown: an unknown or infinite x ends the series; it begins again with the next known value.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -15,6 +13,7 @@ from numba import njit
 
 # A row: how many values so far, up to n; their total, from the n-th on the average.
 COUNT, AVERAGE = 0, 1
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
 def places(p):
@@ -30,7 +29,7 @@ def run(state, rows, x, p, keep, out):
     for i in range(rows.shape[0]):
         s = state[rows[i]]
         v = x[0, i]
-        if not math.isfinite(v):
+        if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
                 s[COUNT] = 0.0

@@ -6,8 +6,6 @@ Source: TA-Lib MIN, equal values.
 Unknown: an unknown or infinite x empties the window; the value is unknown until n known values have followed.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -17,6 +15,7 @@ from numba import njit
 # A row: how many values so far, the place of the queue's first entry and its length, the
 # queue: pairs of a value and its number, in a ring of n pairs, each value above the one before it.
 COUNT, FIRST, LENGTH, QUEUE = 0, 1, 2, 3
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
 def places(p):
@@ -31,7 +30,7 @@ def run(state, rows, x, p, keep, out):
     for i in range(rows.shape[0]):
         s = state[rows[i]]
         v = x[0, i]
-        if not math.isfinite(v):
+        if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
                 s[COUNT] = 0.0

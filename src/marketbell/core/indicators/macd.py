@@ -7,8 +7,6 @@ Source: Gerald Appel; TA-Lib MACD, the same arithmetic in the same order.
 Unknown: an unknown or infinite x ends the series; it begins again with the next known value.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -17,6 +15,7 @@ from numba import njit
 
 # A row: how many values so far, up to slow + signal; the two averages and the signal (totals until they begin).
 COUNT, FAST, SLOW, SIGNAL = 0, 1, 2, 3
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
 def places(p):
@@ -37,7 +36,7 @@ def run(state, rows, x, p, keep, out):
     for i in range(rows.shape[0]):
         s = state[rows[i]]
         v = x[0, i]
-        if not math.isfinite(v):
+        if not abs(v) < LIMIT:
             out[0, i] = np.nan
             out[1, i] = np.nan
             out[2, i] = np.nan

@@ -6,8 +6,6 @@ Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978); TA-L
 Unknown: an unknown or infinite x ends the series; it begins again with the next known value.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -16,6 +14,7 @@ from numba import njit
 
 # A row: how many values so far, up to n + 1; the last one; the average gain and loss (their sums until then).
 COUNT, LAST, GAIN, LOSS = 0, 1, 2, 3
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
 def places(p):
@@ -31,7 +30,7 @@ def run(state, rows, x, p, keep, out):
     for i in range(rows.shape[0]):
         s = state[rows[i]]
         v = x[0, i]
-        if not math.isfinite(v):
+        if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
                 s[COUNT] = 0.0

@@ -5,8 +5,6 @@ Source: TA-Lib SUM, the same arithmetic in the same order.
 Unknown: an unknown or infinite x empties the window; the value is unknown until n known values have followed.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -15,6 +13,7 @@ from numba import njit
 
 # A row: how many values are in the window, the place of the next, the total without the oldest, the window.
 COUNT, NEXT, TOTAL, WINDOW = 0, 1, 2, 3
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
 def places(p):
@@ -29,7 +28,7 @@ def run(state, rows, x, p, keep, out):
     for i in range(rows.shape[0]):
         s = state[rows[i]]
         v = x[0, i]
-        if not math.isfinite(v):
+        if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
                 s[COUNT] = 0.0

@@ -1,0 +1,139 @@
+"""Beta: how much x's one-bar returns move with y's over the last n returns.
+
+Definition: the slope of the least-squares line through the points (return of y, return of x),
+return = x[t] / x[t-1] − 1 (0 after a 0); 0 where y's returns are all equal, as TA-Lib does. So `beta(close,
+$NIFTY.close, n)` is the stock's beta against the index. Sums of distances from a value near the window, rebuilt when
+that has grown stale (see stdev).
+Source: TA-Lib BETA (0.8) with the index first, BETA(y, x); the same arithmetic in the same order.
+Unknown: an unknown or infinite x or y ends the series; the value is unknown until n + 1 known pairs have followed.
+"""
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: 1 more than the returns in the window, the place of the next, the shifts, the sums of distances, of squares
+# and of products (without the oldest), returns since they were rebuilt, the square that left, the last prices, the
+# window of returns. The index is a, the stock is b.
+COUNT, NEXT, SHIFT_A, SHIFT_B, A, B, AA, AB, AGE, LEFT, LAST_A, LAST_B, WINDOW = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+STALE, OUTLIER, FLAT, FRESH, ZERO = 1e-6, 1e3, 1e-14, 32, 1e-14
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
+
+
+def places(p):
+    """Twelve numbers and the window of n pairs."""
+    return WINDOW + 2 * int(p[0])
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] the stock and x[1] the index in, out[0] beta."""
+    n = int(p[0])
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        stock = x[0, i]
+        index = x[1, i]
+        if not (abs(stock) < LIMIT and abs(index) < LIMIT):
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT]) - 1
+        if count < 0:
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 1.0
+                s[LAST_A] = index
+                s[LAST_B] = stock
+            continue
+        before = s[LAST_A]
+        u = (index - before) / before if abs(before) >= ZERO else 0.0
+        before = s[LAST_B]
+        v = (stock - before) / before if abs(before) >= ZERO else 0.0
+        at = 0
+        shift_a = u
+        shift_b = v
+        sa = 0.0
+        sb = 0.0
+        saa = 0.0
+        sab = 0.0
+        age = 0
+        left = 0.0
+        if count:
+            at = int(s[NEXT])
+            shift_a = s[SHIFT_A]
+            shift_b = s[SHIFT_B]
+            sa = s[A]
+            sb = s[B]
+            saa = s[AA]
+            sab = s[AB]
+            age = int(s[AGE])
+            left = s[LEFT]
+        was_a = s[WINDOW + 2 * at]
+        was_b = s[WINDOW + 2 * at + 1]
+        s[WINDOW + 2 * at] = u
+        s[WINDOW + 2 * at + 1] = v
+        oldest = at + 1 if at + 1 < n else 0
+        a = u - shift_a
+        b = v - shift_b
+        saa += a * a
+        sab += a * b
+        sa += a
+        sb += b
+        value = np.nan
+        if count >= n - 1:
+            scale = n * saa
+            spread = scale - sa * sa
+            age += 1
+            if spread < STALE * scale or left > OUTLIER * saa or age == FRESH * n:
+                age = 0
+                shift_a = 0.0
+                shift_b = 0.0
+                j = oldest
+                for _ in range(n):
+                    shift_a += s[WINDOW + 2 * j]
+                    shift_b += s[WINDOW + 2 * j + 1]
+                    j = j + 1 if j + 1 < n else 0
+                shift_a /= n
+                shift_b /= n
+                sa = 0.0
+                sb = 0.0
+                saa = 0.0
+                sab = 0.0
+                for _ in range(n):
+                    a = s[WINDOW + 2 * j] - shift_a
+                    b = s[WINDOW + 2 * j + 1] - shift_b
+                    saa += a * a
+                    sab += a * b
+                    sa += a
+                    sb += b
+                    j = j + 1 if j + 1 < n else 0
+                scale = n * saa
+                spread = scale - sa * sa
+            value = (n * sab - sa * sb) / spread if spread > FLAT * scale else 0.0
+            a = s[WINDOW + 2 * oldest] - shift_a
+            b = s[WINDOW + 2 * oldest + 1] - shift_b
+            left = a * a
+            saa -= a * a
+            sab -= a * b
+            sa -= a
+            sb -= b
+        out[0, i] = value
+        if keep:
+            s[COUNT] = min(count + 1, n) + 1
+            s[NEXT] = oldest
+            s[SHIFT_A] = shift_a
+            s[SHIFT_B] = shift_b
+            s[A] = sa
+            s[B] = sb
+            s[AA] = saa
+            s[AB] = sab
+            s[AGE] = age
+            s[LEFT] = left
+            s[LAST_A] = index
+            s[LAST_B] = stock
+        else:
+            s[WINDOW + 2 * at] = was_a
+            s[WINDOW + 2 * at + 1] = was_b

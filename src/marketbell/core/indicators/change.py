@@ -1,0 +1,42 @@
+"""Change: the difference from n bars ago.
+
+Definition: x[t] − x[t-n].
+Source: TA-Lib MOM, equal values.
+Unknown: an unknown or infinite x ends the series; the value is unknown until n + 1 known values have followed.
+"""
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values are in the window, the place of the oldest and next, the window.
+COUNT, NEXT, WINDOW = 0, 1, 2
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
+
+
+def places(p):
+    """Two numbers and the window of n."""
+    return WINDOW + int(p[0])
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the difference."""
+    n = int(p[0])
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not abs(v) < LIMIT:
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        at = int(s[NEXT]) if count else 0
+        out[0, i] = v - s[WINDOW + at] if count == n else np.nan
+        if keep:
+            s[WINDOW + at] = v
+            s[COUNT] = min(count + 1, n)
+            s[NEXT] = at + 1 if at + 1 < n else 0

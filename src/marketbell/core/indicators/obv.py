@@ -1,0 +1,48 @@
+"""On-balance volume.
+
+Definition: begun with the first bar's volume; the volume is added where the close rose, taken away where it fell,
+and left out where it stayed.
+Source: Joseph Granville; TA-Lib OBV, equal values.
+Unknown: an unknown or infinite close or volume ends the series; it is counted afresh from the next known bar.
+"""
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: whether there was a bar, its close, the balance.
+SEEN, LAST, BALANCE = 0, 1, 2
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
+
+
+def places(p):
+    """Three numbers."""
+    return 3 + 0 * len(p)
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this form
+    """One value a row: x[0] close, x[1] volume in; out[0] the balance."""
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        close = x[0, i]
+        volume = x[1, i]
+        if not (abs(close) < LIMIT and abs(volume) < LIMIT):
+            out[0, i] = np.nan
+            if keep:
+                s[SEEN] = 0.0
+            continue
+        balance = volume
+        if s[SEEN] != 0.0:
+            balance = s[BALANCE]
+            if close > s[LAST]:
+                balance += volume
+            elif close < s[LAST]:
+                balance -= volume
+        out[0, i] = balance
+        if keep:
+            s[SEEN] = 1.0
+            s[LAST] = close
+            s[BALANCE] = balance

@@ -1,0 +1,80 @@
+"""Linearly weighted moving average.
+
+Definition: (n · x[t] + (n − 1) · x[t-1] + … + 1 · x[t-n+1]) / (n (n + 1) / 2), as two running totals that are added
+up afresh from the window every 8 n values, so that rounding cannot pile up.
+Source: TA-Lib WMA, the same arithmetic in the same order.
+Unknown: an unknown or infinite x empties the window; the value is unknown until n known values have followed.
+"""
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values are in the window, the place of the next, the weighted and the plain total, values since
+# they were added up, the window.
+COUNT, NEXT, WEIGHTED, PLAIN, AGE, WINDOW = 0, 1, 2, 3, 4, 5
+FRESH = 8
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
+
+
+def places(p):
+    """Five numbers and the window of n."""
+    return WINDOW + int(p[0])
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the average."""
+    n = int(p[0])
+    divider = n * (n + 1.0) / 2.0
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not abs(v) < LIMIT:
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        at = 0
+        weighted = 0.0
+        plain = 0.0
+        age = 0
+        if count:
+            at = int(s[NEXT])
+            weighted = s[WEIGHTED]
+            plain = s[PLAIN]
+            age = int(s[AGE])
+        was = s[WINDOW + at]
+        if count < n - 1:
+            plain += v
+            weighted += v * (count + 1)
+            out[0, i] = np.nan
+        else:
+            plain += v
+            if count == n:
+                plain -= was
+            weighted += v * n
+            age += 1
+            if age == FRESH * n:
+                s[WINDOW + at] = v
+                age = 0
+                plain = 0.0
+                weighted = 0.0
+                j = at + 1 if at + 1 < n else 0
+                for weight in range(1, n + 1):
+                    plain += s[WINDOW + j]
+                    weighted += s[WINDOW + j] * weight
+                    j = j + 1 if j + 1 < n else 0
+                s[WINDOW + at] = was
+            out[0, i] = weighted / divider if n > 1 else v
+            weighted -= plain
+        if keep:
+            s[WINDOW + at] = v
+            s[COUNT] = min(count + 1, n)
+            s[NEXT] = at + 1 if at + 1 < n else 0
+            s[WEIGHTED] = weighted
+            s[PLAIN] = plain
+            s[AGE] = age

@@ -1,0 +1,104 @@
+"""Z-score: how many standard deviations (ddof 0) x lies from the mean of the last n values.
+
+Definition: (x[t] − mean) / deviation over the window that ends with x[t]; the deviation as in stdev.
+Source: the standard score (z) of a population.
+Unknown: an unknown or infinite x empties the window; the value is unknown until n known values have followed, and
+where the window is flat (no deviation).
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+# A row: how many values are in the window, the place of the next, the shift, the sums of distances from it and of
+# their squares (without the oldest), values since they were rebuilt, the window. See stdev.py.
+COUNT, NEXT, SHIFT, TOTAL, SQUARES, AGE, WINDOW = 0, 1, 2, 3, 4, 5, 6
+STALE, OUTLIER, FLAT, FRESH = 1e-6, 1e6, 1e-12, 32
+LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
+
+
+def places(p):
+    """Six numbers and the window of n."""
+    return WINDOW + int(p[0])
+
+
+@njit(cache=True, error_model="numpy")
+def run(state, rows, x, p, keep, out):
+    """One value a row: x[0] in, out[0] the score."""
+    n = int(p[0])
+    inverse = 1.0 / n
+    for i in range(rows.shape[0]):
+        s = state[rows[i]]
+        v = x[0, i]
+        if not abs(v) < LIMIT:
+            out[0, i] = np.nan
+            if keep:
+                s[COUNT] = 0.0
+            continue
+        count = int(s[COUNT])
+        at = 0
+        shift = v
+        total = 0.0
+        squares = 0.0
+        age = 0
+        if count:
+            at = int(s[NEXT])
+            shift = s[SHIFT]
+            total = s[TOTAL]
+            squares = s[SQUARES]
+            age = int(s[AGE])
+        was = s[WINDOW + at]
+        s[WINDOW + at] = v
+        oldest = at + 1 if at + 1 < n else 0
+        d = v - shift
+        total += d
+        squares += d * d
+        mean = 0.0
+        variance = 0.0
+        if count >= n - 1:
+            mean = total * inverse
+            variance = squares * inverse - mean * mean
+            d = s[WINDOW + oldest] - shift
+            d2 = d * d
+            rest = squares - d2
+            age += 1
+            if variance < STALE * (rest * inverse) or d2 > OUTLIER * rest or age == FRESH * n:
+                age = 0
+                level = 0.0
+                j = oldest
+                for _ in range(n):
+                    level += s[WINDOW + j]
+                    j = j + 1 if j + 1 < n else 0
+                shift = level * inverse
+                total = 0.0
+                squares = 0.0
+                for _ in range(n):
+                    d = s[WINDOW + j] - shift
+                    total += d
+                    squares += d * d
+                    j = j + 1 if j + 1 < n else 0
+                mean = total * inverse
+                variance = squares * inverse - mean * mean
+                if variance < FLAT * (squares * inverse):
+                    variance = 0.0
+                d = s[WINDOW + oldest] - shift
+                d2 = d * d
+            total -= d
+            squares -= d2
+        value = np.nan
+        if count >= n - 1 and variance > 0.0:
+            value = ((v - shift) - mean) / math.sqrt(variance)
+        out[0, i] = value
+        if keep:
+            s[COUNT] = min(count + 1, n)
+            s[NEXT] = oldest
+            s[SHIFT] = shift
+            s[TOTAL] = total
+            s[SQUARES] = squares
+            s[AGE] = age
+        else:
+            s[WINDOW + at] = was
