@@ -131,5 +131,12 @@ COMMENT: /#[^\n]*/
 
 @cache
 def parser() -> Lark:
-    """The parser, built once a process (tens of milliseconds)."""
-    return Lark(GRAMMAR, parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=False)
+    """The parser of rules (`start`) and of expressions alone (`expression`), built once a process."""
+    return Lark(
+        GRAMMAR,
+        start=["start", "expression"],
+        parser="lalr",
+        lexer="contextual",
+        propagate_positions=True,
+        maybe_placeholders=False,
+    )

@@ -13,12 +13,12 @@ from uuid import UUID
 from lark import Token
 from lark import Tree as ParseTree
 
-from marketbell.core.language.check import Checker, Node, Tree, dotted
 from marketbell.core.language.errors import LIMIT, NAME, NOT_YET, SYNTAX, TYPE, RuleErrors
+from marketbell.core.language.expression_reader import read_expression
 from marketbell.core.language.fields import resolve
 from marketbell.core.language.literals import read_duration, read_number, read_string, read_symbol
 from marketbell.core.language.source import Source, split
-from marketbell.core.language.syntax import parse
+from marketbell.core.language.syntax import Node, Tree, dotted, parse
 from marketbell.core.language.tree import (
     SECOND,
     ChannelRef,
@@ -32,6 +32,7 @@ from marketbell.core.language.tree import (
     Rule,
     Symbol,
 )
+from marketbell.core.language.types import judge, judge_condition
 from marketbell.core.language.vocabulary import CHANNELS, LEVEL_FIELDS, RESERVED_CHANNELS, hint
 from marketbell.core.primitives.errors import InvalidRuleError
 
@@ -211,23 +212,35 @@ class _Reader:
         return clauses
 
     def _check_expressions(self, tree: Tree) -> None:
-        def report(node: Node, message: str, reason: str) -> None:
-            self._fail(node, message, reason)
-
-        checker = Checker(self._source.text, report)
-        for clause in tree.children[1:]:
-            if isinstance(clause, ParseTree) and clause.data in {"when", "where", "rearm"}:
-                for expression in clause.children:
-                    if isinstance(expression, ParseTree):
-                        checker.condition(expression)
-            elif isinstance(clause, ParseTree) and clause.data in {"order", "columns"}:
-                for expression in clause.children:
-                    checker.infer(expression)
         for number in tree.scan_values(lambda value: isinstance(value, Token) and value.type == "NUMBER"):
             try:
                 read_number(str(number))
             except ValueError:
                 self._fail(number, f"unknown number `{number}`: a number may end in k, L, M, Cr or B")
+        for clause in tree.children[1:]:
+            if not isinstance(clause, ParseTree):
+                continue
+            if clause.data in {"when", "where", "rearm"}:
+                self._check(clause, is_condition=True)
+            elif clause.data in {"order", "columns"}:
+                self._check(clause, is_condition=False)
+
+    def _check(self, clause: Tree, *, is_condition: bool) -> None:
+        def report(position: Position, message: str, reason: str) -> None:
+            self.errors.append(_error(position, message, reason))
+
+        for node in clause.children:
+            if not isinstance(node, ParseTree):
+                continue
+            try:
+                expression = read_expression(node, self._at)
+            except InvalidRuleError as error:
+                if not any(
+                    (e.line, e.column, e.message) == (error.line, error.column, error.message) for e in self.errors
+                ):
+                    self.errors.append(error)
+                continue
+            (judge_condition if is_condition else judge)(expression, report)
 
     # The clauses.
 

@@ -1,4 +1,6 @@
-"""One rule's text to a parse tree, and a parser's complaint to a sentence that helps."""
+"""The text of a rule or an expression to a parse tree, and a parser's complaint to a sentence that helps."""
+
+from typing import Literal
 
 from lark import Token
 from lark import Tree as ParseTree
@@ -15,6 +17,8 @@ MAX_BYTES = 8_192
 MAX_DEPTH = 64
 
 Tree = ParseTree[Token]
+Node = Tree | Token
+Kind = Literal["rule", "expression"]
 
 _SAID = {
     "STRING": 'a text in quotes ("…")',
@@ -26,7 +30,7 @@ _SAID = {
     "DATE": "a date (2026-12-31)",
     "TIME": "a time (09:30)",
     "CROSS_DIRECTION": "`above` or `below`",
-    "$END": "the end of the rule",
+    "$END": "the end",
     "LPAR": "`(`",
     "RPAR": "`)`",
     "RSQB": "`]`",
@@ -37,27 +41,41 @@ _SAID = {
 _TOO_MANY = 5
 
 
-def parse(source: Source) -> Tree:
-    """Parse one rule. InvalidRuleError at the offending token; also where it is too long or too deep."""
+def parse(source: Source, kind: Kind = "rule") -> Tree:
+    """Parse one rule, or an expression alone. InvalidRuleError at the offending token; also where it is too long.
+
+    Or too deep: the tree has at most 64 levels, brackets included.
+    """
     size = len(source.text.encode())
     if size > MAX_BYTES:
-        raise _error(source.start, f"a rule may hold {MAX_BYTES} bytes; this one has {size}", LIMIT)
+        article = "an" if kind == "expression" else "a"
+        raise _error(source.start, f"{article} {kind} may hold {MAX_BYTES} bytes; this one has {size}", LIMIT)
     try:
-        tree = parser().parse(source.text)
+        tree = parser().parse(source.text, start="expression" if kind == "expression" else "start")
     except UnexpectedInput as error:
-        raise _explain(source, error) from error
-    _check_depth(source, tree)
+        raise _explain(source, error, kind) from error
+    _check_depth(source, tree, kind)
     return tree
+
+
+def dotted(node: Node) -> str | None:
+    """`fund.pe` for a chain of names, None for anything else."""
+    if isinstance(node, ParseTree) and node.data == "name":
+        return str(node.children[0])
+    if isinstance(node, ParseTree) and node.data == "member":
+        head = dotted(node.children[0])
+        return None if head is None else head + str(node.children[1])
+    return None
 
 
 def _error(position: Position, message: str, reason: str = SYNTAX) -> InvalidRuleError:
     return InvalidRuleError(message, position.line, position.column, reason=reason)
 
 
-def _explain(source: Source, error: UnexpectedInput) -> InvalidRuleError:  # noqa: PLR0911 — one a case
+def _explain(source: Source, error: UnexpectedInput, kind: Kind) -> InvalidRuleError:  # noqa: PLR0911 — one a case
     if isinstance(error, UnexpectedEOF) or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
         expected = getattr(error, "accepts", None) or getattr(error, "expected", ())
-        return _error(source.end(), f"the rule ends too early{_expected(expected)}")
+        return _error(source.end(), f"the {kind} ends too early{_expected(expected)}")
     position = source.position(error.line, error.column)
     if isinstance(error, UnexpectedCharacters):
         found = source.text[error.pos_in_stream or 0]
@@ -107,12 +125,12 @@ def _expected(terminals: object) -> str:
     return ": expected " + (said[0] if len(said) == 1 else ", ".join(said[:-1]) + " or " + said[-1])
 
 
-def _check_depth(source: Source, tree: Tree) -> None:
+def _check_depth(source: Source, tree: Tree, kind: Kind) -> None:
     """Walk without recursion: the text decides how deep it goes."""
     stack: list[tuple[Tree, int]] = [(tree, 1)]
     while stack:
         node, depth = stack.pop()
         if depth > MAX_DEPTH:
             position = source.position(node.meta.line, node.meta.column) if not node.meta.empty else source.start
-            raise _error(position, f"the rule is nested deeper than {MAX_DEPTH} levels", LIMIT)
+            raise _error(position, f"the {kind} is nested deeper than {MAX_DEPTH} levels", LIMIT)
         stack.extend((child, depth + 1) for child in node.children if isinstance(child, ParseTree))

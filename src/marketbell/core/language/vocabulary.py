@@ -3,25 +3,29 @@
 A reserved name is answered with "not yet supported"; any other unknown name with the nearest one.
 """
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from marketbell.core.language.fields import ALIASES, BY_NAME
 
-FUNCTIONS: dict[str, str | None] = {
-    # What a function returns: a type's name, "same" as its first argument, or None where it depends.
-    **dict.fromkeys(("sma", "ema", "wma", "highest", "lowest", "stdev", "sum", "avg", "change"), "same"),
-    **dict.fromkeys(("live", "value_when", "abs", "min", "max", "round", "coalesce", "avg_of"), "same"),
-    **dict.fromkeys(("rsi", "adx", "mfi", "cci", "zscore", "corr", "beta", "percentile", "slope", "obv"), "number"),
-    **dict.fromkeys(("pct_change", "roc", "hv", "pct_of"), "percent"),
-    **dict.fromkeys(("rank", "count", "bars_since", "days_to"), "count"),
-    **dict.fromkeys(("vwap", "atr"), "price"),
-    **dict.fromkeys(("macd", "bb", "supertrend", "stoch", "orb", "pivots", "gap", "if"), None),
+BAR_FIELDS: dict[str, tuple[str, str]] = {
+    "open": ("price", "First price of the bar."),
+    "high": ("price", "Highest price of the bar."),
+    "low": ("price", "Lowest price of the bar."),
 }
-"""Known functions; none of them can be evaluated in a rule yet."""
+"""Type and meaning of names that only a bar has; `close` and `volume` are fields too."""
 
-RESERVED_FIELDS = frozenset({"open", "high", "low", "oi", "fund.cagr_5y", "fund.pe_median_5y", "cagr_5y"})
+RESERVED_FIELDS = frozenset({"oi", "fund.cagr_5y", "fund.pe_median_5y", "cagr_5y"})
 RESERVED_NAMESPACES = frozenset({"opt", "fut", "book", "news", "macro", "mkt", "pos", "acct", "my"})
-RESERVED_PARTS = frozenset({"day", "prev_day", "src"})
+
+
+def is_reserved(name: str) -> bool:
+    """True for a name that is none yet: its namespace has no field in the registry, or it is listed above."""
+    space = name.partition(".")[0]
+    if name in RESERVED_FIELDS:
+        return True
+    return space in RESERVED_NAMESPACES and not any(one.startswith(f"{space}.") for one in BY_NAME)
+
 
 LEVEL_FIELDS = frozenset({"close"})
 """Fields that a level rule can watch."""
@@ -32,7 +36,7 @@ RESERVED_CHANNELS = ("telegram", "sms", "mail", "email", "whatsapp", "discord", 
 TYPE_NAMES = {
     "price": "a price",
     "number": "a number",
-    "percent": "a percent",
+    "percent": "a percentage",
     "money": "an amount of money",
     "count": "a count",
     "duration": "a duration",
@@ -43,7 +47,7 @@ TYPE_NAMES = {
 }
 
 
-def nearest(word: str, names: tuple[str, ...] | list[str]) -> str | None:
+def nearest(word: str, names: Sequence[str]) -> str | None:
     """The known name that was probably meant, None where nothing is near."""
     for candidate in (word, word.lower()):
         found = get_close_matches(candidate, names, n=1, cutoff=0.6)
@@ -57,7 +61,7 @@ def nearest_field(word: str) -> str | None:
     return nearest(word, [*BY_NAME, *ALIASES])
 
 
-def hint(word: str, names: tuple[str, ...] | list[str]) -> str:
+def hint(word: str, names: Sequence[str]) -> str:
     """`: did you mean `close`?`, or nothing."""
     near = nearest(word, names)
     return f": did you mean `{near}`?" if near else ""
