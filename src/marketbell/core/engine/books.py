@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.engine import book_kernel as b
+from marketbell.core.engine import kernel as k
 from marketbell.core.engine.operators import Operator, TickState
 from marketbell.core.engine.packed_books import Packed, pack, renumbered, unpack
 from marketbell.core.market.order_book import (
@@ -41,6 +42,8 @@ BOOK_FIELDS = (
     "book.depth",
 )
 _NO_QUOTE = -(1 << 62)
+_TOP = [b.S_BID, b.S_BID_SIZE, b.S_ASK, b.S_ASK_SIZE]
+_QUOTE = [k.F_BID, k.F_BID_SIZE, k.F_ASK, k.F_ASK_SIZE]
 _NO_SLOT = -1
 
 
@@ -48,8 +51,8 @@ _NO_SLOT = -1
 class BookNews:
     """What one entry of the log did to the books.
 
-    `quotes` are best prices by row, NaN where they are not known any more; `gaps` and `bad` rows with the event
-    times of a gap in the ids and of a level with an impossible price or size.
+    `top` are the best prices to show for `rows`, NaN where they are not known any more; `gaps` and `bad` rows with
+    the event times of a gap in the ids and of a level with an impossible price or size.
     """
 
     rows: NDArray[np.int64]
@@ -88,6 +91,7 @@ class Books(Operator):
         self._slot = np.empty(0, np.int64)
         self._row = np.empty(0, np.int64)
         self._direct = np.empty(0, np.int64)
+        self._quote = np.empty((0, 4))
         self._P, self._Z = np.empty(1_024), np.empty(1_024)
         self._W, self._V = np.empty((64, b.NW), np.int64), np.empty((64, 2))
         self._waiting = np.zeros(1, np.int64)
@@ -110,6 +114,7 @@ class Books(Operator):
         if more > 0:
             self._slot = np.concatenate([self._slot, np.full(more, _NO_SLOT, np.int64)])
             self._direct = np.concatenate([self._direct, np.full(more, _NO_QUOTE, np.int64)])
+            self._quote = np.concatenate([self._quote, np.full((more, 4), np.nan)])
 
     def _slots_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The book of each row (-1 where the row is unknown), made where there is none yet."""
@@ -130,11 +135,15 @@ class Books(Operator):
     # --- the log ---------------------------------------------------------------------------------
 
     def quotes(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
-        """A venue's own best prices come before those of the book, unless the book's id is newer."""
+        """A venue's own best prices come before those of the book, unless the book's id is newer.
+
+        The tick kernel has taken them already.
+        """
         ids = columns.get("update_id")
         known = rows >= 0
         given = np.full(len(rows), NO_ID, np.int64) if ids is None else np.asarray(ids, np.int64)
         self._direct[rows[known]] = given[known]
+        self._quote[rows[known]] = state.F[rows[known]][:, _QUOTE]
 
     def depth(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
         """Whole books as snapshots without ids. The engine has passed them on as they are."""
@@ -151,17 +160,18 @@ class Books(Operator):
         none = np.full(count, NO_ID, np.int64)
         side = np.asarray(columns["side"], np.int64)[order]
         price, size = (np.asarray(columns[name], np.float64)[order] for name in ("price", "size"))
-        self._apply(at, when, (none, none, none, flags, side), price, size, is_said=True)
+        self._apply(state, at, when, (none, none, none, flags, side), price, size, is_said=True)
 
     def book(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
         """Snapshots and updates."""
         numbers = ("first_update", "last_update", "previous_update", "flags", "side")
         given = tuple(np.array(columns[name], np.int64) for name in numbers)
         price, size = (np.array(columns[name], np.float64) for name in ("price", "size"))
-        self._apply(rows, np.array(columns["event_time"], np.int64), given, price, size, is_said=False)
+        self._apply(state, rows, np.array(columns["event_time"], np.int64), given, price, size, is_said=False)
 
     def _apply(
         self,
+        state: TickState,
         rows: NDArray[np.int64],
         times: NDArray[np.int64],
         given: Sequence[NDArray[np.int64]],
@@ -189,12 +199,14 @@ class Books(Operator):
         )
         at = self._row[touched]
         direct = self._direct[at]
-        is_newer = (direct >= 0) & (self._B[touched, b.I_LAST_UPDATE] > direct) & ~np.isnan(self._S[touched, b.S_BID])
-        fed = np.flatnonzero((direct == _NO_QUOTE) | is_newer)
+        top = self._S[touched][:, _TOP]
+        is_older = (self._B[touched, b.I_LAST_UPDATE] <= direct) | (direct < 0) | np.isnan(top[:, 0])
+        own = (direct != _NO_QUOTE) & is_older
+        top[own] = self._quote[at[own]]
         self._news = BookNews(
-            at[fed],
-            self._B[touched[fed], b.I_TIME],
-            self._S[touched[fed]][:, [b.S_BID, b.S_BID_SIZE, b.S_ASK, b.S_ASK_SIZE]],
+            at,
+            np.maximum(self._B[touched, b.I_TIME], state.I[at, k.I_QUOTE_TIME]),
+            top,
             self._with_rows(gaps[:found]),
             self._with_rows(bad[:dropped]),
         )
@@ -306,19 +318,19 @@ class Books(Operator):
                     self._V[mine].copy(),
                 )
             )
-        return pack(books, self._direct[:count].copy())
+        return pack(books, self._direct[:count].copy(), self._quote[:count].copy())
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
         """The inverse. Every book is news to its readers."""
         try:
             books = unpack(arrays)
-            used, direct = len(books), np.asarray(arrays["direct"], np.int64)
-            self._direct[: len(direct)] = direct
+            used, direct, quote = len(books), np.asarray(arrays["direct"], np.int64), np.asarray(arrays["quote"])
+            self._direct[: len(direct)], self._quote[: len(direct)] = direct, quote
             self._row = np.empty(0, np.int64)
             self._room(max(8, 1 << max(0, used - 1).bit_length()))
             self._row = np.array([one.row for one in books], np.int64)
             self._slot[self._row] = np.arange(used)
-            whole = pack(books, direct)
+            whole = pack(books, direct, quote)
         except (KeyError, ValueError, IndexError) as error:
             message = f"the checkpoint's order books are not of this program: {error}"
             raise CheckpointError(message) from error
@@ -338,7 +350,8 @@ class Books(Operator):
     def split(self, arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], count: int) -> dict[str, NDArray[Any]]:
         """The books of these rows."""
         place = {row: at for at, row in enumerate(rows.tolist())}
-        return pack(renumbered(unpack(arrays), place), np.asarray(arrays["direct"], np.int64)[rows])
+        direct, quote = np.asarray(arrays["direct"], np.int64), np.asarray(arrays["quote"], np.float64)
+        return pack(renumbered(unpack(arrays), place), direct[rows], quote[rows])
 
     def merge(
         self, parts: Sequence[Mapping[str, NDArray[Any]]], order: NDArray[np.int64], counts: Sequence[int]
@@ -352,7 +365,8 @@ class Books(Operator):
             books += renumbered(unpack(part), mine)
             first += count
         direct = np.concatenate([np.asarray(part["direct"], np.int64) for part in parts])
-        return pack(books, direct[order])
+        quote = np.concatenate([np.asarray(part["quote"], np.float64) for part in parts])
+        return pack(books, direct[order], quote[order])
 
 
 def _places(

@@ -1,8 +1,9 @@
 """Order books as arrays of a checkpoint: taken apart by book, and put together in the order of their rows.
 
 Arrays: `row`, `state`, `numbers`, `horizon`, `lengths` (levels of both sides) by book; `keys` and `sizes` one
-side behind the other; `waiting` (its first column is the book) and `waiting_levels` in order of arrival; and
-`direct` by row. Books stand in the order of their rows, so equal books give equal arrays, however they came.
+side behind the other; `waiting` (its first column is the book) and `waiting_levels` in order of arrival; by row
+`direct` (id of the venue's own quote) and `quote`. Books stand in the order of their rows, so equal books give
+equal arrays, however they came.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ class Packed:
     waiting_levels: NDArray[np.float64]
 
 
-def pack(books: Sequence[Packed], direct: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def pack(books: Sequence[Packed], direct: NDArray[np.int64], quote: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """Arrays of these books, in any order."""
     ordered = sorted(books, key=lambda one: one.row)
     waiting = []
@@ -39,6 +40,7 @@ def pack(books: Sequence[Packed], direct: NDArray[np.int64]) -> dict[str, NDArra
     sides = [side for one in ordered for side in one.levels]
     return {
         "direct": direct,
+        "quote": quote,
         "row": np.array([one.row for one in ordered], np.int64),
         "state": _stacked([one.state for one in ordered], b.NI, np.int64),
         "numbers": _stacked([one.numbers for one in ordered], b.NS, np.float64),

@@ -22,7 +22,7 @@ IMBALANCE_LEVELS = 5
 DEPTH_LEVELS = 10
 SHOWN_LEVELS = 20
 """How many levels a side are summed for imbalance and depth, and shown to people."""
-MAX_LEVELS = 1_024
+MAX_LEVELS = 4_096
 MAX_PENDING = 20_000
 """Levels a side, and rows of updates that wait for a snapshot: more is forgotten."""
 

@@ -54,7 +54,10 @@ def places_for(name: str, tick_size: float) -> int:
 
 
 def shown(name: str, value: float | None, tick_size: float) -> str | int | None:
-    """One registry value as REST shows it: counts are integers, times ISO-8601, the rest decimals as text."""
+    """One registry value as REST shows it: counts are integers, times ISO-8601, the rest decimals as text.
+
+    A value of an ENUM is its word, a BOOL true or false.
+    """
     if value is None or not math.isfinite(value):
         return None
     field = BY_NAME.get(name)
@@ -62,6 +65,10 @@ def shown(name: str, value: float | None, tick_size: float) -> str | int | None:
         return round(value)
     if field is not None and field.type is FieldType.TIME:
         return utc(int(value))
+    if field is not None and field.type is FieldType.ENUM and field.members:
+        return field.members[round(value)] or None
+    if field is not None and field.type is FieldType.BOOL:
+        return bool(value)
     return fixed(value, places_for(name, tick_size))
 
 

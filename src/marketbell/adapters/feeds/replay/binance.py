@@ -34,6 +34,8 @@ _SNIFFED = 4_096
 _MILLISECOND = 1_000_000
 _DIGITS_OF_NS = 16
 _NOT_TOLD = -1
+_TICKER = {"s", "b", "B", "a", "A"}
+"""What a message of the spot stream `bookTicker` bears; it does not say what it is."""
 _AGGREGATED = "aggTrade"
 
 
@@ -134,7 +136,7 @@ def _event(asked: bytes, received: int, message: Mapping[str, Any], skipped: Cou
             int(data["U"]), int(data["u"]), int(data.get("pu", NO_ID)), _levels(data["b"]), _levels(data["a"])
         )
         return Event(FrameKind.BOOK, str(data["s"]), _time(data), received, change=change)
-    if kind == "bookTicker" and "B" in data:
+    if kind in {"", "bookTicker"} and data.keys() >= _TICKER:
         values = (float(data["b"]), float(data["B"]), float(data["a"]), float(data["A"]), int(data.get("u", NO_ID)))
         return Event(FrameKind.QUOTE, str(data["s"]), _time(data), received, values)
     if kind in {"trade", _AGGREGATED}:
