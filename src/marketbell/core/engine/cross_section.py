@@ -259,7 +259,7 @@ class AvgOf(_OfUniverse):
         self._sum.add(np.broadcast_to(_ONLY, len(come)), come)
 
     def _total(self) -> float:
-        return _mean(self._sum.total(0), self._known)
+        return _mean(self._sum.totals()[0], self._known)
 
 
 FORMS: Mapping[str, Callable[[int], CrossSection]] = {form.name: form for form in (Rank, PctOf, AvgOf)}

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import exact_kernel as k
 
-_ONE = 1 << 1074
-"""1.0 in units of the smallest float64."""
+_SCALE = 1074
+"""2^-1074 is the smallest float64, and the unit of the digits."""
+_BITS = 64
+"""More than a float64 holds, so that two roundings are one."""
 
 
 def exact_sum(values: Iterable[float]) -> float:
@@ -32,10 +34,13 @@ def exact_sum(values: Iterable[float]) -> float:
 
 
 class ExactSums:
-    """`size` sums. Values given must be finite; what was added can be taken away again, exactly."""
+    """`size` sums. Values given must be finite; what was added can be taken away again, exactly.
+
+    `digits` is the state as exact_kernel describes it, for kernels that add to it themselves.
+    """
 
     def __init__(self, size: int) -> None:
-        self._sums = np.zeros((size, k.PLACES), np.int64)
+        self.digits = np.zeros((size, k.PLACES), np.int64)
 
     def add(self, which: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Add values[i] to sum which[i]."""
@@ -47,15 +52,26 @@ class ExactSums:
 
     def _change(self, which: NDArray[np.int64], values: NDArray[np.float64], sign: int) -> None:
         bits = np.ascontiguousarray(values, np.float64).view(np.int64)
-        k.add(self._sums, np.ascontiguousarray(which, np.int64), bits, np.full(len(bits), sign, np.int64))
+        k.add(self.digits, np.ascontiguousarray(which, np.int64), bits, np.full(len(bits), sign, np.int64))
 
-    def total(self, which: int) -> float:
-        """The correctly rounded sum; NaN where it is beyond float64. 0.0 where nothing is inside."""
-        k.settle(self._sums[which : which + 1])
-        digits = self._sums[which]
-        low = int.from_bytes(digits[: k.DIGITS - 1].astype("<u4").tobytes(), "little")
-        whole = low + (int(digits[k.DIGITS - 1]) << (32 * (k.DIGITS - 1)))
-        try:
-            return whole / _ONE  # a quotient of Python's integers is correctly rounded
-        except OverflowError:
-            return math.nan
+    def totals(self, first: int = 0, last: int | None = None) -> list[float]:
+        """The correctly rounded sums `first` to before `last`: NaN beyond float64, 0.0 where nothing is inside."""
+        chosen = self.digits[first:last]
+        k.settle(chosen)
+        low = chosen[:, : k.DIGITS - 1].astype("<u4")
+        high = chosen[:, k.DIGITS - 1].tolist()
+        return [_rounded(row.tobytes(), top) for row, top in zip(low, high, strict=True)]
+
+
+def _rounded(low: bytes, top: int) -> float:
+    whole = int.from_bytes(low, "little") + (top << (8 * len(low)))
+    size = abs(whole)
+    spare = max(0, size.bit_length() - _BITS)
+    head = size >> spare
+    if head << spare != size:
+        head |= 1  # something is left behind: enough to decide between two halves
+    try:
+        found = math.ldexp(float(head), spare - _SCALE)  # Python rounds an integer of any length correctly
+    except OverflowError:
+        return math.nan
+    return -found if whole < 0 else found

@@ -49,12 +49,14 @@ class Teller:
         """The message at log time `now` (ns UTC) behind the log entry `position`.
 
         `instruments` are all of the group's, by row; `columns[name][n]` is the value of row `rows[n]`. Columns
-        that are missing are not told. New and renewed instruments go along. With `is_full`, `rows` must be
-        all rows; it may be told at the position of the message before.
+        that are missing are not told. Instruments that are new or renewed among `rows` go along (the engine counts
+        their rows as changed). With `is_full`, `rows` must be all rows; it may be told at the position of the
+        message before, and belongs behind every restart: what changed since the checkpoint is in it.
         """
         at = max(now, self.heartbeat + 1)
         names = tuple(name for name in self.names if name in columns)
-        told = list(instruments) if is_full else [one for one in instruments if self._told.get(one.key) != one]
+        mine = [instruments[row] for row in rows.tolist()]
+        told = mine if is_full else [one for one in mine if self._told.get(one.key) != one]
         self._told.update((one.key, one) for one in told)
         message = ChangedRows(
             group=self.group,
@@ -62,7 +64,7 @@ class Teller:
             last=position,
             heartbeat=at,
             at=np.full(len(rows), at, np.int64),
-            instrument_id=np.array([int(instruments[row].instrument_id) for row in rows.tolist()], np.int64),
+            instrument_id=np.array([int(one.instrument_id) for one in mine], np.int64),
             event_time=np.asarray(columns["event_time"], np.int64),
             names=names,
             values=np.array([np.asarray(columns[name], np.float64) for name in names]).reshape(len(names), len(rows)),
