@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from marketbell.core.primitives.errors import InvalidSettingError
+from marketbell.core.primitives.shards import Shards
 
 ENV_PREFIX = "MARKETBELL_"
 CONFIG_NAME = "marketbell.toml"
@@ -82,6 +83,13 @@ class StreamSettings(_Part):
     late_s: Seconds = 2.0
     checkpoint_every_s: Seconds = 5.0
     publish_every_s: Seconds = 0.1
+    shards: str = Field(default="0-63", description="the shards of a process that is started alone, a-b or a-b/64")
+    processes: int = Field(default=1, ge=1, le=64, description="how many of them `up` starts, the shards split evenly")
+
+    @field_validator("shards")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        return str(Shards.parse(value))
 
 
 class LiveSettings(_Part):

@@ -20,6 +20,7 @@ from marketbell.core.columns.frame import Columns, Frame, FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import StoreUnavailableError
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.core.rules.firing import firing_id
 from marketbell.flows.ingest.desk import IngestDesk, IngestPorts
 from marketbell.flows.stream.desk import StreamDesk, StreamPorts
@@ -189,7 +190,7 @@ class World:
         self.leases.holders.clear()
         self.stream = self.make_stream()
 
-    def make_stream(self) -> StreamDesk:
+    def make_stream(self, shards: Shards = ALL_SHARDS) -> StreamDesk:
         ports = StreamPorts(
             bus=self.bus,
             cache=self.cache,
@@ -207,6 +208,7 @@ class World:
         return StreamDesk(
             ports,
             config=EngineConfig(),
+            shards=shards,
             partitions=self.partitions,
             checkpoint_every_s=self.checkpoint_every_s,
         )
@@ -307,6 +309,7 @@ class Kit:
     same_bars = staticmethod(same_bars)
     level_command = staticmethod(level_command)
     OPEN = OPEN
+    NS = NS
 
 
 @pytest.fixture(scope="session")

@@ -177,7 +177,9 @@ def _merge_levels(parts: Sequence[Arrays], order: NDArray[np.int64]) -> dict[str
     return {
         "rules": all_rules[active],
         "levels": all_levels[active],
-        "commands": _packed({"commands": [commands[slot] for slot in active.tolist()], "versions": versions}),
+        "commands": _packed(
+            {"commands": [commands[slot] for slot in active.tolist()], "versions": dict(sorted(versions.items()))}
+        ),
     }
 
 

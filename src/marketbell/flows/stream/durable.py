@@ -203,15 +203,15 @@ class BarLane(Lane):
             self._jobs.append(BarJob(mark, timeframe, rows))
             self._oldest.append(mark)
 
-    def snapshot(self, session_date: str, rows: dict[int, dict[str, Any]], as_of: int) -> None:
-        """Keep these rows, unless newer ones come before they are written."""
+    def snapshot(self, session_date: str, rows: dict[int, dict[str, Any]], as_of: int, label: str = "") -> None:
+        """Keep these rows, unless newer ones of the same shards (`label`) come before they are written."""
         with self._lock:
-            self._newest[f"snapshot {session_date}"] = lambda: self._snapshots.put(session_date, rows, as_of)
+            self._newest[f"snapshot {session_date} {label}"] = lambda: self._snapshots.put(session_date, rows, as_of)
 
-    def quality(self, session_date: str, counts: dict[int, dict[str, int]]) -> None:
-        """Keep these totals, unless newer ones come before they are written."""
+    def quality(self, session_date: str, counts: dict[int, dict[str, int]], label: str = "") -> None:
+        """Keep these totals, unless newer ones of the same shards (`label`) come before they are written."""
         with self._lock:
-            self._newest[f"quality {session_date}"] = lambda: self._quality.put(session_date, counts)
+            self._newest[f"quality {session_date} {label}"] = lambda: self._quality.put(session_date, counts)
 
     def clear(self) -> None:
         """Forget what waits: somebody else owns the shards, and writes the same."""

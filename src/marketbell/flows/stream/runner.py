@@ -462,9 +462,9 @@ class StreamRunner:
         for partition in self._running():
             as_of = partition.engine.now()
             for date, rows in snapshot_rows(partition, self._sessions).items():
-                self._bar_lane.snapshot(date, rows, as_of)
+                self._bar_lane.snapshot(date, rows, as_of, partition.label)
             for date, counts in quality_totals(partition).items():
-                self._bar_lane.quality(date, counts)
+                self._bar_lane.quality(date, counts, partition.label)
 
     def status(self) -> dict[str, Any]:
         """For `stream:status`."""
