@@ -19,7 +19,8 @@ class Op(StrEnum):
     """Column `name` of the node's own bar: open, high, low, close, volume, vwap, trades, typical, start, end,
     session, session_open, per_year."""
     FIELD = "field"
-    """Registry field `name`, its last known value at the bar's end."""
+    """Registry field `name`, its last known value at the bar's end. A name like `fund.eps[4q]` is the published
+    value that many fiscal quarters back (core/fundamentals/point_in_time)."""
     FUNCTION = "function"
     """`name` of core/indicators/catalogue. Inputs are the arguments, then the bars of its signature."""
     MAP = "map"

@@ -1,0 +1,423 @@
+"""Trees to a plan: what a set of expressions needs to be computed, each distinct series once.
+
+Readings that the reference leaves open:
+
+* The timeframe of an expression that names none for itself is the caller's; without one see timing.py.
+  Everything inside `x@T` is of T. A value of another timeframe is held: its last closed one at or before the
+  end of the bar that reads it.
+* An offset counts bars of what it stands behind: `close@1d[1]` is `close[1]@1d`.
+* `x[1d]` where a bar is shorter than a session is x at the last bar of the session before the one that the
+  bar lies in, whatever the time of day, also at the session's last bar. `[2w]`, `[1mo]`, `[1q]`, `[1y]` are
+  the same for weeks, months, calendar quarters and calendar years; where a bar is exactly as long they count
+  bars. Published values (cadence quarterly) go back by fiscal periods instead: `fund.eps[1q]`, `fund.eps[1y]`.
+* `orb` is always of one-minute bars, or of the data's own where these are longer.
+* At `tick`, `volume` is the day's volume so far, and no tick has an open, high or low.
+* "The evaluation before" of crosses, enters, leaves and `is rising` is the bar before.
+* `between`, `enters` and `leaves` count both ends of the range as inside.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from marketbell.core.indicators.catalogue import BY_NAME as SERIES
+from marketbell.core.language import expression as ex
+from marketbell.core.language.errors import NAME, NOT_YET, TYPE
+from marketbell.core.language.fields import Cadence, Field, FieldType, resolve
+from marketbell.core.language.functions import BUILT_INS, UNIVERSE_AT, Bound, bind
+from marketbell.core.language.plan import Input, Node, Op, Plan
+from marketbell.core.language.timing import default_timeframe
+from marketbell.core.language.tree import Position, Symbol
+from marketbell.core.language.types import said
+from marketbell.core.language.vocabulary import BAR_FIELDS, hint
+from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
+from marketbell.core.primitives.errors import InvalidRuleError
+
+_BAR_COLUMNS = frozenset({"close", "volume", "typical", *BAR_FIELDS})
+_PERIODS = {"d": ("d", 1), "w": ("w", 1), "mo": ("mo", 1), "q": ("mo", 3), "y": ("mo", 12)}
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_COMMUTATIVE = frozenset({"+", "*", "=", "!=", "and", "or", "min", "max"})
+_FLIPPED = {"above": (">", "<="), "below": ("<", ">=")}
+_LATER = {
+    ex.Moves: "`… by … within …`",
+    ex.HeldFor: "`for`",
+    ex.Seen: "`seen in last`",
+    ex.Then: "`then … within`",
+    ex.Text: "a text as a value",
+}
+
+
+def compile_plan(expressions: Sequence[tuple[str, ex.Expression]], finest: Timeframe = TICK) -> Plan:
+    """A plan of named expressions over data whose own bars are `finest`. Errors as in Compiler.add."""
+    compiler = Compiler(finest)
+    for name, expression in expressions:
+        compiler.add(name, expression)
+    return compiler.plan()
+
+
+class Compiler:
+    """Collects expressions. `key` gives the key of a symbol (where nobody can say: as it was written)."""
+
+    def __init__(self, finest: Timeframe = TICK, key: Callable[[Symbol], str] | None = None) -> None:
+        self._finest = finest
+        self._key = key
+        self._nodes: list[Node] = []
+        self._numbers: dict[Node, int] = {}
+        self._results: list[tuple[str, Input]] = []
+
+    def add(self, name: str, expression: ex.Expression, default: Timeframe | None = None) -> Input:
+        """Add a judged expression; `default` is the timeframe of what names none. Gives the place of its values.
+
+        InvalidRuleError where it cannot be evaluated yet, or needs finer bars than the data has.
+        """
+        if default is None:
+            own = self._finest
+            default = default_timeframe(expression, own if own != TICK else DAY_1, own)
+        found = self._compile(expression, default)
+        self._results.append((name, found))
+        return found
+
+    def plan(self) -> Plan:
+        """What the results need, in an order in which each node reads only earlier ones."""
+        needed: set[int] = set()
+        waiting = [place.node for _, place in self._results]
+        while waiting:
+            number = waiting.pop()
+            if number not in needed:
+                needed.add(number)
+                waiting += [one.node for one in self._nodes[number].inputs]
+        # Folding and sharing leave nodes that nobody reads.
+        number_of = {old: new for new, old in enumerate(sorted(needed))}
+
+        def moved(place: Input) -> Input:
+            return Input(number_of[place.node], place.output)
+
+        nodes = [self._nodes[old] for old in sorted(needed)]
+        return Plan(
+            tuple(replace(node, inputs=tuple(moved(place) for place in node.inputs)) for node in nodes),
+            tuple((name, moved(place)) for name, place in self._results),
+        )
+
+    # Nodes.
+
+    def _node(
+        self,
+        op: Op,
+        timeframe: Timeframe,
+        name: str = "",
+        parameters: tuple[float, ...] = (),
+        inputs: Sequence[Input] = (),
+        universe: str = "",
+        *,
+        more: tuple[int, int] = (0, 0),
+    ) -> Input:
+        """The place of a node, new or known. `more` are its own bars of lookback and warm-up."""
+        if name in _COMMUTATIVE and op is Op.MAP:
+            inputs = sorted(inputs, key=lambda one: (one.node, one.output))
+        below = [self._nodes[one.node] for one in inputs]
+        same = [one for one in below if one.timeframe == timeframe]
+        lookback = more[0] + max((one.lookback for one in same), default=0)
+        warm_up = more[1] + max((one.warm_up for one in same), default=0)
+        node = Node(op, timeframe, name, parameters, tuple(inputs), universe, lookback, warm_up)
+        number = self._numbers.get(node)
+        if number is None:
+            number = len(self._nodes)
+            self._nodes.append(node)
+            self._numbers[node] = number
+        return Input(number)
+
+    def _constant(self, value: float, timeframe: Timeframe) -> Input:
+        # Infinite is unknown, and there is one NaN: equal constants are one node.
+        return self._node(Op.CONSTANT, timeframe, parameters=(value + 0.0 if math.isfinite(value) else math.nan,))
+
+    def _value(self, one: Input) -> float | None:
+        node = self._nodes[one.node]
+        return node.parameters[0] if node.op is Op.CONSTANT else None
+
+    def _map(self, name: str, inputs: Sequence[Input], timeframe: Timeframe) -> Input:
+        values = [value for one in inputs if (value := self._value(one)) is not None]
+        if len(values) == len(inputs):
+            folded = _folded(name, values)
+            if folded is not None:
+                return self._constant(folded, timeframe)
+        return self._node(Op.MAP, timeframe, name, inputs=inputs)
+
+    def _shift(self, one: Input, bars: int, timeframe: Timeframe) -> Input:
+        if self._value(one) is not None:
+            return one
+        return self._node(Op.SHIFT, timeframe, parameters=(float(bars),), inputs=(one,), more=(bars, bars))
+
+    def _hold(self, one: Input, timeframe: Timeframe) -> Input:
+        """A value of any timeframe, read at another."""
+        node = self._nodes[one.node]
+        if node.timeframe == timeframe:
+            return one
+        if node.op is Op.CONSTANT:
+            return self._constant(node.parameters[0], timeframe)
+        return self._node(Op.HOLD, timeframe, inputs=(one,))
+
+    # Expressions.
+
+    def _compile(self, node: ex.Expression, at: Timeframe) -> Input:  # noqa: C901, PLR0911 — one line a kind of node
+        match node:
+            case ex.Number(value=value) | ex.Percent(value=value):
+                return self._constant(value, at)
+            case ex.Truth(value=is_true):
+                return self._constant(1.0 if is_true else 0.0, at)
+            case ex.Duration():
+                return self._duration(node, at)
+            case ex.Field():
+                return self._field(node, at)
+            case ex.Call():
+                return self._call(node, "", at)
+            case ex.Member(of=ex.Call() as call, name=member):
+                return self._call(call, member, at)
+            case ex.Offset():
+                return self._offset(node, at)
+            case ex.At(of=of, timeframe=timeframe):
+                self._has(timeframe, node.position)
+                return self._hold(self._compile(of, timeframe), at)
+            case ex.Negative(of=of):
+                return self._map("neg", (self._compile(of, at),), at)
+            case ex.Chain():
+                return self._chain(node, at)
+        return self._predicate(node, at)
+
+    def _predicate(self, node: ex.Expression, at: Timeframe) -> Input:  # noqa: PLR0911 — one line a kind of node
+        match node:
+            case ex.Comparison(operator=operator):
+                return self._compare(operator, node.left, node.right, at)
+            case ex.Between(of=of, low=low, high=high):
+                return self._inside(of, low, high, at)
+            case ex.In(of=of, choices=choices):
+                return self._any([self._compare("=", of, choice, at) for choice in choices], at)
+            case ex.Crosses():
+                return self._crosses(node, at)
+            case ex.Passes(of=of, verb=verb, low=low, high=high):
+                now = self._inside(of, low, high, at)
+                before = self._shift(now, 1, at)
+                first, second = (now, before) if verb == "enters" else (before, now)
+                return self._map("and", (first, self._map("not", (second,), at)), at)
+            case ex.Trend(of=of, direction=direction):
+                now = self._compile(of, at)
+                sign = ">" if direction == "rising" else "<"
+                return self._map(sign, (now, self._shift(now, 1, at)), at)
+            case ex.Known(of=of):
+                return self._map("known", (self._compile(of, at),), at)
+            case ex.Not(of=of):
+                return self._map("not", (self._compile(of, at),), at)
+            case ex.Logic(operator=operator, parts=parts):
+                return self._map(operator, [self._compile(part, at) for part in parts], at)
+        raise _not_yet(node, _LATER.get(type(node), said(node)))
+
+    def _compare(self, operator: str, left: ex.Expression, right: ex.Expression, at: Timeframe) -> Input:
+        if isinstance(right, ex.Text):
+            inputs = (self._compile(left, at), self._word(left, right, at))
+        elif isinstance(left, ex.Text):
+            inputs = (self._word(right, left, at), self._compile(right, at))
+        else:
+            inputs = (self._compile(left, at), self._compile(right, at))
+        return self._map(operator, inputs, at)
+
+    def _word(self, of: ex.Expression, text: ex.Text, at: Timeframe) -> Input:
+        """The number of an enum's word."""
+        while isinstance(of, (ex.Offset, ex.At)):
+            of = of.of
+        field = resolve(of.name) if isinstance(of, ex.Field) else None
+        if field is None or not field.members:
+            raise _not_yet(text, _LATER[ex.Text])
+        if text.value not in field.members or not text.value:
+            members = [word for word in field.members if word]
+            choices = hint(text.value, members) or f": it is one of {', '.join(members)}"
+            message = f"`{field.name}` is never `{text.value}`{choices}"
+            raise _error(text, message, NAME)
+        return self._constant(float(field.members.index(text.value)), at)
+
+    def _inside(self, of: ex.Expression, low: ex.Expression, high: ex.Expression, at: Timeframe) -> Input:
+        value = self._compile(of, at)
+        above = self._map(">=", (value, self._compile(low, at)), at)
+        return self._map("and", (above, self._map("<=", (value, self._compile(high, at)), at)), at)
+
+    def _any(self, conditions: list[Input], at: Timeframe) -> Input:
+        return conditions[0] if len(conditions) == 1 else self._map("or", conditions, at)
+
+    def _crosses(self, node: ex.Crosses, at: Timeframe) -> Input:
+        """`a[1] <= b[1] and a > b` for above, the reverse for below."""
+        left, right = self._compile(node.left, at), self._compile(node.right, at)
+        before = (self._shift(left, 1, at), self._shift(right, 1, at))
+        found = []
+        for direction in ("above", "below") if node.direction == "either" else (node.direction,):
+            now, then = _FLIPPED[direction]
+            found.append(self._map("and", (self._map(then, before, at), self._map(now, (left, right), at)), at))
+        return self._any(found, at)
+
+    def _chain(self, node: ex.Chain, at: Timeframe) -> Input:
+        found = self._compile(node.operands[0], at)
+        for operator, operand in zip(node.operators, node.operands[1:], strict=True):
+            found = self._map(operator, (found, self._compile(operand, at)), at)
+        return found
+
+    def _duration(self, node: ex.Duration, at: Timeframe) -> Input:
+        """Seconds, the unit of durations as values."""
+        if node.unit not in _SECONDS:
+            raise _error(node, f"{said(node)} has no fixed length: use s, m, h, d or w", TYPE)
+        return self._constant(node.amount * _SECONDS[node.unit], at)
+
+    # Values.
+
+    def _field(self, node: ex.Field, at: Timeframe) -> Input:
+        self._has(at, node.position)
+        found = self._own_field(node, at)
+        return found if node.symbol is None else self._foreign(node.symbol, found, at)
+
+    def _own_field(self, node: ex.Field, at: Timeframe) -> Input:
+        if at == TICK and node.name in BAR_FIELDS:
+            message = f"a tick has no `{node.name}` of its own: take `day.{node.name}`, or a bar (`{node.name}@1m`)"
+            raise _error(node, message, TYPE)
+        if node.name in _BAR_COLUMNS and not (at == TICK and node.name == "volume"):
+            return self._node(Op.BAR, at, node.name)
+        field = resolve(node.name)
+        if field is None:
+            raise _not_yet(node, f"the field `{node.name}`")
+        if field.type is FieldType.TIME:
+            raise _not_yet(node, f"`{node.name}`, a time")
+        return self._node(Op.FIELD, at, field.name)
+
+    def _foreign(self, symbol: Symbol, found: Input, at: Timeframe) -> Input:
+        if self._value(found) is not None:
+            return found
+        key = symbol.key if self._key is None else self._key(symbol)
+        return self._node(Op.FOREIGN, at, key, inputs=(found,))
+
+    def _offset(self, node: ex.Offset, at: Timeframe) -> Input:
+        if isinstance(node.of, ex.At):
+            inner = ex.Offset(node.of.of, node.amount, node.unit, position=node.position)
+            return self._compile(replace(node.of, of=inner), at)
+        if node.unit == ex.BARS:
+            return self._shift(self._compile(node.of, at), node.amount, at)
+        published = self._published(node)
+        if published is not None:
+            found = self._node(Op.FIELD, at, published)
+            symbol = node.of.symbol if isinstance(node.of, ex.Field) else None
+            return found if symbol is None else self._foreign(symbol, found, at)
+        unit, count = _PERIODS[node.unit]
+        return self._earlier(node, Timeframe(unit, count), at)
+
+    def _published(self, node: ex.Offset) -> str | None:
+        """The name of a published value some fiscal periods back: `fund.eps[4q]`."""
+        field: Field | None = resolve(node.of.name) if isinstance(node.of, ex.Field) else None
+        if field is None or field.cadence is not Cadence.QUARTERLY or node.unit not in {"q", "y"}:
+            return None
+        return f"{field.name}[{node.amount * (4 if node.unit == 'y' else 1)}q]"
+
+    def _earlier(self, node: ex.Offset, period: Timeframe, at: Timeframe) -> Input:
+        """The value at the close of the n-th period before the bar's own; see the module's docstring."""
+        if period == at:
+            return self._shift(self._compile(node.of, at), node.amount, at)
+        if period.rank < at.rank:
+            raise _error(node, f"`[{node.amount}{node.unit}]` is shorter than a bar of {at}: write `[1]`", TYPE)
+        now = self._compile(node.of, at)
+        if self._value(now) is not None:
+            return now
+        closed = self._hold(now, period)
+        before = self._hold(self._shift(closed, node.amount, period), at)
+        # Before its own period has closed, the last closed one is already the first before it.
+        fewer = closed if node.amount == 1 else self._shift(closed, node.amount - 1, period)
+        ends = self._hold(self._node(Op.BAR, period, "end"), at)
+        is_over = self._map("=", (ends, self._node(Op.BAR, at, "end")), at)
+        return self._map("if", (is_over, before, self._hold(fewer, at)), at)
+
+    # Calls.
+
+    def _call(self, call: ex.Call, member: str, at: Timeframe) -> Input:
+        if call.name in SERIES:
+            found = self._series(call, member, at)
+        elif call.name in UNIVERSE_AT:
+            found = self._cross(call, at)
+        elif call.name == "live":
+            found = self._live(call, at)
+        elif call.name in BUILT_INS and call.name != "days_to":
+            found = self._map(call.name, [self._compile(one, at) for one in call.arguments], at)
+        else:
+            raise _not_yet(call, f"`{call.name}(…)`")
+        return found if call.symbol is None else self._foreign(call.symbol, found, at)
+
+    def _series(self, call: ex.Call, member: str, at: Timeframe) -> Input:
+        self._has(at, call.position)
+        bound = bind(call, _refuse)
+        if bound is None:
+            raise TypeError(call)  # cannot be: `_refuse` raises
+        if call.name == "orb":
+            return self._hold(self._function(bound, member, self._minutes(call, bound)), at)
+        return self._function(bound, member, at)
+
+    def _minutes(self, call: ex.Call, bound: Bound) -> Timeframe:
+        bars = self._finest if self._finest.rank > MINUTE_1.rank else MINUTE_1
+        length = bars.nanoseconds
+        if length is None or length > bound.parameters[0]:
+            message = f"{said(call)} needs bars that fit into its time, and this data has bars of {bars}"
+            raise _error(call, message, TYPE)
+        return bars
+
+    def _function(self, bound: Bound, member: str, at: Timeframe) -> Input:
+        signature = bound.signature
+        inputs = [self._compile(series, at) for series in bound.series]
+        inputs += [self._node(Op.BAR, at, column) for column in signature.bars]
+        more = (signature.lookback(bound.parameters), signature.warm_up(bound.parameters))
+        found = self._node(Op.FUNCTION, at, signature.name, bound.parameters, inputs, more=more)
+        return Input(found.node, signature.outputs.index(member or signature.main))
+
+    def _cross(self, call: ex.Call, at: Timeframe) -> Input:
+        place = UNIVERSE_AT[call.name]
+        universe, of = call.arguments[place], call.arguments[1 - place]
+        name = universe.name if isinstance(universe, ex.Universe) else ""
+        return self._node(Op.CROSS, at, call.name, inputs=(self._compile(of, at),), universe=name)
+
+    def _live(self, call: ex.Call, at: Timeframe) -> Input:
+        of = call.arguments[0]
+        inner = of
+        while isinstance(inner, ex.Offset):
+            inner = inner.of
+        if not isinstance(inner, ex.At):
+            raise _error(call, "`live` is of a longer bar that is still open: `live(close@1d)`", TYPE)
+        self._has(inner.timeframe, inner.position)
+        if inner.timeframe.rank < at.rank:
+            message = f"`live` of {inner.timeframe} inside bars of {at}: no bar of {inner.timeframe} is open there"
+            raise _error(call, message, TYPE)
+        found = self._compile(of, inner.timeframe)
+        if inner.timeframe == at or self._value(found) is not None:
+            return self._hold(found, at)
+        return self._node(Op.LIVE, at, inputs=(found,))
+
+    def _has(self, timeframe: Timeframe, position: Position) -> None:
+        """The data's own bars must be at least as fine."""
+        if timeframe.rank < self._finest.rank:
+            message = f"bars of {timeframe} are finer than the data: its own are of {self._finest}"
+            raise InvalidRuleError(message, position.line, position.column, reason=TYPE)
+
+
+def _error(node: ex.Expression, message: str, reason: str) -> InvalidRuleError:
+    return InvalidRuleError(message, node.position.line, node.position.column, reason=reason)
+
+
+def _not_yet(node: ex.Expression, what: str) -> InvalidRuleError:
+    return _error(node, f"not yet supported in an evaluation: {what}", NOT_YET)
+
+
+def _refuse(position: Position, message: str, reason: str) -> None:
+    raise InvalidRuleError(message, position.line, position.column, reason=reason)
+
+
+_FOLDED: dict[str, Callable[..., float]] = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y if y else math.nan,
+    "neg": lambda x: -x,
+    "abs": abs,
+}
+
+
+def _folded(name: str, x: Sequence[float]) -> float | None:
+    """The value of arithmetic over constants; None where it is left to the run, which does the same."""
+    return _FOLDED[name](*x) if name in _FOLDED else None
