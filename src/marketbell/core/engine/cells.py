@@ -1,6 +1,6 @@
 """One node of a running program: its kernel, and its state as a line of places for every row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import series_kernel as sk
 from marketbell.core.engine.timeframes import Roller
-from marketbell.core.language.plan import Node, Op
+from marketbell.core.language.plan import Input, Node, Op
+from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import UserError
 
 Ints = NDArray[np.int64]
@@ -27,6 +28,8 @@ class Cell:
     run: Callable[..., Any] | None
     state: Floats
     last: Floats
+    seen: Ints
+    """Bars of its timeframe since the row was fresh."""
     roller: Roller | None = None
     past_end: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     past: Floats = field(default_factory=lambda: np.empty(0))
@@ -37,6 +40,7 @@ class Cell:
         if more > 0:
             self.state = np.concatenate([self.state, np.zeros((more, self.places))])
             self.last = np.concatenate([self.last, np.full((self.outputs, more), np.nan)], axis=1)
+            self.seen = np.concatenate([self.seen, np.zeros(more, np.int64)])
             if self.roller is not None:
                 self.roller.grow(rows)
 
@@ -61,6 +65,23 @@ def make_cell(node: Node, rows: int) -> Cell:
         run,
         np.zeros((rows, places)),
         np.full((outputs, rows), np.nan),
+        np.zeros(rows, np.int64),
+    )
+
+
+def as_list(node: Node) -> list[Any]:
+    """A node as JSON can hold it."""
+    inputs = [[item.node, item.output] for item in node.inputs]
+    plain = (node.op, str(node.timeframe), node.name, list(node.parameters))
+    return [*plain, inputs, node.universe, node.lookback, node.warm_up]
+
+
+def from_list(item: Sequence[Any]) -> Node:
+    """The inverse. ValueError or UserError where it is none."""
+    op, timeframe, name, parameters, inputs, universe, lookback, warm_up = item
+    read = tuple(Input(node, output) for node, output in inputs)
+    return Node(
+        Op(op), Timeframe.parse(timeframe), name, tuple(map(float, parameters)), read, universe, lookback, warm_up
     )
 
 

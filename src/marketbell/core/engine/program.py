@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import elementwise
 from marketbell.core.engine import series_kernel as sk
-from marketbell.core.engine.cells import Cell, key_of, make_cell
+from marketbell.core.engine.cells import Cell, as_list, from_list, key_of, make_cell
 from marketbell.core.engine.timeframes import Bars, Roller, Sessions
 from marketbell.core.language.plan import Input, Node, Op, Plan
 from marketbell.core.market.timeframe import Timeframe
@@ -221,6 +221,7 @@ class Program:
                     cell.last = cell.last.copy()
                 rows, at = piece.last_places(cell.node.timeframe, self.rows)
                 cell.last[:, rows] = found[:, at]
+                cell.seen[rows] += piece.counts(cell.node.timeframe, self.rows)
             if cell.node.op is Op.FOREIGN:
                 ends, past = self._past(cell, piece)
                 cell.past_end, cell.past = ends[-PAST:], past[-PAST:]
@@ -387,15 +388,10 @@ class Program:
         self, rows: Ints, pending: Mapping[Timeframe, Bars], forming: Mapping[Timeframe, Bars]
     ) -> dict[int, Floats]:
         """Forming values of these rows on a copy of their state that took the pending bars."""
-        copy = Program(rows=len(rows), sessions=None if self.sessions is None else self.sessions.take(rows))
-        copy.cross = None if self.cross is None else _unknown
-        for number, cell in self._cells.items():
-            copy._cells[number] = own = replace(cell, state=cell.state[rows], last=cell.last[:, rows])
-            if cell.roller is not None:
-                own.roller = cell.roller.take(rows)
+        copy = self.taken(rows)
         copy.commit({timeframe: _renumbered(bars, rows) for timeframe, bars in pending.items()})
         mine = {t: _renumbered(bars.take(np.isin(bars.rows, rows)), rows) for t, bars in forming.items()}
-        return copy._tentative({t: bars for t, bars in mine.items() if len(bars)}, copy._cells)
+        return copy.peek(mine).found
 
     # --- what readers see --------------------------------------------------------------------------
 
@@ -403,10 +399,27 @@ class Program:
         """The last closed value at each row, NaN where unknown."""
         return np.ascontiguousarray(self._cells[item.node].last[item.output, rows])
 
+    def is_warm(self, item: Input, rows: Ints) -> NDArray[np.bool_]:
+        """Where the value does not depend on where the history began, in this node and all that it reads."""
+        warm = np.ones(len(rows), np.bool_)
+        for number in self._ancestors([item.node]):
+            cell = self._cells[number]
+            warm &= cell.seen[rows] > cell.node.warm_up
+        return warm
+
     @property
     def numbers(self) -> frozenset[int]:
         """The nodes, by number."""
         return frozenset(self._cells)
+
+    @property
+    def of_days(self) -> frozenset[int]:
+        """Nodes that rest on days, weeks and months alone."""
+        found: set[int] = set()
+        for number, cell in self._cells.items():
+            if not cell.node.timeframe.is_intraday and all(item.node in found for item in cell.node.inputs):
+                found.add(number)
+        return frozenset(found)
 
     def reset(self, rows: Ints, numbers: Iterable[int] | None = None) -> None:
         """Forget what these rows have seen, in all nodes or the given ones."""
@@ -414,47 +427,66 @@ class Program:
             cell = self._cells[number]
             cell.state[rows] = 0.0
             cell.last[:, rows] = np.nan
+            cell.seen[rows] = 0
             if cell.roller is not None:
                 cell.roller.reset(rows)
 
-    def adopt(self, other: "Program", rows: Ints, numbers: Iterable[int] | None = None) -> None:
-        """Take over the state of these rows from a program with the same nodes (in all nodes or the given ones)."""
+    def taken(self, rows: Ints) -> "Program":
+        """A copy of the state of these rows alone, numbered 0, 1, 2 …. Other instruments are unknown to it."""
+        copy = Program(rows=len(rows), sessions=None if self.sessions is None else self.sessions.take(rows))
+        copy.cross = None if self.cross is None else _unknown
+        copy._numbers, copy._roots, copy._next = dict(self._numbers), dict(self._roots), self._next
+        for number, cell in self._cells.items():
+            own = replace(cell, state=cell.state[rows], last=cell.last[:, rows], seen=cell.seen[rows])
+            own.roller = None if cell.roller is None else cell.roller.take(rows)
+            copy._cells[number] = own
+        return copy
+
+    def adopt(
+        self, other: "Program", rows: Ints, numbers: Iterable[int] | None = None, theirs: Ints | None = None
+    ) -> None:
+        """Take over the state of these rows from a program with the same nodes, in all nodes or the given ones.
+
+        `theirs`: the numbers of the rows over there, where they differ.
+        """
+        source = rows if theirs is None else theirs
         numbers = self.numbers if numbers is None else set(numbers)
         mapped: dict[int, int] = {}
-        for theirs, cell in other._cells.items():  # noqa: SLF001 — another of its own kind
+        for number, cell in other._cells.items():  # noqa: SLF001 — another of its own kind
             inputs = tuple(Input(mapped.get(item.node, -1), item.output) for item in cell.node.inputs)
             mine = self._numbers.get(key_of(replace(cell.node, inputs=inputs)))
             if mine is None:
                 continue
-            mapped[theirs] = mine
+            mapped[number] = mine
             if mine not in numbers:
                 continue
             own = self._cells[mine]
-            own.state[rows] = cell.state[rows]
-            own.last[:, rows] = cell.last[:, rows]
+            own.state[rows] = cell.state[source]
+            own.last[:, rows] = cell.last[:, source]
+            own.seen[rows] = cell.seen[source]
             own.past_end, own.past = cell.past_end, cell.past
             if own.roller is not None and cell.roller is not None:
-                own.roller.sf[rows], own.roller.si[rows] = cell.roller.sf[rows], cell.roller.si[rows]
+                own.roller.sf[rows], own.roller.si[rows] = cell.roller.sf[source], cell.roller.si[source]
 
     # --- checkpoints -------------------------------------------------------------------------------
 
-    def checkpoint(self) -> dict[str, NDArray[Any]]:
-        """The whole state as arrays that share nothing with it; `nodes` is JSON."""
+    def checkpoint(self, count: int | None = None) -> dict[str, NDArray[Any]]:
+        """The state of the first `count` rows as arrays that share nothing with it.
+
+        The row is the first axis of all but `nodes` (JSON) and, of other instruments' values, `*.end`, `*.past`.
+        """
+        at = slice(0, self.rows if count is None else count)
         arrays: dict[str, NDArray[Any]] = {}
         nodes = []
         for number, cell in self._cells.items():
-            node = cell.node
-            inputs = [[item.node, item.output] for item in node.inputs]
-            nodes.append(
-                [number, node.op, str(node.timeframe), node.name, node.parameters, inputs, node.universe,
-                 node.lookback, node.warm_up, self._roots.get(number, 0)]
-            )  # fmt: skip
-            arrays[f"{number}.state"], arrays[f"{number}.last"] = cell.state.copy(), cell.last.copy()
+            nodes.append([number, self._roots.get(number, 0), *as_list(cell.node)])
+            arrays[f"{number}.state"], arrays[f"{number}.seen"] = cell.state[at].copy(), cell.seen[at].copy()
+            arrays[f"{number}.last"] = np.ascontiguousarray(cell.last[:, at].T)
             if cell.roller is not None:
-                arrays[f"{number}.sf"], arrays[f"{number}.si"] = cell.roller.sf.copy(), cell.roller.si.copy()
-            if node.op is Op.FOREIGN:
+                arrays[f"{number}.sf"], arrays[f"{number}.si"] = cell.roller.sf[at].copy(), cell.roller.si[at].copy()
+            if cell.node.op is Op.FOREIGN:
                 arrays[f"{number}.end"], arrays[f"{number}.past"] = cell.past_end.copy(), cell.past.copy()
-        text = json.dumps({"rows": self.rows, "next": self._next, "nodes": nodes})
+        text = json.dumps({"next": self._next, "nodes": nodes})
         arrays["nodes"] = np.frombuffer(text.encode(), np.uint8)
         return arrays
 
@@ -462,33 +494,32 @@ class Program:
         """Go on from a checkpoint. CheckpointError where the arrays do not fit this program's functions."""
         try:
             meta = json.loads(np.asarray(arrays["nodes"], np.uint8).tobytes())
-            self.rows, self._next = max(self.rows, int(meta["rows"])), int(meta["next"])
+            self._next = int(meta["next"])
             self._cells, self._numbers, self._roots, self._known_shape = {}, {}, {}, None
-            for number, op, timeframe, name, parameters, inputs, universe, lookback, warm_up, roots in meta["nodes"]:
-                read = tuple(Input(node, output) for node, output in inputs)
-                node = Node(
-                    Op(op), Timeframe.parse(timeframe), name, tuple(parameters), read, universe, lookback, warm_up
-                )
+            for number, roots, *item in meta["nodes"]:
+                node = from_list(item)
+                self.grow(len(arrays[f"{number}.state"]))
                 self._cells[number] = cell = self._made(node)
                 self._numbers[key_of(node)] = number
                 if roots:
                     self._roots[number] = roots
-                self._fill(cell, number, arrays)
+                _fill(cell, number, arrays)
         except (KeyError, ValueError, UserError) as error:
             message = f"the checkpoint's series do not fit this program: {error}"
             raise CheckpointError(message) from error
 
-    def _fill(self, cell: Cell, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        state, last = arrays[f"{number}.state"], arrays[f"{number}.last"]
-        if state.shape[1] != cell.places or len(last) != cell.outputs:
-            message = f"the state of `{cell.node.name}` has another size"
-            raise ValueError(message)
-        cell.state[: len(state)] = state
-        cell.last[:, : last.shape[1]] = last
-        if cell.roller is not None:
-            cell.roller.sf[: len(state)], cell.roller.si[: len(state)] = arrays[f"{number}.sf"], arrays[f"{number}.si"]
-        if cell.node.op is Op.FOREIGN:
-            cell.past_end, cell.past = arrays[f"{number}.end"].copy(), arrays[f"{number}.past"].copy()
+
+def _fill(cell: Cell, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+    state, last = arrays[f"{number}.state"], arrays[f"{number}.last"]
+    if state.shape[1] != cell.places or last.shape[1] != cell.outputs:
+        message = f"the state of `{cell.node.name}` has another size"
+        raise ValueError(message)
+    rows = slice(0, len(state))
+    cell.state[rows], cell.last[:, rows], cell.seen[rows] = state, last.T, arrays[f"{number}.seen"]
+    if cell.roller is not None:
+        cell.roller.sf[rows], cell.roller.si[rows] = arrays[f"{number}.sf"], arrays[f"{number}.si"]
+    if cell.node.op is Op.FOREIGN:
+        cell.past_end, cell.past = arrays[f"{number}.end"].copy(), arrays[f"{number}.past"].copy()
 
 
 def evaluate(
@@ -536,6 +567,14 @@ class _Piece:
         self.values: dict[int, Floats] = {}
         self.before: dict[int, Floats] = {}
         self._places: dict[Timeframe, tuple[Ints, Ints]] = {}
+        self._counts: dict[Timeframe, Ints] = {}
+
+    def counts(self, timeframe: Timeframe, rows: int) -> Ints:
+        """How many bars each row that has any has, in the order of `last_places`."""
+        if timeframe not in self._counts:
+            touched, _ = self.last_places(timeframe, rows)
+            self._counts[timeframe] = np.bincount(self.bars[timeframe].rows, minlength=rows)[touched]
+        return self._counts[timeframe]
 
     def last_places(self, timeframe: Timeframe, rows: int) -> tuple[Ints, Ints]:
         """Rows that have bars, and the place of the last bar of each."""

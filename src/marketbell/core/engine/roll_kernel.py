@@ -174,7 +174,7 @@ def roll_ticks(
 ):  # fmt: skip
     """Add accepted ticks, in log order, to the open bars of `width` ns of their rows, `slots` of them a row.
 
-    `sessions` is the index of each tick's session in opens, closes, dates. `day` is the session of a row's
+    `sessions` is the index of each tick's session in opens, closes, dates. `day` is the open of the session of a row's
     open bars, `newest` its newest time, `base` the largest cumulative volume before the end of its last
     closed bar (-1: none seen in the session). A bar closes when the newest time of its row, less `late`,
     reaches its end, or at a new session. `oi`, `of` need 1 + `slots` lines a tick at most. Returns how many are filled.
@@ -186,9 +186,9 @@ def roll_ticks(
         s = sessions[n]
         if s < 0:
             continue
-        if s != day[r]:
+        if opens[s] != day[r]:
             count = _close_seconds(sf, si, base, r, slots, np.int64(1 << 62), oi, of, count)
-            day[r] = s
+            day[r] = opens[s]
             base[r] = -1.0
         if ordered[n]:
             newest[r] = t

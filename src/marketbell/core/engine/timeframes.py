@@ -147,6 +147,18 @@ class Sessions:
         ]
         return cls(joined[0], joined[1], joined[2], *(np.ascontiguousarray(own[:, at]) for at in range(3)))
 
+    def elapsed(self, rows: Ints, times: Ints) -> Ints:
+        """Session time of each row's calendar before each time, ns: differences leave out nights and holidays."""
+        out = np.zeros(len(rows), np.int64)
+        for low, high in sorted(set(zip(self.low[rows].tolist(), self.high[rows].tolist(), strict=True))):
+            mine = np.flatnonzero((self.low[rows] == low) & (self.high[rows] == high))
+            opens, closes = self.opens[low:high], self.closes[low:high]
+            before = np.concatenate([[0], np.cumsum(closes - opens)])
+            at = np.searchsorted(opens, times[mine], side="right")
+            inside = np.minimum(times[mine], closes[np.maximum(at - 1, 0)]) - opens[np.maximum(at - 1, 0)]
+            out[mine] = np.where(at > 0, before[np.maximum(at - 1, 0)] + inside, 0)
+        return out
+
     def find(self, rows: Ints, times: Ints) -> Ints:
         """Index of the session that holds each time in the row's calendar; -1 outside of any."""
         out = np.empty(len(rows), np.int64)
@@ -351,6 +363,37 @@ class TickRoller:
         oi, of = np.empty((room, rk.NI), np.int64), np.empty((room, rk.NF))
         count = rk.close_seconds(until, self.base, self.slots, self.sf, self.si, oi, of)
         return _bars(oi[:count], of[:count], sessions, self.timeframe)
+
+    def open_bars(self, rows: Ints, sessions: Sessions) -> Bars:
+        """The open bars of these rows as they stand, ascending for each."""
+        places = rows[:, None] * self.slots + np.arange(self.slots)
+        start = np.where(self.si[places, rk.T_PARTS] > 0, self.si[places, rk.T_START], FAR)
+        places = np.take_along_axis(places, np.argsort(start, axis=1, kind="stable"), axis=1)
+        base = np.maximum(self.base[rows], 0.0)
+        parts: list[tuple[Ints, Ints, Floats]] = []
+        for at in places.T:
+            is_open = self.si[at, rk.T_PARTS] > 0
+            si, sf = self.si[at], self.sf[at]
+            volume = sf[:, rk.P_SIZES] + np.maximum(0.0, sf[:, rk.P_CUM] - base)
+            volume = np.where(si[:, rk.U_HAS_VOLUME] == 1, volume, np.nan)
+            base = np.where(is_open, np.maximum(base, sf[:, rk.P_CUM]), base)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                vwap = np.where(sf[:, rk.S_SIZE] > 0, sf[:, rk.S_PV] / sf[:, rk.S_SIZE], np.nan)
+            values = np.column_stack([sf[:, :4], volume, vwap])
+            parts.append((np.flatnonzero(is_open), si, values))
+        lines = [np.column_stack([rows[at], si[at, 1:6]]) for at, si, _ in parts]
+        return _bars(np.concatenate(lines), np.concatenate([v[at] for at, _, v in parts]), sessions, self.timeframe)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The state, to read and to write: the row is the first axis of each array."""
+        rows = len(self.day)
+        return {
+            "sf": self.sf.reshape(rows, self.slots, rk.NP),
+            "si": self.si.reshape(rows, self.slots, rk.NU),
+            "day": self.day,
+            "newest": self.newest,
+            "base": self.base,
+        }
 
 
 def roll(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> tuple[Bars, Bars]:
