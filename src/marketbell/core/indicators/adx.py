@@ -12,7 +12,7 @@ and minus_di are known after n bars, the index after 2 n − 1.
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, C901, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many bars so far, up to 2 n; the last high, low, close; the three sums; the index (the sum of DX until

@@ -9,7 +9,7 @@ Unknown: an unknown or infinite high, low or close ends the series; it begins ag
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many bars so far, up to n + 1; the last close; the average (the sum of the ranges until it begins).

@@ -8,7 +8,7 @@ Unknown: before the condition ever held; and where it is unknown, from then unti
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: 1 more than the bars since the condition held, 0 where that is unknown.

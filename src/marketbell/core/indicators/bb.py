@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, C901, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many values are in the window, the place of the next, the shift, the sums of distances from it and of

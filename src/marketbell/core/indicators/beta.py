@@ -11,13 +11,27 @@ Unknown: an unknown or infinite x or y ends the series; the value is unknown unt
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, C901, PLR0915 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: 1 more than the returns in the window, the place of the next, the shifts, the sums of distances, of squares
 # and of products (without the oldest), returns since they were rebuilt, the square that left, the last prices, the
 # window of returns. The index is a, the stock is b.
-COUNT, NEXT, SHIFT_A, SHIFT_B, A, B, AA, AB, AGE, LEFT, LAST_A, LAST_B, WINDOW = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+COUNT, NEXT, SHIFT_A, SHIFT_B, A, B, AA, AB, AGE, LEFT, LAST_A, LAST_B, WINDOW = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+)
 STALE, OUTLIER, FLAT, FRESH, ZERO = 1e-6, 1e3, 1e-14, 32, 1e-14
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 

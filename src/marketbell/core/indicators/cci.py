@@ -10,7 +10,7 @@ Unknown: an unknown or infinite x empties the window; the value is unknown until
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many values are in the window, the place of the next, the window.
@@ -51,7 +51,7 @@ def run(state, rows, x, p, keep, out):
                 spread += abs(s[j] - mean)
             distance = v - mean
             value = 0.0
-            if abs(distance) >= ZERO and abs(spread) >= ZERO:
+            if abs(distance) > ZERO * (abs(v) + abs(mean)) and spread > 0.0:
                 value = distance / (0.015 * (spread / n))
         out[0, i] = value
         if keep:

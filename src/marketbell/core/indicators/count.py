@@ -8,7 +8,7 @@ Unknown: while the condition is unknown at any of the last n bars, the count is 
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many conditions are in the window, the place of the next, how many of them hold, the window.

@@ -9,7 +9,7 @@ Unknown: an unknown or infinite x empties the window; the value is unknown until
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many values so far, the place of the queue's first entry and its length, the

@@ -11,7 +11,7 @@ unknown.
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: whether there was a bar, its session, the range so far, and how many bars it is made of (-1: it cannot be
@@ -27,9 +27,7 @@ def places(p):
 
 @njit(cache=True, error_model="numpy")
 def run(state, rows, x, p, keep, out):
-    """One value a row: x[0] high, x[1] low, x[2] start, x[3] end, x[4] session, x[5] session_open in (times in ns);
-    p[0] is T in ns; out[0] the highest, out[1] the lowest price.
-    """
+    """x[0] high, x[1] low, x[2] start, x[3] end, x[4] session, x[5] session_open in, p[0] T (all ns); out high, low."""
     for i in range(rows.shape[0]):
         s = state[rows[i]]
         start = x[2, i]

@@ -9,7 +9,7 @@ Unknown: where the bar's high, low or close is unknown. No bar before it matters
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow

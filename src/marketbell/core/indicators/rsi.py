@@ -9,7 +9,7 @@ Unknown: an unknown or infinite x ends the series; it begins again with the next
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many values so far, up to n + 1; the last one; the average gain and loss (their sums until then).
@@ -43,7 +43,7 @@ def run(state, rows, x, p, keep, out):
             gain = s[GAIN]
             loss = s[LOSS]
             move = v - s[LAST]
-            up = move if move > 0.0 else 0.0
+            up = max(0.0, move)
             if count > n:
                 gain *= n - 1
                 loss *= n - 1

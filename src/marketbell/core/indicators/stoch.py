@@ -1,6 +1,6 @@
 """Slow stochastic.
 
-Definition: raw = (close − L) / (H − L) · 100 with the highest high H and the lowest low L of the last k bars, 0 where
+Definition: raw = 100 · (close − L) / (H − L) with the highest high H and the lowest low L of the last k bars, 0 where
 the range is flat, as TA-Lib does; k = mean of the last `smooth` raw values, d = mean of the last `d` values of k.
 Both start together. Queues hold only the highs and lows that can still be the answer, so an update takes constant
 time on average however long k is.
@@ -8,12 +8,10 @@ Source: George Lane; TA-Lib STOCH with simple means, the same arithmetic in the 
 Unknown: an unknown or infinite high, low or close ends the series; it begins again with the next known bar.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, C901, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: how many bars so far; the first place and length of the queue of highs and of the queue of lows; the place
@@ -81,7 +79,7 @@ def run(state, rows, x, p, keep, out):
         ready = count - (n - 1)
         if ready >= 0:
             if abs(highest - lowest) > ZERO * (abs(highest) + abs(lowest)):
-                raw = (close - lowest) / ((highest - lowest) / 100.0)
+                raw = 100.0 * ((close - lowest) / (highest - lowest))
             total_k += raw
             ready -= n_k - 1
             if ready >= 0:

@@ -10,7 +10,7 @@ session (the sums would miss it). A bar that traded nothing leaves the value as 
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, D103, PLR0912, PLR0915 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: whether there was a bar, its session, the two sums (NaN once they miss a bar).
