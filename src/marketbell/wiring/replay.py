@@ -38,6 +38,8 @@ def replay_to_files(
     result = replay(feed, engine, SystemClock(), commands, on_progress, feed.rows)
     for name, table in result.tables.items():
         write_table(arrow_table(table.columns, table.times), folder / f"{name}.parquet")
+    if feed.facts is not None:
+        result.summary["fundamentals"] = feed.facts
     write_json(result.summary, folder / "summary.json")
     return result.summary
 

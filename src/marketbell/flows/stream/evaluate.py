@@ -4,6 +4,7 @@ A bar's own open, high, low, close and volume are the bar's; every other field i
 holds after it. Bars are labelled by their start, ticks by event_time.
 """
 
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.columns.frame import Columns, FrameKind
+from marketbell.core.columns.frame import Columns, Frame, FrameKind
 from marketbell.core.engine.engine import Engine
 from marketbell.core.language.fields import ALIASES, BY_NAME, FieldType, resolve
 from marketbell.core.primitives.errors import UserError
@@ -33,6 +34,8 @@ def evaluate(feed: PacedFeed, engine: Engine, wanted: Sequence[tuple[str, str]])
     for batch in feed.reference():
         if batch.kind is FrameKind.BAR:
             engine.history(batch.columns)
+        elif batch.kind is FrameKind.REFERENCE:
+            engine.apply([Frame(batch.kind, 0, 0, 0, 0, 0, 0, 0, {}, json.dumps(batch.payload).encode())])
     keys = {int(one.instrument_id): one.key for one in engine.instruments}
     pieces: list[_Piece] = []
     fields: list[str] = []
@@ -48,7 +51,19 @@ def evaluate(feed: PacedFeed, engine: Engine, wanted: Sequence[tuple[str, str]])
             times = batch.columns["start" if is_bar else "event_time"][rows]
             found = [_values(field, batch.columns, values, rows, is_bar=is_bar) for field in fields]
             pieces.append((np.asarray(batch.columns["instrument_id"])[rows], np.asarray(times), found))
+    if not feed.next_time() and not pieces:
+        pieces.append(_at_end(feed, engine, wanted))
     return _long(pieces, [name for name, _ in wanted], keys)
+
+
+def _at_end(feed: PacedFeed, engine: Engine, wanted: Sequence[tuple[str, str]]) -> _Piece:
+    """A source of published values alone: one value an instrument, at its last publication."""
+    now = feed.end_time or 0
+    engine.apply([Frame(FrameKind.HEARTBEAT, 0, 0, 0, 0, now, now, 0, {}, b"")])
+    fields = [_field(text, FrameKind.TRADE) for _, text in wanted]
+    columns = engine.columns()
+    ids = np.array([int(one.instrument_id) for one in engine.instruments], np.int64)
+    return ids, np.full(len(ids), now), [np.asarray(columns[field], np.float64) for field in fields]
 
 
 def _field(text: str, kind: FrameKind) -> str:

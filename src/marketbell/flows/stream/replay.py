@@ -78,8 +78,14 @@ def replay(
         outputs.append(engine.apply(frames))
         if on_progress is not None:
             on_progress(position, rows)
+    # What was published up to the source's end is known at its end, also to what had no event since.
+    outputs.append(engine.apply([_clock(feed.end_time or 0)]))
     outputs.append(engine.finish())
     return _result(engine, outputs, clock.monotonic() - began, feed)
+
+
+def _clock(now: int) -> Frame:
+    return Frame(FrameKind.HEARTBEAT, 0, _NO_PRODUCER, 0, 0, now, now, 0, {}, b"")
 
 
 def _frame(kind: FrameKind, columns: Columns, first: int, last: int, payload: Mapping[str, Any]) -> Frame:

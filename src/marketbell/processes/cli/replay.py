@@ -46,6 +46,8 @@ def register(app: typer.Typer) -> None:
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in summary["dropped"].items()) or "none"
         typer.echo(f"{summary['source']} ({summary['calendar']}): {summary['instruments']:,} instruments")
         typer.echo(f"read {summary['ticks_read']:,}, accepted {summary['accepted']:,}, dropped: {dropped}")
+        for note in summary.get("fundamentals", {}).get("notes", ()):
+            typer.echo(note)
         if summary["dropped"].get("future_timestamp"):
             typer.echo("future_timestamp: ahead of the source's clock by over 60 s; --gaps keep reads on behind a gap")
         typer.echo(

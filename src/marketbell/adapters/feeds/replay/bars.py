@@ -50,6 +50,18 @@ def read_bars(tables: Sequence[Table], calendar: str | None, sessions: Sessions)
     )
 
 
+def no_bars() -> BarSource:
+    """A source without prices."""
+    empty = np.empty(0)
+    bars: Columns = {
+        "instrument_id": np.empty(0, np.int64),
+        "timeframe_s": np.empty(0, np.int32),
+        "start": np.empty(0, np.int64),
+        **dict.fromkeys((*PRICES, "volume", "prev_close"), empty),
+    }
+    return BarSource([], bars, np.empty(0, np.int64), 86_400)
+
+
 def _part(table: Table, calendar: str, sessions: Sessions) -> BarSource:
     book = sessions(calendar)
     is_daily = table.format == "daily"

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from marketbell.adapters.feeds.replay.bars import BarSource, read_bars
+from marketbell.adapters.feeds.replay.bars import BarSource, no_bars, read_bars
 from marketbell.adapters.feeds.replay.books import is_raw, read_books
 from marketbell.adapters.feeds.replay.events import EventSource
+from marketbell.adapters.feeds.replay.fundamentals import is_facts_file
+from marketbell.adapters.feeds.replay.fundamentals_join import read_all, stated_date
 from marketbell.adapters.feeds.replay.tables import BOOKS, FORMATS, Table, files_of, read_table
 from marketbell.adapters.feeds.replay.ticks import TickSource, read_ticks
 from marketbell.adapters.feeds.replay.venues import Sessions
@@ -37,15 +39,20 @@ class ReplayFeed:
         self._keeps_gaps = keeps_gaps
         if calendar is not None:
             sessions(calendar)  # an unknown calendar is named before anything is read
-        files = files_of(sources)
+        dated = [stated_date(source) for source in sources]
+        published = [(path, day) for source, day in dated for path in files_of([source]) if is_facts_file(path, format)]
+        facts = {path for path, _ in published}
+        files = [path for path in files_of([source for source, _ in dated]) if path not in facts]
         raw = [path for path in files if is_raw(path, format)]
         tables = [read_table(path, format) for path in files if path not in raw]
         self._history: Columns = {}
-        self._source = self._read(raw, tables, calendar, sessions)
+        self._source = self._read(raw, tables, calendar, sessions) if files else no_bars()
+        self._facts = read_all(published, self._source.instruments, calendar) if published else None
         self._at = 0
         self._told = 0
-        self._instruments = sorted(self._source.instruments, key=lambda one: one.key)
-        names = [Path(source).name for source in sources]
+        described = self._source.instruments if self._facts is None else self._facts.instruments
+        self._instruments = sorted(described, key=lambda one: one.key)
+        names = [Path(source).name for source, _ in dated]
         calendars = sorted({one.calendar for one in self._instruments})
         kept = ":gaps" if keeps_gaps else ""
         self.producer = f"replay:{'+'.join(names)}:{len(self._source.clock)}{kept}"
@@ -54,7 +61,7 @@ class ReplayFeed:
             label=f"Recorded: {', '.join(names)}",
             kind="replay",
             is_simulated=bool(self._instruments) and all(one.calendar == "SIM" for one in self._instruments),
-            supports=_supports(self._source),
+            supports=(*(_supports(self._source) if files else ()), *(("fundamentals",) if published else ())),
             limits=f"Formats: {', '.join(FORMATS)}. The whole source is read into memory.{_left_out(self._source)}",
             tested="Recorded NSE, US and crypto files against an independent computation.",
             calendar=calendars[0] if calendars else "NONE",
@@ -89,10 +96,16 @@ class ReplayFeed:
         return self._instruments
 
     def reference(self) -> Sequence[Batch]:
-        """Daily bars from before the first tick, where daily files lie beside the ticks."""
-        if not len(self._history.get("start", ())):
-            return []
-        return [Batch(FrameKind.BAR, self._history, 0)]
+        """Published values, and daily bars from before the first tick, where such files lie beside the prices."""
+        batches = [] if self._facts is None else self._facts.batches()
+        if len(self._history.get("start", ())):
+            batches.append(Batch(FrameKind.BAR, self._history, 0))
+        return batches
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What the files of published values gave (see fundamentals_join.Facts.summary); None without any."""
+        return None if self._facts is None else self._facts.summary()
 
     @property
     def rows(self) -> int:
@@ -101,11 +114,16 @@ class ReplayFeed:
 
     @property
     def start_time(self) -> int:
-        return int(self._source.clock[0]) if self.rows else 0
+        return int(self._source.clock[0]) if self.rows else self._last_publication
 
     @property
     def end_time(self) -> int | None:
-        return int(self._source.clock[-1]) if self.rows else 0
+        return int(self._source.clock[-1]) if self.rows else self._last_publication
+
+    @property
+    def _last_publication(self) -> int:
+        """The clock of a source without prices stands at its last publication."""
+        return 0 if self._facts is None else self._facts.newest
 
     def seek(self, position: int) -> int:
         self._at = max(0, min(position, self.rows))

@@ -22,6 +22,8 @@ FORMATS = {
     "book_updates": "order book CSV, a row a level: timestamp, first_update_id, last_update_id, side, price, qty; "
     "update_type snap, pu",
     "book_snapshots": "order book CSV, a row a book: timestamp, asks[0].price, asks[0].amount, bids[0].price …",
+    "fundamentals": "published values CSV, Parquet or JSON: symbol and pe, eps, roe, promoter_holding …; "
+    "PATH@2026-08-22 states when it was published",
 }
 STREAM = "binance_stream"
 BOOK_UPDATES = "book_updates"
