@@ -33,7 +33,7 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     inverse = 1.0 / n
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         high = x[0, i]
         low = x[1, i]
         close = x[2, i]
@@ -42,9 +42,9 @@ def run(state, rows, x, p, keep, out):
             out[1, i] = np.nan
             out[2, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         plus = 0.0
         minus = 0.0
         span = 0.0
@@ -52,13 +52,13 @@ def run(state, rows, x, p, keep, out):
         plus_di = np.nan
         minus_di = np.nan
         if count:
-            plus = s[PLUS]
-            minus = s[MINUS]
-            span = s[RANGE]
-            index = s[INDEX]
-            last = s[CLOSE]
-            up = high - s[HIGH]
-            down = s[LOW] - low
+            plus = state[r, PLUS]
+            minus = state[r, MINUS]
+            span = state[r, RANGE]
+            index = state[r, INDEX]
+            last = state[r, CLOSE]
+            up = high - state[r, HIGH]
+            down = state[r, LOW] - low
             if count >= n:
                 plus -= plus * inverse
                 minus -= minus * inverse
@@ -87,11 +87,11 @@ def run(state, rows, x, p, keep, out):
         out[1, i] = plus_di
         out[2, i] = minus_di
         if keep:
-            s[COUNT] = min(count + 1, 2 * n)
-            s[HIGH] = high
-            s[LOW] = low
-            s[CLOSE] = close
-            s[PLUS] = plus
-            s[MINUS] = minus
-            s[RANGE] = span
-            s[INDEX] = index
+            state[r, COUNT] = min(count + 1, 2 * n)
+            state[r, HIGH] = high
+            state[r, LOW] = low
+            state[r, CLOSE] = close
+            state[r, PLUS] = plus
+            state[r, MINUS] = minus
+            state[r, RANGE] = span
+            state[r, INDEX] = index

@@ -29,21 +29,21 @@ def run(state, rows, x, p, keep, out):
     beta = (n - 1.0) / n
     alpha = 1.0 - beta
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         high = x[0, i]
         low = x[1, i]
         close = x[2, i]
         if not (abs(high) < LIMIT and abs(low) < LIMIT and abs(close) < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         average = 0.0
         if count:
-            last = s[LAST]
+            last = state[r, LAST]
             span = max(high - low, abs(last - high), abs(last - low))
-            average = s[AVERAGE]
+            average = state[r, AVERAGE]
             if count > n:
                 average = alpha * span + beta * average
             else:
@@ -52,6 +52,6 @@ def run(state, rows, x, p, keep, out):
                     average /= n
         out[0, i] = average if count >= n else np.nan
         if keep:
-            s[COUNT] = min(count + 1, n + 1)
-            s[LAST] = close
-            s[AVERAGE] = average
+            state[r, COUNT] = min(count + 1, n + 1)
+            state[r, LAST] = close
+            state[r, AVERAGE] = average

@@ -25,14 +25,14 @@ def places(p):
 def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this form
     """One value a row: x[0] the condition (1, 0, NaN) in, out[0] the bars."""
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         since = 0.0
         if abs(v) < LIMIT:
             if v != 0.0:
                 since = 1.0
-            elif s[SINCE] > 0.0:
-                since = s[SINCE] + 1.0
+            elif state[r, SINCE] > 0.0:
+                since = state[r, SINCE] + 1.0
         out[0, i] = since - 1.0 if since > 0.0 else np.nan
         if keep:
-            s[SINCE] = since
+            state[r, SINCE] = since

@@ -46,25 +46,25 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] the stock and x[1] the index in, out[0] beta."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         stock = x[0, i]
         index = x[1, i]
         if not (abs(stock) < LIMIT and abs(index) < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT]) - 1
+        count = state[r, COUNT] - 1
         if count < 0:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 1.0
-                s[LAST_A] = index
-                s[LAST_B] = stock
+                state[r, COUNT] = 1.0
+                state[r, LAST_A] = index
+                state[r, LAST_B] = stock
             continue
-        before = s[LAST_A]
+        before = state[r, LAST_A]
         u = (index - before) / before if abs(before) >= ZERO else 0.0
-        before = s[LAST_B]
+        before = state[r, LAST_B]
         v = (stock - before) / before if abs(before) >= ZERO else 0.0
         at = 0
         shift_a = u
@@ -73,22 +73,22 @@ def run(state, rows, x, p, keep, out):
         sb = 0.0
         saa = 0.0
         sab = 0.0
-        age = 0
+        age = 0.0
         left = 0.0
         if count:
-            at = int(s[NEXT])
-            shift_a = s[SHIFT_A]
-            shift_b = s[SHIFT_B]
-            sa = s[A]
-            sb = s[B]
-            saa = s[AA]
-            sab = s[AB]
-            age = int(s[AGE])
-            left = s[LEFT]
-        was_a = s[WINDOW + 2 * at]
-        was_b = s[WINDOW + 2 * at + 1]
-        s[WINDOW + 2 * at] = u
-        s[WINDOW + 2 * at + 1] = v
+            at = int(state[r, NEXT])
+            shift_a = state[r, SHIFT_A]
+            shift_b = state[r, SHIFT_B]
+            sa = state[r, A]
+            sb = state[r, B]
+            saa = state[r, AA]
+            sab = state[r, AB]
+            age = state[r, AGE]
+            left = state[r, LEFT]
+        was_a = state[r, WINDOW + 2 * at]
+        was_b = state[r, WINDOW + 2 * at + 1]
+        state[r, WINDOW + 2 * at] = u
+        state[r, WINDOW + 2 * at + 1] = v
         oldest = at + 1 if at + 1 < n else 0
         a = u - shift_a
         b = v - shift_b
@@ -102,13 +102,13 @@ def run(state, rows, x, p, keep, out):
             spread = scale - sa * sa
             age += 1
             if spread < STALE * scale or left > OUTLIER * saa or age == FRESH * n:
-                age = 0
+                age = 0.0
                 shift_a = 0.0
                 shift_b = 0.0
                 j = oldest
                 for _ in range(n):
-                    shift_a += s[WINDOW + 2 * j]
-                    shift_b += s[WINDOW + 2 * j + 1]
+                    shift_a += state[r, WINDOW + 2 * j]
+                    shift_b += state[r, WINDOW + 2 * j + 1]
                     j = j + 1 if j + 1 < n else 0
                 shift_a /= n
                 shift_b /= n
@@ -117,8 +117,8 @@ def run(state, rows, x, p, keep, out):
                 saa = 0.0
                 sab = 0.0
                 for _ in range(n):
-                    a = s[WINDOW + 2 * j] - shift_a
-                    b = s[WINDOW + 2 * j + 1] - shift_b
+                    a = state[r, WINDOW + 2 * j] - shift_a
+                    b = state[r, WINDOW + 2 * j + 1] - shift_b
                     saa += a * a
                     sab += a * b
                     sa += a
@@ -127,8 +127,8 @@ def run(state, rows, x, p, keep, out):
                 scale = n * saa
                 spread = scale - sa * sa
             value = (n * sab - sa * sb) / spread if spread > FLAT * scale else 0.0
-            a = s[WINDOW + 2 * oldest] - shift_a
-            b = s[WINDOW + 2 * oldest + 1] - shift_b
+            a = state[r, WINDOW + 2 * oldest] - shift_a
+            b = state[r, WINDOW + 2 * oldest + 1] - shift_b
             left = a * a
             saa -= a * a
             sab -= a * b
@@ -136,18 +136,18 @@ def run(state, rows, x, p, keep, out):
             sb -= b
         out[0, i] = value
         if keep:
-            s[COUNT] = min(count + 1, n) + 1
-            s[NEXT] = oldest
-            s[SHIFT_A] = shift_a
-            s[SHIFT_B] = shift_b
-            s[A] = sa
-            s[B] = sb
-            s[AA] = saa
-            s[AB] = sab
-            s[AGE] = age
-            s[LEFT] = left
-            s[LAST_A] = index
-            s[LAST_B] = stock
+            state[r, COUNT] = min(count + 1, n) + 1
+            state[r, NEXT] = oldest
+            state[r, SHIFT_A] = shift_a
+            state[r, SHIFT_B] = shift_b
+            state[r, A] = sa
+            state[r, B] = sb
+            state[r, AA] = saa
+            state[r, AB] = sab
+            state[r, AGE] = age
+            state[r, LEFT] = left
+            state[r, LAST_A] = index
+            state[r, LAST_B] = stock
         else:
-            s[WINDOW + 2 * at] = was_a
-            s[WINDOW + 2 * at + 1] = was_b
+            state[r, WINDOW + 2 * at] = was_a
+            state[r, WINDOW + 2 * at + 1] = was_b

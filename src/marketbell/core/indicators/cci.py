@@ -29,33 +29,33 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] in, out[0] the index."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
-        at = int(s[NEXT]) if count else 0
-        was = s[WINDOW + at]
-        s[WINDOW + at] = v
+        count = state[r, COUNT]
+        at = int(state[r, NEXT]) if count else 0
+        was = state[r, WINDOW + at]
+        state[r, WINDOW + at] = v
         value = np.nan
         if count >= n - 1:
             mean = 0.0
             for j in range(WINDOW, WINDOW + n):
-                mean += s[j]
+                mean += state[r, j]
             mean /= n
             spread = 0.0
             for j in range(WINDOW, WINDOW + n):
-                spread += abs(s[j] - mean)
+                spread += abs(state[r, j] - mean)
             distance = v - mean
             value = 0.0
             if abs(distance) > ZERO * (abs(v) + abs(mean)) and spread > 0.0:
                 value = distance / (0.015 * (spread / n))
         out[0, i] = value
         if keep:
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = at + 1 if at + 1 < n else 0
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = at + 1 if at + 1 < n else 0
         else:
-            s[WINDOW + at] = was
+            state[r, WINDOW + at] = was

@@ -32,15 +32,15 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     inverse = 1.0 / n
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         u = x[0, i]
         v = x[1, i]
         if not (abs(u) < LIMIT and abs(v) < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         at = 0
         shift_x = u
         shift_y = v
@@ -49,25 +49,25 @@ def run(state, rows, x, p, keep, out):
         sxx = 0.0
         syy = 0.0
         sxy = 0.0
-        age = 0
+        age = 0.0
         left_x = 0.0
         left_y = 0.0
         if count:
-            at = int(s[NEXT])
-            shift_x = s[SHIFT_X]
-            shift_y = s[SHIFT_Y]
-            sx = s[X]
-            sy = s[Y]
-            sxx = s[XX]
-            syy = s[YY]
-            sxy = s[XY]
-            age = int(s[AGE])
-            left_x = s[LEFT_X]
-            left_y = s[LEFT_Y]
-        was_x = s[WINDOW + 2 * at]
-        was_y = s[WINDOW + 2 * at + 1]
-        s[WINDOW + 2 * at] = u
-        s[WINDOW + 2 * at + 1] = v
+            at = int(state[r, NEXT])
+            shift_x = state[r, SHIFT_X]
+            shift_y = state[r, SHIFT_Y]
+            sx = state[r, X]
+            sy = state[r, Y]
+            sxx = state[r, XX]
+            syy = state[r, YY]
+            sxy = state[r, XY]
+            age = state[r, AGE]
+            left_x = state[r, LEFT_X]
+            left_y = state[r, LEFT_Y]
+        was_x = state[r, WINDOW + 2 * at]
+        was_y = state[r, WINDOW + 2 * at + 1]
+        state[r, WINDOW + 2 * at] = u
+        state[r, WINDOW + 2 * at + 1] = v
         oldest = at + 1 if at + 1 < n else 0
         a = u - shift_x
         b = v - shift_y
@@ -89,13 +89,13 @@ def run(state, rows, x, p, keep, out):
                 or left_y > OUTLIER * syy
                 or age == FRESH * n
             ):
-                age = 0
+                age = 0.0
                 shift_x = 0.0
                 shift_y = 0.0
                 j = oldest
                 for _ in range(n):
-                    shift_x += s[WINDOW + 2 * j]
-                    shift_y += s[WINDOW + 2 * j + 1]
+                    shift_x += state[r, WINDOW + 2 * j]
+                    shift_y += state[r, WINDOW + 2 * j + 1]
                     j = j + 1 if j + 1 < n else 0
                 shift_x *= inverse
                 shift_y *= inverse
@@ -105,8 +105,8 @@ def run(state, rows, x, p, keep, out):
                 syy = 0.0
                 sxy = 0.0
                 for _ in range(n):
-                    a = s[WINDOW + 2 * j] - shift_x
-                    b = s[WINDOW + 2 * j + 1] - shift_y
+                    a = state[r, WINDOW + 2 * j] - shift_x
+                    b = state[r, WINDOW + 2 * j + 1] - shift_y
                     sx += a
                     sxx += a * a
                     sxy += a * b
@@ -119,8 +119,8 @@ def run(state, rows, x, p, keep, out):
             value = 0.0
             if ssx > FLAT * sxx and ssy > FLAT * syy:
                 value = min(max(sp / math.sqrt(ssx * ssy), -1.0), 1.0)
-            a = s[WINDOW + 2 * oldest] - shift_x
-            b = s[WINDOW + 2 * oldest + 1] - shift_y
+            a = state[r, WINDOW + 2 * oldest] - shift_x
+            b = state[r, WINDOW + 2 * oldest + 1] - shift_y
             left_x = a * a
             left_y = b * b
             sx -= a
@@ -130,18 +130,18 @@ def run(state, rows, x, p, keep, out):
             syy -= left_y
         out[0, i] = value
         if keep:
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = oldest
-            s[SHIFT_X] = shift_x
-            s[SHIFT_Y] = shift_y
-            s[X] = sx
-            s[Y] = sy
-            s[XX] = sxx
-            s[YY] = syy
-            s[XY] = sxy
-            s[AGE] = age
-            s[LEFT_X] = left_x
-            s[LEFT_Y] = left_y
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = oldest
+            state[r, SHIFT_X] = shift_x
+            state[r, SHIFT_Y] = shift_y
+            state[r, X] = sx
+            state[r, Y] = sy
+            state[r, XX] = sxx
+            state[r, YY] = syy
+            state[r, XY] = sxy
+            state[r, AGE] = age
+            state[r, LEFT_X] = left_x
+            state[r, LEFT_Y] = left_y
         else:
-            s[WINDOW + 2 * at] = was_x
-            s[WINDOW + 2 * at + 1] = was_y
+            state[r, WINDOW + 2 * at] = was_x
+            state[r, WINDOW + 2 * at + 1] = was_y

@@ -26,21 +26,21 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] the condition (1, 0, NaN) in, out[0] the count."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         if not abs(x[0, i]) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
         v = 1.0 if x[0, i] != 0.0 else 0.0
-        count = int(s[COUNT])
-        at = int(s[NEXT]) if count else 0
-        total = (s[TOTAL] if count else 0.0) + v
+        count = state[r, COUNT]
+        at = int(state[r, NEXT]) if count else 0
+        total = (state[r, TOTAL] if count else 0.0) + v
         if count == n:
-            total -= s[WINDOW + at]
+            total -= state[r, WINDOW + at]
         out[0, i] = total if count >= n - 1 else np.nan
         if keep:
-            s[WINDOW + at] = v
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = at + 1 if at + 1 < n else 0
-            s[TOTAL] = total
+            state[r, WINDOW + at] = v
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = at + 1 if at + 1 < n else 0
+            state[r, TOTAL] = total

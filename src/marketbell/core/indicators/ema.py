@@ -27,23 +27,23 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     k = 2.0 / (n + 1)
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         if n == 1:
             average = v
         elif count >= n:
-            average = (v - s[AVERAGE]) * k + s[AVERAGE]
+            average = (v - state[r, AVERAGE]) * k + state[r, AVERAGE]
         else:
-            average = (s[AVERAGE] if count else 0.0) + v
+            average = (state[r, AVERAGE] if count else 0.0) + v
             if count == n - 1:
                 average /= n
         out[0, i] = average if count >= n - 1 else np.nan
         if keep:
-            s[COUNT] = min(count + 1, n)
-            s[AVERAGE] = average
+            state[r, COUNT] = min(count + 1, n)
+            state[r, AVERAGE] = average

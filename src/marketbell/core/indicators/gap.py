@@ -29,25 +29,25 @@ def places(p):
 def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this form
     """One value a row: x[0] open, x[1] close, x[2] session in; out[0] the gap in percent."""
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         first = x[0, i]
         close = x[1, i]
         session = x[2, i]
         if not (abs(first) < LIMIT and abs(close) < LIMIT and close != 0.0 and abs(session) < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[SEEN] = 0.0
+                state[r, SEEN] = 0.0
             continue
         gap = np.nan
-        if s[SEEN] != 0.0:
-            gap = s[GAP]
-            if session != s[SESSION]:
-                gap = (first / s[LAST] - 1.0) * 100.0
+        if state[r, SEEN] != 0.0:
+            gap = state[r, GAP]
+            if session != state[r, SESSION]:
+                gap = (first / state[r, LAST] - 1.0) * 100.0
                 if not math.isfinite(gap):
                     gap = np.nan
         out[0, i] = gap
         if keep:
-            s[SEEN] = 1.0
-            s[SESSION] = session
-            s[GAP] = gap
-            s[LAST] = close
+            state[r, SEEN] = 1.0
+            state[r, SESSION] = session
+            state[r, GAP] = gap
+            state[r, LAST] = close

@@ -28,36 +28,36 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] in, out[0] the highest."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
-        first = int(s[FIRST]) if count else 0
-        length = int(s[LENGTH]) if count else 0
+        count = state[r, COUNT]
+        first = int(state[r, FIRST]) if count else 0
+        length = int(state[r, LENGTH]) if count else 0
         # The first entry leaves when it is n bars old; nothing else can leave at this bar.
-        if length and count - s[QUEUE + 2 * first + 1] >= n:
+        if length and count - state[r, QUEUE + 2 * first + 1] >= n:
             first = first + 1 if first + 1 < n else 0
             length -= 1
         best = v
-        if length and s[QUEUE + 2 * first] > v:
-            best = s[QUEUE + 2 * first]
+        if length and state[r, QUEUE + 2 * first] > v:
+            best = state[r, QUEUE + 2 * first]
         out[0, i] = best if count >= n - 1 else np.nan
         if keep:
             while length:
                 last = first + length - 1
                 last = last if last < n else last - n
-                if not s[QUEUE + 2 * last] <= v:
+                if not state[r, QUEUE + 2 * last] <= v:
                     break
                 length -= 1
             at = first + length
             at = at if at < n else at - n
-            s[QUEUE + 2 * at] = v
-            s[QUEUE + 2 * at + 1] = count
+            state[r, QUEUE + 2 * at] = v
+            state[r, QUEUE + 2 * at + 1] = count
             length += 1
-            s[COUNT] = count + 1
-            s[FIRST] = first
-            s[LENGTH] = length
+            state[r, COUNT] = count + 1
+            state[r, FIRST] = first
+            state[r, LENGTH] = length

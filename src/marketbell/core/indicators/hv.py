@@ -34,35 +34,35 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     inverse = 1.0 / n
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         price = x[0, i]
         year = x[1, i]
         if not (1.0 / LIMIT < price < LIMIT and abs(year) < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        if s[COUNT] == 0.0:
+        if state[r, COUNT] == 0.0:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 1.0
-                s[LAST] = price
+                state[r, COUNT] = 1.0
+                state[r, LAST] = price
             continue
-        v = math.log(price / s[LAST])
-        count = int(s[COUNT]) - 1
+        v = math.log(price / state[r, LAST])
+        count = state[r, COUNT] - 1
         at = 0
         shift = v
         total = 0.0
         squares = 0.0
-        age = 0
+        age = 0.0
         if count:
-            at = int(s[NEXT])
-            shift = s[SHIFT]
-            total = s[TOTAL]
-            squares = s[SQUARES]
-            age = int(s[AGE])
-        was = s[WINDOW + at]
-        s[WINDOW + at] = v
+            at = int(state[r, NEXT])
+            shift = state[r, SHIFT]
+            total = state[r, TOTAL]
+            squares = state[r, SQUARES]
+            age = state[r, AGE]
+        was = state[r, WINDOW + at]
+        state[r, WINDOW + at] = v
         oldest = at + 1 if at + 1 < n else 0
         d = v - shift
         total += d
@@ -71,22 +71,22 @@ def run(state, rows, x, p, keep, out):
         if count >= n - 1:
             mean = total * inverse
             variance = squares * inverse - mean * mean
-            d = s[WINDOW + oldest] - shift
+            d = state[r, WINDOW + oldest] - shift
             d2 = d * d
             rest = squares - d2
             age += 1
             if variance < STALE * (rest * inverse) or d2 > OUTLIER * rest or age == FRESH * n:
-                age = 0
+                age = 0.0
                 level = 0.0
                 j = oldest
                 for _ in range(n):
-                    level += s[WINDOW + j]
+                    level += state[r, WINDOW + j]
                     j = j + 1 if j + 1 < n else 0
                 shift = level * inverse
                 total = 0.0
                 squares = 0.0
                 for _ in range(n):
-                    d = s[WINDOW + j] - shift
+                    d = state[r, WINDOW + j] - shift
                     total += d
                     squares += d * d
                     j = j + 1 if j + 1 < n else 0
@@ -94,18 +94,18 @@ def run(state, rows, x, p, keep, out):
                 variance = squares * inverse - mean * mean
                 if variance < FLAT * (squares * inverse):
                     variance = 0.0
-                d = s[WINDOW + oldest] - shift
+                d = state[r, WINDOW + oldest] - shift
                 d2 = d * d
             total -= d
             squares -= d2
         out[0, i] = math.sqrt(variance * n / (n - 1) * year) * 100.0 if count >= n - 1 else np.nan
         if keep:
-            s[COUNT] = min(count + 1, n) + 1
-            s[NEXT] = oldest
-            s[SHIFT] = shift
-            s[TOTAL] = total
-            s[SQUARES] = squares
-            s[AGE] = age
-            s[LAST] = price
+            state[r, COUNT] = min(count + 1, n) + 1
+            state[r, NEXT] = oldest
+            state[r, SHIFT] = shift
+            state[r, TOTAL] = total
+            state[r, SQUARES] = squares
+            state[r, AGE] = age
+            state[r, LAST] = price
         else:
-            s[WINDOW + at] = was
+            state[r, WINDOW + at] = was

@@ -34,23 +34,23 @@ def run(state, rows, x, p, keep, out):
     k_signal = 2.0 / (n_signal + 1)
     first = n_slow + n_signal - 2
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             out[1, i] = np.nan
             out[2, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         fast = 0.0
         slow = 0.0
         signal = 0.0
         if count:
-            fast = s[FAST]
-            slow = s[SLOW]
-            signal = s[SIGNAL]
+            fast = state[r, FAST]
+            slow = state[r, SLOW]
+            signal = state[r, SIGNAL]
         if count >= n_slow:
             fast = (v - fast) * k_fast + fast
             slow = (v - slow) * k_slow + slow
@@ -77,7 +77,7 @@ def run(state, rows, x, p, keep, out):
             out[1, i] = np.nan
             out[2, i] = np.nan
         if keep:
-            s[COUNT] = min(count + 1, first + 1)
-            s[FAST] = fast
-            s[SLOW] = slow
-            s[SIGNAL] = signal
+            state[r, COUNT] = min(count + 1, first + 1)
+            state[r, FAST] = fast
+            state[r, SLOW] = slow
+            state[r, SIGNAL] = signal

@@ -31,7 +31,7 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] high, x[1] low, x[2] close, x[3] volume in; out[0] the index."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         high = x[0, i]
         low = x[1, i]
         close = x[2, i]
@@ -39,29 +39,29 @@ def run(state, rows, x, p, keep, out):
         if not (abs(high) < LIMIT and abs(low) < LIMIT and abs(close) < LIMIT and 0.0 <= volume < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
         typical = (high + low + close) / 3.0
-        count = int(s[COUNT]) - 1
+        count = state[r, COUNT] - 1
         at = 0
         positive = 0.0
         negative = 0.0
-        nothing = 0
+        nothing = 0.0
         flow = 0.0
         value = np.nan
         if count >= 0:
             if count:
-                at = int(s[NEXT])
-                positive = s[POSITIVE]
-                negative = s[NEGATIVE]
-                nothing = int(s[NOTHING])
+                at = int(state[r, NEXT])
+                positive = state[r, POSITIVE]
+                negative = state[r, NEGATIVE]
+                nothing = state[r, NOTHING]
             if count == n:
-                was = s[WINDOW + at]
+                was = state[r, WINDOW + at]
                 if was > 0.0:
                     positive -= was
                 else:
                     negative += was
-            last = s[LAST]
+            last = state[r, LAST]
             move = typical - last
             if abs(move) > ZERO * (abs(typical) + abs(last)):
                 flow = typical * volume
@@ -80,10 +80,10 @@ def run(state, rows, x, p, keep, out):
         out[0, i] = value
         if keep:
             if count >= 0:
-                s[WINDOW + at] = flow
-                s[NEXT] = at + 1 if at + 1 < n else 0
-            s[COUNT] = min(count + 1, n) + 1
-            s[LAST] = typical
-            s[POSITIVE] = positive
-            s[NEGATIVE] = negative
-            s[NOTHING] = nothing
+                state[r, WINDOW + at] = flow
+                state[r, NEXT] = at + 1 if at + 1 < n else 0
+            state[r, COUNT] = min(count + 1, n) + 1
+            state[r, LAST] = typical
+            state[r, POSITIVE] = positive
+            state[r, NEGATIVE] = negative
+            state[r, NOTHING] = nothing

@@ -26,23 +26,23 @@ def places(p):
 def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this form
     """One value a row: x[0] close, x[1] volume in; out[0] the balance."""
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         close = x[0, i]
         volume = x[1, i]
         if not (abs(close) < LIMIT and abs(volume) < LIMIT):
             out[0, i] = np.nan
             if keep:
-                s[SEEN] = 0.0
+                state[r, SEEN] = 0.0
             continue
         balance = volume
-        if s[SEEN] != 0.0:
-            balance = s[BALANCE]
-            if close > s[LAST]:
+        if state[r, SEEN] != 0.0:
+            balance = state[r, BALANCE]
+            if close > state[r, LAST]:
                 balance += volume
-            elif close < s[LAST]:
+            elif close < state[r, LAST]:
                 balance -= volume
         out[0, i] = balance
         if keep:
-            s[SEEN] = 1.0
-            s[LAST] = close
-            s[BALANCE] = balance
+            state[r, SEEN] = 1.0
+            state[r, LAST] = close
+            state[r, BALANCE] = balance

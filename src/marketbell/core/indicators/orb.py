@@ -29,7 +29,7 @@ def places(p):
 def run(state, rows, x, p, keep, out):
     """x[0] high, x[1] low, x[2] start, x[3] end, x[4] session, x[5] session_open in, p[0] T (all ns); out high, low."""
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         start = x[2, i]
         end = x[3, i]
         session = x[4, i]
@@ -37,16 +37,16 @@ def run(state, rows, x, p, keep, out):
         if not (abs(start) < LIMIT and abs(end) < LIMIT and abs(session) < LIMIT and abs(limit) < LIMIT):
             out[0, i] = np.nan
             out[1, i] = np.nan
-            if keep and s[SEEN] != 0.0:
-                s[BARS] = -1.0
+            if keep and state[r, SEEN] != 0.0:
+                state[r, BARS] = -1.0
             continue
         high = -np.inf
         low = np.inf
         bars = 0.0
-        if s[SEEN] != 0.0 and s[SESSION] == session:
-            high = s[HIGH]
-            low = s[LOW]
-            bars = s[BARS]
+        if state[r, SEEN] != 0.0 and state[r, SESSION] == session:
+            high = state[r, HIGH]
+            low = state[r, LOW]
+            bars = state[r, BARS]
         if end <= limit:
             if bars >= 0.0 and abs(x[0, i]) < LIMIT and abs(x[1, i]) < LIMIT:
                 high = max(high, x[0, i])
@@ -60,8 +60,8 @@ def run(state, rows, x, p, keep, out):
         out[0, i] = high if is_known else np.nan
         out[1, i] = low if is_known else np.nan
         if keep:
-            s[SEEN] = 1.0
-            s[SESSION] = session
-            s[HIGH] = high
-            s[LOW] = low
-            s[BARS] = bars
+            state[r, SEEN] = 1.0
+            state[r, SESSION] = session
+            state[r, HIGH] = high
+            state[r, LOW] = low
+            state[r, BARS] = bars

@@ -28,23 +28,23 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] in, out[0] the change in percent."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
-        at = int(s[NEXT]) if count else 0
+        count = state[r, COUNT]
+        at = int(state[r, NEXT]) if count else 0
         value = np.nan
         if count == n:
-            before = s[WINDOW + at]
+            before = state[r, WINDOW + at]
             value = (v / before - 1.0) * 100.0 if before != 0.0 else 0.0
             if not math.isfinite(value):
                 value = np.nan
         out[0, i] = value
         if keep:
-            s[WINDOW + at] = v
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = at + 1 if at + 1 < n else 0
+            state[r, WINDOW + at] = v
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = at + 1 if at + 1 < n else 0

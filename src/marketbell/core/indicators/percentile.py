@@ -26,23 +26,23 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] in, out[0] the percentage."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
-        at = int(s[NEXT]) if count else 0
+        count = state[r, COUNT]
+        at = int(state[r, NEXT]) if count else 0
         value = np.nan
         if count == n:
             below = 0
             for j in range(n):
-                below += s[WINDOW + j] < v
+                below += state[r, WINDOW + j] < v
             value = 100.0 * below / n
         out[0, i] = value
         if keep:
-            s[WINDOW + at] = v
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = at + 1 if at + 1 < n else 0
+            state[r, WINDOW + at] = v
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = at + 1 if at + 1 < n else 0

@@ -28,21 +28,21 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     inverse = 1.0 / n
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         gain = 0.0
         loss = 0.0
         value = np.nan
         if count:
-            gain = s[GAIN]
-            loss = s[LOSS]
-            move = v - s[LAST]
+            gain = state[r, GAIN]
+            loss = state[r, LOSS]
+            move = v - state[r, LAST]
             up = max(0.0, move)
             if count > n:
                 gain *= n - 1
@@ -56,7 +56,7 @@ def run(state, rows, x, p, keep, out):
                 value = 100.0 * (gain / total) if total > 0.0 else 0.0
         out[0, i] = value
         if keep:
-            s[COUNT] = min(count + 1, n + 1)
-            s[LAST] = v
-            s[GAIN] = gain
-            s[LOSS] = loss
+            state[r, COUNT] = min(count + 1, n + 1)
+            state[r, LAST] = v
+            state[r, GAIN] = gain
+            state[r, LOSS] = loss

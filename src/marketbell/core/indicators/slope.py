@@ -31,45 +31,45 @@ def run(state, rows, x, p, keep, out):
     ages = n * (n - 1) * 0.5
     divisor = ages * ages - n * (n * (n - 1.0) * (2.0 * n - 1.0) / 6.0)
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         at = 0
         weighted = 0.0
         plain = 0.0
-        age = 0
+        age = 0.0
         if count:
-            at = int(s[NEXT])
-            weighted = s[WEIGHTED]
-            plain = s[PLAIN]
-            age = int(s[AGE])
-        was = s[WINDOW + at]
-        s[WINDOW + at] = v
+            at = int(state[r, NEXT])
+            weighted = state[r, WEIGHTED]
+            plain = state[r, PLAIN]
+            age = state[r, AGE]
+        was = state[r, WINDOW + at]
+        state[r, WINDOW + at] = v
         oldest = at + 1 if at + 1 < n else 0
         if count == n:
             weighted = weighted + plain - n * was
             plain = plain - was + v
             age += 1
         if count == n - 1 or age == FRESH * n:
-            age = 0
+            age = 0.0
             weighted = 0.0
             plain = 0.0
             j = oldest
             for back in range(n - 1, -1, -1):
-                plain += s[WINDOW + j]
-                weighted += back * s[WINDOW + j]
+                plain += state[r, WINDOW + j]
+                weighted += back * state[r, WINDOW + j]
                 j = j + 1 if j + 1 < n else 0
         out[0, i] = (n * weighted - ages * plain) / divisor if count >= n - 1 else np.nan
         if keep:
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = oldest
-            s[WEIGHTED] = weighted
-            s[PLAIN] = plain
-            s[AGE] = age
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = oldest
+            state[r, WEIGHTED] = weighted
+            state[r, PLAIN] = plain
+            state[r, AGE] = age
         else:
-            s[WINDOW + at] = was
+            state[r, WINDOW + at] = was

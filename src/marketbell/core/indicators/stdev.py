@@ -33,27 +33,27 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     inverse = 1.0 / n
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         at = 0
         shift = v
         total = 0.0
         squares = 0.0
-        age = 0
+        age = 0.0
         if count:
-            at = int(s[NEXT])
-            shift = s[SHIFT]
-            total = s[TOTAL]
-            squares = s[SQUARES]
-            age = int(s[AGE])
-        was = s[WINDOW + at]
-        s[WINDOW + at] = v
+            at = int(state[r, NEXT])
+            shift = state[r, SHIFT]
+            total = state[r, TOTAL]
+            squares = state[r, SQUARES]
+            age = state[r, AGE]
+        was = state[r, WINDOW + at]
+        state[r, WINDOW + at] = v
         oldest = at + 1 if at + 1 < n else 0
         d = v - shift
         total += d
@@ -62,22 +62,22 @@ def run(state, rows, x, p, keep, out):
         if count >= n - 1:
             mean = total * inverse
             variance = squares * inverse - mean * mean
-            d = s[WINDOW + oldest] - shift
+            d = state[r, WINDOW + oldest] - shift
             d2 = d * d
             rest = squares - d2
             age += 1
             if variance < STALE * (rest * inverse) or d2 > OUTLIER * rest or age == FRESH * n:
-                age = 0
+                age = 0.0
                 level = 0.0
                 j = oldest
                 for _ in range(n):
-                    level += s[WINDOW + j]
+                    level += state[r, WINDOW + j]
                     j = j + 1 if j + 1 < n else 0
                 shift = level * inverse
                 total = 0.0
                 squares = 0.0
                 for _ in range(n):
-                    d = s[WINDOW + j] - shift
+                    d = state[r, WINDOW + j] - shift
                     total += d
                     squares += d * d
                     j = j + 1 if j + 1 < n else 0
@@ -85,17 +85,17 @@ def run(state, rows, x, p, keep, out):
                 variance = squares * inverse - mean * mean
                 if variance < FLAT * (squares * inverse):
                     variance = 0.0
-                d = s[WINDOW + oldest] - shift
+                d = state[r, WINDOW + oldest] - shift
                 d2 = d * d
             total -= d
             squares -= d2
         out[0, i] = math.sqrt(variance) if count >= n - 1 else np.nan
         if keep:
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = oldest
-            s[SHIFT] = shift
-            s[TOTAL] = total
-            s[SQUARES] = squares
-            s[AGE] = age
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = oldest
+            state[r, SHIFT] = shift
+            state[r, TOTAL] = total
+            state[r, SQUARES] = squares
+            state[r, AGE] = age
         else:
-            s[WINDOW + at] = was
+            state[r, WINDOW + at] = was

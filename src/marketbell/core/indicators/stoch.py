@@ -37,7 +37,7 @@ def run(state, rows, x, p, keep, out):
     window_k = lows + 2 * n
     window_d = window_k + n_k
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         high = x[0, i]
         low = x[1, i]
         close = x[2, i]
@@ -45,9 +45,9 @@ def run(state, rows, x, p, keep, out):
             out[0, i] = np.nan
             out[1, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         top = 0
         tops = 0
         bottom = 0
@@ -57,22 +57,22 @@ def run(state, rows, x, p, keep, out):
         at_d = 0
         total_d = 0.0
         if count:
-            top = int(s[TOP])
-            tops = int(s[TOPS])
-            bottom = int(s[BOTTOM])
-            bottoms = int(s[BOTTOMS])
-            at_k = int(s[AT_K])
-            total_k = s[TOTAL_K]
-            at_d = int(s[AT_D])
-            total_d = s[TOTAL_D]
-        if tops and count - s[highs + 2 * top + 1] >= n:
+            top = int(state[r, TOP])
+            tops = int(state[r, TOPS])
+            bottom = int(state[r, BOTTOM])
+            bottoms = int(state[r, BOTTOMS])
+            at_k = int(state[r, AT_K])
+            total_k = state[r, TOTAL_K]
+            at_d = int(state[r, AT_D])
+            total_d = state[r, TOTAL_D]
+        if tops and count - state[r, highs + 2 * top + 1] >= n:
             top = top + 1 if top + 1 < n else 0
             tops -= 1
-        if bottoms and count - s[lows + 2 * bottom + 1] >= n:
+        if bottoms and count - state[r, lows + 2 * bottom + 1] >= n:
             bottom = bottom + 1 if bottom + 1 < n else 0
             bottoms -= 1
-        highest = s[highs + 2 * top] if tops and s[highs + 2 * top] > high else high
-        lowest = s[lows + 2 * bottom] if bottoms and s[lows + 2 * bottom] < low else low
+        highest = state[r, highs + 2 * top] if tops and state[r, highs + 2 * top] > high else high
+        lowest = state[r, lows + 2 * bottom] if bottoms and state[r, lows + 2 * bottom] < low else low
         raw = 0.0
         k = np.nan
         d = np.nan
@@ -94,38 +94,38 @@ def run(state, rows, x, p, keep, out):
             while tops:
                 j = top + tops - 1
                 j = j if j < n else j - n
-                if not s[highs + 2 * j] <= high:
+                if not state[r, highs + 2 * j] <= high:
                     break
                 tops -= 1
             j = top + tops
             j = j if j < n else j - n
-            s[highs + 2 * j] = high
-            s[highs + 2 * j + 1] = count
+            state[r, highs + 2 * j] = high
+            state[r, highs + 2 * j + 1] = count
             while bottoms:
                 j = bottom + bottoms - 1
                 j = j if j < n else j - n
-                if not s[lows + 2 * j] >= low:
+                if not state[r, lows + 2 * j] >= low:
                     break
                 bottoms -= 1
             j = bottom + bottoms
             j = j if j < n else j - n
-            s[lows + 2 * j] = low
-            s[lows + 2 * j + 1] = count
+            state[r, lows + 2 * j] = low
+            state[r, lows + 2 * j + 1] = count
             if count >= n - 1:
-                s[window_k + at_k] = raw
+                state[r, window_k + at_k] = raw
                 at_k = at_k + 1 if at_k + 1 < n_k else 0
                 if count >= n + n_k - 2:
-                    total_k -= s[window_k + at_k]
-                    s[window_d + at_d] = k
+                    total_k -= state[r, window_k + at_k]
+                    state[r, window_d + at_d] = k
                     at_d = at_d + 1 if at_d + 1 < n_d else 0
                     if count >= n + n_k + n_d - 3:
-                        total_d -= s[window_d + at_d]
-            s[COUNT] = count + 1
-            s[TOP] = top
-            s[TOPS] = tops + 1
-            s[BOTTOM] = bottom
-            s[BOTTOMS] = bottoms + 1
-            s[AT_K] = at_k
-            s[TOTAL_K] = total_k
-            s[AT_D] = at_d
-            s[TOTAL_D] = total_d
+                        total_d -= state[r, window_d + at_d]
+            state[r, COUNT] = count + 1
+            state[r, TOP] = top
+            state[r, TOPS] = tops + 1
+            state[r, BOTTOM] = bottom
+            state[r, BOTTOMS] = bottoms + 1
+            state[r, AT_K] = at_k
+            state[r, TOTAL_K] = total_k
+            state[r, AT_D] = at_d
+            state[r, TOTAL_D] = total_d

@@ -26,22 +26,22 @@ def run(state, rows, x, p, keep, out):
     """One value a row: x[0] in, out[0] the sum."""
     n = int(p[0])
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
-        at = int(s[NEXT]) if count else 0
-        total = (s[TOTAL] if count else 0.0) + v
+        count = state[r, COUNT]
+        at = int(state[r, NEXT]) if count else 0
+        total = (state[r, TOTAL] if count else 0.0) + v
         out[0, i] = total if count >= n - 1 else np.nan
         if keep:
-            s[WINDOW + at] = v
+            state[r, WINDOW + at] = v
             at = at + 1 if at + 1 < n else 0
             if count >= n - 1:
-                total -= s[WINDOW + at]
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = at
-            s[TOTAL] = total
+                total -= state[r, WINDOW + at]
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = at
+            state[r, TOTAL] = total

@@ -32,7 +32,7 @@ def run(state, rows, x, p, keep, out):
     beta = (n - 1.0) / n
     alpha = 1.0 - beta
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         high = x[0, i]
         low = x[1, i]
         close = x[2, i]
@@ -40,18 +40,18 @@ def run(state, rows, x, p, keep, out):
             out[0, i] = np.nan
             out[1, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         average = 0.0
         upper = 0.0
         lower = 0.0
         trend = 1.0
         value = np.nan
         if count:
-            last = s[LAST]
+            last = state[r, LAST]
             span = max(high - low, abs(last - high), abs(last - low))
-            average = s[AVERAGE]
+            average = state[r, AVERAGE]
             if count > n:
                 average = alpha * span + beta * average
             else:
@@ -63,11 +63,11 @@ def run(state, rows, x, p, keep, out):
                 upper = middle + m * average
                 lower = middle - m * average
                 if count > n:
-                    if not (upper < s[UPPER] or last > s[UPPER]):
-                        upper = s[UPPER]
-                    if not (lower > s[LOWER] or last < s[LOWER]):
-                        lower = s[LOWER]
-                    trend = s[TREND]
+                    if not (upper < state[r, UPPER] or last > state[r, UPPER]):
+                        upper = state[r, UPPER]
+                    if not (lower > state[r, LOWER] or last < state[r, LOWER]):
+                        lower = state[r, LOWER]
+                    trend = state[r, TREND]
                     if trend > 0.0:
                         if close < lower:
                             trend = -1.0
@@ -77,9 +77,9 @@ def run(state, rows, x, p, keep, out):
         out[0, i] = value
         out[1, i] = trend if count >= n else np.nan
         if keep:
-            s[COUNT] = min(count + 1, n + 1)
-            s[LAST] = close
-            s[AVERAGE] = average
-            s[UPPER] = upper
-            s[LOWER] = lower
-            s[TREND] = trend
+            state[r, COUNT] = min(count + 1, n + 1)
+            state[r, LAST] = close
+            state[r, AVERAGE] = average
+            state[r, UPPER] = upper
+            state[r, LOWER] = lower
+            state[r, TREND] = trend

@@ -26,7 +26,7 @@ def places(p):
 def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this form
     """One value a row: x[0] the condition (1, 0, NaN) and x[1] the value in, out[0] the value then."""
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         held = 0.0
         value = np.nan
@@ -34,10 +34,10 @@ def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this
             if v != 0.0:
                 held = 1.0
                 value = x[1, i] if abs(x[1, i]) < LIMIT else np.nan
-            elif s[HELD] > 0.0:
+            elif state[r, HELD] > 0.0:
                 held = 1.0
-                value = s[VALUE]
+                value = state[r, VALUE]
         out[0, i] = value
         if keep:
-            s[HELD] = held
-            s[VALUE] = value if held > 0.0 else 0.0
+            state[r, HELD] = held
+            state[r, VALUE] = value if held > 0.0 else 0.0

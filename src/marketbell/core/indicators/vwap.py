@@ -27,22 +27,22 @@ def places(p):
 def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this form
     """One value a row: x[0] typical, x[1] vwap, x[2] volume, x[3] session in; out[0] the price."""
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         price = x[1, i] if abs(x[1, i]) < LIMIT else x[0, i]
         volume = x[2, i]
         session = x[3, i]
         if not abs(session) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[SEEN] = 1.0
-                s[MONEY] = np.nan
-                s[SIZE] = np.nan
+                state[r, SEEN] = 1.0
+                state[r, MONEY] = np.nan
+                state[r, SIZE] = np.nan
             continue
         money = 0.0
         size = 0.0
-        if s[SEEN] != 0.0 and s[SESSION] == session:
-            money = s[MONEY]
-            size = s[SIZE]
+        if state[r, SEEN] != 0.0 and state[r, SESSION] == session:
+            money = state[r, MONEY]
+            size = state[r, SIZE]
         if volume == 0.0:
             pass
         elif abs(price) < LIMIT and 0.0 < volume < LIMIT:
@@ -53,7 +53,7 @@ def run(state, rows, x, p, keep, out):  # noqa: ARG001 — every kernel has this
             size = np.nan
         out[0, i] = money / size if size > 0.0 else np.nan
         if keep:
-            s[SEEN] = 1.0
-            s[SESSION] = session
-            s[MONEY] = money
-            s[SIZE] = size
+            state[r, SEEN] = 1.0
+            state[r, SESSION] = session
+            state[r, MONEY] = money
+            state[r, SIZE] = size

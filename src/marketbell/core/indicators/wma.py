@@ -30,24 +30,24 @@ def run(state, rows, x, p, keep, out):
     n = int(p[0])
     divider = n * (n + 1.0) / 2.0
     for i in range(rows.shape[0]):
-        s = state[rows[i]]
+        r = rows[i]
         v = x[0, i]
         if not abs(v) < LIMIT:
             out[0, i] = np.nan
             if keep:
-                s[COUNT] = 0.0
+                state[r, COUNT] = 0.0
             continue
-        count = int(s[COUNT])
+        count = state[r, COUNT]
         at = 0
         weighted = 0.0
         plain = 0.0
-        age = 0
+        age = 0.0
         if count:
-            at = int(s[NEXT])
-            weighted = s[WEIGHTED]
-            plain = s[PLAIN]
-            age = int(s[AGE])
-        was = s[WINDOW + at]
+            at = int(state[r, NEXT])
+            weighted = state[r, WEIGHTED]
+            plain = state[r, PLAIN]
+            age = state[r, AGE]
+        was = state[r, WINDOW + at]
         if count < n - 1:
             plain += v
             weighted += v * (count + 1)
@@ -59,22 +59,22 @@ def run(state, rows, x, p, keep, out):
             weighted += v * n
             age += 1
             if age == FRESH * n:
-                s[WINDOW + at] = v
-                age = 0
+                state[r, WINDOW + at] = v
+                age = 0.0
                 plain = 0.0
                 weighted = 0.0
                 j = at + 1 if at + 1 < n else 0
                 for weight in range(1, n + 1):
-                    plain += s[WINDOW + j]
-                    weighted += s[WINDOW + j] * weight
+                    plain += state[r, WINDOW + j]
+                    weighted += state[r, WINDOW + j] * weight
                     j = j + 1 if j + 1 < n else 0
-                s[WINDOW + at] = was
+                state[r, WINDOW + at] = was
             out[0, i] = weighted / divider if n > 1 else v
             weighted -= plain
         if keep:
-            s[WINDOW + at] = v
-            s[COUNT] = min(count + 1, n)
-            s[NEXT] = at + 1 if at + 1 < n else 0
-            s[WEIGHTED] = weighted
-            s[PLAIN] = plain
-            s[AGE] = age
+            state[r, WINDOW + at] = v
+            state[r, COUNT] = min(count + 1, n)
+            state[r, NEXT] = at + 1 if at + 1 < n else 0
+            state[r, WEIGHTED] = weighted
+            state[r, PLAIN] = plain
+            state[r, AGE] = age
