@@ -10,14 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from marketbell.core.engine.aggregates import FACTS, Aggregates, Groups
-from marketbell.core.engine.lists import Universe, market_lists
+from marketbell.core.engine.lists import READ, Universe, market_lists
 from marketbell.core.market.instrument import Instrument
 
 Columns = dict[str, NDArray[np.float64]]
-READ = (
-    *("close", "change_pct", "day.high", "day.low", "high_52w", "low_52w", "volume_spike", "turnover", "volatility"),
-    *("fund.pe", "fund.pb", "fund.roe", "fund.debt_to_equity", "fund.market_cap"),
-)
 KINDS = ("equity", "equity", "equity", "index", "crypto", "option")
 
 

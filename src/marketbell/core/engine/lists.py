@@ -15,6 +15,11 @@ from marketbell.core.engine.aggregates import LISTED_KINDS, Aggregate, Aggregate
 from marketbell.core.fundamentals.valuation import UNKNOWN_SECTOR, Thresholds, describe, undervalued_mask
 from marketbell.core.market.instrument import Instrument
 
+READ = (
+    *("close", "change_pct", "day.high", "day.low", "high_52w", "low_52w", "volume_spike", "turnover", "volatility"),
+    *("fund.pe", "fund.pb", "fund.roe", "fund.debt_to_equity", "fund.market_cap"),
+)
+"""Columns that lists are made of."""
 _SPIKE = 2.0
 """Sigmas from which a minute's volume is unusual."""
 
@@ -74,7 +79,8 @@ def market_lists(
 ) -> dict[str, Any]:
     """`lists` {name: keys}, `breadth` counts, `sectors` and `index_members` (see aggregates.py), `indices` keys.
 
-    `undervalued_definition` says in words what that list holds. `aggregates` are those of the same table where
+    `columns` has READ for all rows; `limit` is the length of a list; `undervalued` overrides thresholds of that
+    list. `undervalued_definition` says in words what that list holds. `aggregates` are those of the same table where
     they are kept; else they are computed.
     """
     listed = universe.is_listed

@@ -23,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.columns.rows import ChangedRows
+from marketbell.core.engine.aggregates import FACTS, Aggregates, Groups
 from marketbell.core.engine.cross_section import CrossSection, cross_section
+from marketbell.core.engine.lists import READ, Universe, market_lists
 from marketbell.core.engine.merge import NEVER, Merge, Part
 from marketbell.core.engine.merged_table import MergedTable
 from marketbell.core.engine.universes import FOREVER, Membership, Universes
@@ -67,6 +69,8 @@ class StageTwo:
         self._dated = tuple(dated)
         self._universes: Universes | None = None
         self._watched: dict[str, _Watched] = {}
+        self._universe = Universe.of(())
+        self._aggregates = Aggregates(Groups.of(()))
 
     @property
     def time(self) -> int:
@@ -123,6 +127,23 @@ class StageTwo:
         order = np.lexsort((self.table.shard[every[newest]], times[newest]))
         return every[newest][order]
 
+    # --- the market ----------------------------------------------------------------------------------
+
+    @property
+    def aggregates(self) -> Aggregates:
+        """Breadth, sectors and indices as of `time`; kept as rows change."""
+        return self._aggregates
+
+    def lists(self, limit: int = 100, undervalued: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """Lists, breadth, sectors and indices as of `time`: see lists.py."""
+        columns = {name: self.table.column(name) for name in READ}
+        return market_lists(self._universe, columns, limit, undervalued or {}, self._aggregates)
+
+    def _regroup(self) -> None:
+        self._universes = None
+        self._universe = Universe.of(self.table.instruments)
+        self._aggregates = Aggregates.whole(self._universe.groups, {name: self.table.column(name) for name in FACTS})
+
     # --- cross-sections ------------------------------------------------------------------------------
 
     @property
@@ -173,7 +194,9 @@ class StageTwo:
 
     def _follow(self, rows: NDArray[np.int64], *, has_moved: bool) -> None:
         if has_moved:
-            self._universes = None
+            self._regroup()
+        else:
+            self._aggregates.update(rows, {name: self.table.column(name)[rows] for name in FACTS})
         for watched in self._watched.values():
             if has_moved:
                 self._begin(watched)
@@ -216,6 +239,7 @@ class StageTwo:
         except (KeyError, TypeError, ValueError) as error:
             message = f"the checkpoint of stage two cannot be read: {error}"
             raise CheckpointError(message) from error
+        stage._regroup()
         for name, (function, column, universe) in watched:
             stage._watched[name] = _Watched(function, column, universe, cross_section(function, 0))
             stage._begin(stage._watched[name])
