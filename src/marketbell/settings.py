@@ -89,7 +89,10 @@ class StreamSettings(_Part):
     @field_validator("shards")
     @classmethod
     def _range(cls, value: str) -> str:
-        return str(Shards.parse(value))
+        try:
+            return str(Shards.parse(value))
+        except InvalidSettingError as error:
+            raise ValueError(error.message) from None
 
 
 class LiveSettings(_Part):

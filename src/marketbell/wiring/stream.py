@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from marketbell.core.primitives.shards import Shards
 from marketbell.flows.stream.desk import StreamDesk
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
@@ -59,6 +60,7 @@ def build_stream(settings: Settings) -> StreamParts:
             sessions=sessions,
         ),
         config=config,
+        shards=Shards.parse(settings.stream.shards),
         partitions=settings.bus.partitions,
         checkpoint_every_s=settings.stream.checkpoint_every_s,
         publish_every_s=settings.stream.publish_every_s,

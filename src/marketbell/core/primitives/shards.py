@@ -68,3 +68,8 @@ def shards_of(partition: int, partitions: int) -> Shards:
     """The shards whose rows stand in a physical partition: the inverse of `partition_of`."""
     mine = [shard for shard in ALL_SHARDS if partition_of(shard, partitions) == partition]
     return Shards(mine[0], mine[-1])
+
+
+def stream_name(shards: Shards) -> str:
+    """The name of the process that owns these shards: `stream` is the one with shard 0."""
+    return "stream" if 0 in shards else f"stream.{shards}"

@@ -1,5 +1,6 @@
 """The stream's parts joined, and its threads: one that reads and applies, two lanes, one keeper."""
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,17 @@ import structlog
 from numpy.typing import NDArray
 
 from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
+from marketbell.flows.stream.chart_values import ChartValues
+from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.durable import BarLane, LedgerLane
 from marketbell.flows.stream.keeping import Keeper
 from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.runner import LOG, StreamRunner
+from marketbell.flows.stream.standing import Standing
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
@@ -106,6 +111,7 @@ class StreamDesk:
             ports.cache,
             ports.clock,
             ownership=ownership,
+            standing=Standing(ports.cache, shards, secrets.token_hex(4)),
             partitions=partitions,
             checkpoints=ports.checkpoints,
             ledger_lane=self.ledger_lane,
@@ -115,6 +121,25 @@ class StreamDesk:
             sessions=ports.sessions,
             checkpoint_every_s=checkpoint_every_s,
         )
+
+        self.charts = Charts(
+            ports.cache,
+            ports.bars,
+            ports.clock,
+            ChartValues(ports.sessions),
+            self._instrument,
+            self.publisher.say,
+            lambda: self.bar_lane.depth == 0,
+        )
+        self.publisher.charts = self.charts
+
+    def _instrument(self, instrument_id: int) -> Instrument | None:
+        """An instrument of one of our shards."""
+        for partition in self.partitions:
+            row = partition.engine.row(instrument_id)
+            if row is not None:
+                return partition.engine.instruments[row]
+        return None
 
     @property
     def partitions(self) -> list[Partition]:
@@ -127,6 +152,7 @@ class StreamDesk:
         for lane in (self.ledger_lane, self.bar_lane):
             while lane.step():
                 did_work = True
+        did_work |= self.charts.step()
         return self.keeper.step() or did_work
 
     def run(self, is_stopping: Callable[[], bool], progressed: Callable[[], None] = lambda: None) -> None:
@@ -136,28 +162,32 @@ class StreamDesk:
             threading.Thread(target=self.ledger_lane.run, args=(done.is_set,), name="ledger", daemon=True),
             threading.Thread(target=self.bar_lane.run, args=(done.is_set,), name="bars", daemon=True),
         ]
-        keeper = threading.Thread(target=self._keep, args=(done,), name="keeper", daemon=True)
-        for thread in (*lanes, keeper):
+        beside = [
+            threading.Thread(target=self._step, args=(self.keeper.step, 0.1, done), name="keeper", daemon=True),
+            threading.Thread(target=self._step, args=(self.charts.step, 0.05, done), name="charts", daemon=True),
+        ]
+        threads = [*lanes, *beside]
+        for thread in threads:
             thread.start()
         try:
             while not is_stopping():
                 self.runner.step()
                 progressed()
-                self._check(lanes, keeper)
+                self._check(threads)
         finally:
-            self._finish(done, [*lanes, keeper])
+            self._finish(done, threads)
 
-    def _check(self, lanes: Sequence[threading.Thread], keeper: threading.Thread) -> None:
+    def _check(self, threads: Sequence[threading.Thread]) -> None:
         """A thread that died of a fault of ours ends the process: the supervisor starts it from its checkpoint."""
-        for thread in (*lanes, keeper):
+        for thread in threads:
             if not thread.is_alive():
                 message = f"the {thread.name} thread has ended"
                 raise RuntimeError(message)
 
-    def _keep(self, done: threading.Event) -> None:
+    def _step(self, step: Callable[[], bool], rest_s: float, done: threading.Event) -> None:
         while not done.is_set():
-            if not self.keeper.step():
-                done.wait(0.1)
+            if not step():
+                done.wait(rest_s)
 
     def _finish(self, done: threading.Event, threads: Sequence[threading.Thread]) -> None:
         started = self._clock.monotonic()

@@ -33,6 +33,7 @@ from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Applied, Partition, Recorded
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.records import firing_of, late_frame, quality_totals, snapshot_rows
+from marketbell.flows.stream.standing import Standing, slowest
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
@@ -45,7 +46,6 @@ LOG = "log"
 GROUP = "stream"
 RESUME_KEY = "log:resume:"
 REPUBLISH_KEY = "log:republish"
-STATUS_KEY = "stream:status"
 _RESUME_TTL_S = 120.0
 _MAX_FRAMES = 256
 _LANE_LIMIT = 5_000
@@ -81,6 +81,7 @@ class StreamRunner:
         clock: Clock,
         *,
         ownership: Ownership,
+        standing: Standing,
         partitions: int,
         checkpoints: CheckpointStore,
         ledger_lane: LedgerLane,
@@ -93,6 +94,7 @@ class StreamRunner:
         """`make(number, shards, whole)` makes an empty state; `partitions` is how many a new log will have."""
         self._make = make
         self._ownership = ownership
+        self._standing = standing
         self.partition_count = partitions
         self._bus = bus
         self._cache = cache
@@ -446,11 +448,9 @@ class StreamRunner:
         try:
             for one in self._slices:
                 if one.phase == "running":
-                    partition = one.partition
-                    one.lag = self._bus.lag(LOG, partition.number, partition.offset)
-                    group = GROUP if partition.shards == partition.whole else f"{GROUP}:{partition.shards}"
-                    self._bus.commit(group, LOG, partition.number, partition.offset)
-            self._cache.set(STATUS_KEY, dumps(self.status()))
+                    one.lag = self._bus.lag(LOG, one.partition.number, one.partition.offset)
+            for number, offset in slowest(self._standing.tell(self.status())).items():
+                self._bus.commit(GROUP, LOG, number, offset)
         except UnavailableError:
             pass  # the next turn meets the same outage and says so
         if steady >= self._due["snapshot"]:
@@ -467,7 +467,7 @@ class StreamRunner:
                 self._bar_lane.quality(date, counts, partition.label)
 
     def status(self) -> dict[str, Any]:
-        """For `stream:status`."""
+        """This process's share in `stream:status`."""
         now = self._clock.now()
         partitions = []
         for one in list(self._slices):
@@ -492,6 +492,9 @@ class StreamRunner:
                 }
             )
         return {
+            "shards": str(self.shards),
+            "is_owner": self._ownership.is_owner,
+            "fence": self._ownership.fence,
             "partitions": partitions,
             "ticks_per_s": self._rate,
             "ticks": self.counts,
@@ -515,6 +518,10 @@ class StreamRunner:
     def release(self) -> None:
         """Let the next one have the shards."""
         self._ownership.release()
+        try:
+            self._standing.end()
+        except BusUnavailableError as error:
+            log.warning("share.not_taken_back", error=error.message)
 
 
 def _place_key(partition: Partition) -> str:

@@ -115,6 +115,10 @@ def _print(found: dict[str, Any]) -> None:
         f"page after {found['page_ready_s']} s, all after {found['ready_s']} s"
     )
     for part in (found["stream"] or {}).get("partitions", []):
-        typer.echo(f"partition {part.get('partition')}: lag {part.get('lag')} frames, gaps {part.get('gaps')}")
+        name = part.get("label", part.get("partition"))
+        typer.echo(f"partition {name}: lag {part.get('lag')} frames, gaps {part.get('gaps')}")
+    problem = (found["stream"] or {}).get("problem")
+    if problem:
+        typer.echo(f"the engine: {problem}")
     if found["trouble"]:
         typer.echo(f"the cache: {found['trouble']}")

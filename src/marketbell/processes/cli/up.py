@@ -32,6 +32,9 @@ def register(app: typer.Typer) -> None:
         config: Annotated[
             Path | None, typer.Option("--config", help="Settings file (DATA_DIR/marketbell.toml).")
         ] = None,
+        stream_processes: Annotated[
+            str | None, typer.Option("--stream-processes", help="Over how many processes the engine's shards go (1).")
+        ] = None,
         no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
     ) -> None:
         """Start servers, feed, engine and page; Ctrl-C stops them all."""
@@ -43,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
         settings = load(
             config, feed=feed, speed=speed, loop=loop or None, demo__dirty=dirty or None, calendar=calendar,
-            gaps=gaps, port=port, host=host, data_dir=data_dir,
+            gaps=gaps, port=port, host=host, data_dir=data_dir, stream__processes=stream_processes,
         )  # fmt: skip
         has_screen = sys.stdout.isatty() and (sys.platform == "darwin" or bool(os.environ.get("DISPLAY")))
         raise typer.Exit(run_up(settings, opens_browser=has_screen and not no_open))

@@ -1,5 +1,6 @@
-"""`python -m marketbell.processes.stream`: the engine on its partitions, until SIGTERM."""
+"""`python -m marketbell.processes.stream [--shards a-b/64]`: the engine on its shards, until SIGTERM."""
 
+import argparse
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ import threading
 from types import FrameType
 
 from marketbell.core.primitives.errors import MarketbellError, UserError
+from marketbell.core.primitives.shards import Shards, stream_name
 from marketbell.observability import Heartbeat, serve_metrics, setup
 from marketbell.processes.stream.gauges import Gauges
 from marketbell.settings import load
@@ -17,8 +19,11 @@ STALL_S = 10.0
 
 def main() -> int:
     """Warm up, run, checkpoint, stop."""
-    settings = load()
-    log = setup("stream", settings)
+    parser = argparse.ArgumentParser(prog="stream", description="The engine on its shards, until SIGTERM.")
+    parser.add_argument("--shards", metavar="a-b/64", help="shards of this process (stream.shards, 0-63)")
+    settings = load(stream__shards=parser.parse_args().shards)
+    name = stream_name(Shards.parse(settings.stream.shards))
+    log = setup(name, settings)
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -28,7 +33,7 @@ def main() -> int:
         signal.signal(number, stop)
     parts = build_stream(settings)
     gauges = Gauges(parts.desk)
-    heartbeat = Heartbeat(parts.cache, "stream", metrics_url=serve_metrics(), probe=gauges.probe, stall_s=STALL_S)
+    heartbeat = Heartbeat(parts.cache, name, metrics_url=serve_metrics(), probe=gauges.probe, stall_s=STALL_S)
     with heartbeat:
         warming = threading.Thread(target=parts.warm, name="warming", daemon=True)
         warming.start()

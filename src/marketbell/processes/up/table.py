@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
+from marketbell.core.primitives.shards import Shards, stream_name
 from marketbell.ports.servers import EmbeddedServer, Launch
 from marketbell.processes.up.spec import EDGE, ENGINE, SERVER, Spec
 from marketbell.settings import Settings
@@ -12,8 +13,18 @@ PAGE = ("api", "live")
 """A person can use the page once these are ready."""
 
 
-def _python(module: str) -> Callable[[], Launch]:
-    return lambda: Launch([sys.executable, "-m", f"marketbell.processes.{module}"])
+def _python(module: str, *arguments: str) -> Callable[[], Launch]:
+    return lambda: Launch([sys.executable, "-m", f"marketbell.processes.{module}", *arguments])
+
+
+def _streams(settings: Settings, needs: tuple[str, ...]) -> list[Spec]:
+    """The engine, in as many processes as are wanted."""
+    if settings.stream.processes == 1:
+        return [Spec("stream", _python("stream"), needs=needs, stage=ENGINE)]
+    return [
+        Spec(stream_name(part), _python("stream", "--shards", str(part)), needs=needs, stage=ENGINE)
+        for part in Shards.parse(settings.stream.shards).cut(settings.stream.processes)
+    ]
 
 
 def build_table(settings: Settings, servers: Sequence[EmbeddedServer], *, is_migrated: bool = False) -> list[Spec]:
@@ -30,7 +41,7 @@ def build_table(settings: Settings, servers: Sequence[EmbeddedServer], *, is_mig
     migrated = names if is_migrated else (*names, MIGRATE)
     return [
         *table,
-        Spec("stream", _python("stream"), needs=migrated, stage=ENGINE),
+        *_streams(settings, migrated),
         Spec("api", _python("api"), needs=migrated, stage=EDGE, port=settings.port),
         Spec("ingest", _python("ingest"), needs=migrated, stage=EDGE, port=settings.ingest_port),
         Spec("live", _python("live"), needs=migrated, stage=EDGE, port=settings.live_port),

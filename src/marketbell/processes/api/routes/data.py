@@ -10,7 +10,7 @@ from marketbell.core.primitives.errors import ConflictError, UnavailableError, U
 from marketbell.flows.accounts.decisions import Action
 from marketbell.flows.market_views.numbers import utc
 from marketbell.processes.api.context import asks, edge, market, parts
-from marketbell.processes.api.routes.health import REQUIRED
+from marketbell.processes.api.routes.health import required
 from marketbell.processes.api.routes.market import moment_text
 from marketbell.processes.api.schemas.market import FeedControl, FeedList, Quality, Status
 
@@ -115,7 +115,8 @@ def status() -> dict[str, Any]:
     """Processes with their state, the engine's lag, and the oldest alert that waits."""
     beating = edge().reader.processes()
     processes = []
-    for name in sorted(REQUIRED | beating.keys()):
+    wanted = required(parts().settings)
+    for name in sorted(wanted | beating.keys()):
         beat = beating.get(name, {})
         processes.append(
             {
@@ -143,7 +144,7 @@ def status() -> dict[str, Any]:
         store_answers = True
     except UnavailableError:
         oldest, store_answers = None, False
-    all_ready = store_answers and all(p["state"] == "ready" for p in processes if p["name"] in REQUIRED)
+    all_ready = store_answers and all(p["state"] == "ready" for p in processes if p["name"] in wanted)
     return {
         "state": "ok" if all_ready else "degraded",
         "processes": processes,

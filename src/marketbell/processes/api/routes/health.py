@@ -8,15 +8,23 @@ from flask import Response, request
 
 from marketbell import __version__
 from marketbell.core.primitives.errors import ForbiddenError, UnavailableError
+from marketbell.core.primitives.shards import Shards, stream_name
 from marketbell.flows.accounts.decisions import Action
 from marketbell.observability import metrics_page
 from marketbell.processes.api.context import asks, edge, parts
 from marketbell.processes.api.schemas.market import Health, Ready
+from marketbell.settings import Settings
 
 bp = APIBlueprint("health", __name__, tag="Operations")
 
 REQUIRED = frozenset({"ingest", "stream", "api", "live", "sender", "worker", "beat"})
 """The processes without which Marketbell is not whole."""
+
+
+def required(settings: Settings) -> frozenset[str]:
+    """The same with every process that the engine's shards are split over."""
+    ranges = Shards.parse(settings.stream.shards).cut(settings.stream.processes)
+    return REQUIRED | {stream_name(part) for part in ranges}
 
 
 @bp.get("/healthz")
@@ -29,8 +37,9 @@ def healthz() -> Any:
         states = {name: str(beat.get("state", "missing")) for name, beat in edge().reader.processes().items()}
     except UnavailableError:
         states = {}
-    states |= dict.fromkeys(REQUIRED - states.keys(), "missing")
-    not_ready = sorted(name for name in REQUIRED if states[name] != "ready")
+    wanted = required(parts().settings)
+    states |= dict.fromkeys(wanted - states.keys(), "missing")
+    not_ready = sorted(name for name in wanted if states[name] != "ready")
     body = {
         "status": "unavailable" if not_ready else "ok",
         "processes": dict(sorted(states.items())),
