@@ -1,5 +1,6 @@
 """One node of a running program: its kernel, and its state as a line of places for every row."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,9 +81,9 @@ def from_list(item: Sequence[Any]) -> Node:
     """The inverse. ValueError or UserError where it is none."""
     op, timeframe, name, parameters, inputs, universe, lookback, warm_up = item
     read = tuple(Input(node, output) for node, output in inputs)
-    return Node(
-        Op(op), Timeframe.parse(timeframe), name, tuple(map(float, parameters)), read, universe, lookback, warm_up
-    )
+    # One NaN for all: tuples compare it by identity, and equal nodes are shared.
+    values = tuple(math.nan if math.isnan(value) else float(value) for value in parameters)
+    return Node(Op(op), Timeframe.parse(timeframe), name, values, read, universe, lookback, warm_up)
 
 
 def key_of(node: Node) -> tuple[Any, ...]:

@@ -97,6 +97,10 @@ class Bars:
             None if self.seen is None else self.seen[at],
         )
 
+    def numbered(self, rows: Ints) -> "Bars":
+        """The same bars of rows with other numbers."""
+        return replace(self, rows=rows)
+
     @staticmethod
     def joined(parts: Sequence["Bars"]) -> "Bars":
         """One behind the other. Fields that not all of them have are left out."""

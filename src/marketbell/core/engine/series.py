@@ -1,0 +1,543 @@
+"""Standing series: expressions that somebody watches, kept up to date for all rows at every bar's close.
+
+A watch begins by a command of the log and computes for every instrument. It is warmed from the bars that
+the engine keeps (the newest minutes, the days) and from history that stands on the log behind the watch
+(BAR frames of 60 s and of days, oldest first for each instrument), as far as these are older than the row's
+first live bar. Where a whole minute of session time, or a session, is missing between history and live, the
+history is left out: the series is unknown until it is warm from live bars, and `gaps` says so.
+
+Command: {"type": "watch", "uid", "expressions": {name: text}, "timeframe": "5m"} and {"type": "unwatch", "uid"}.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine import kernel as k
+from marketbell.core.engine.feeding import NEVER, Feed
+from marketbell.core.engine.operators import ClosedBars, Operator, Ticks, TickState
+from marketbell.core.engine.program import Program, Tentative
+from marketbell.core.engine.stored_bars import DayShelf, MinuteRing
+from marketbell.core.engine.timeframes import Bars, Sessions
+from marketbell.core.engine.watching import compile_texts, inputs_form, inputs_of, plan_form, plan_of
+from marketbell.core.language.plan import Input, Op, Plan
+from marketbell.core.market.session import DAY, MINUTE, SECOND
+from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
+from marketbell.core.primitives.errors import CheckpointError, UserError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+RING_MINUTES = 64
+SHELF_DAYS = 372
+_KEPT_BARS = 200_000
+_NOTHING = np.empty(0, np.int64)
+_ROW_ARRAYS = ("first_live", "live_count", "first_day", "live_from", "covered", "hole_from", "hole_until",
+               "day_hole_from", "day_hole_until", "ring_newest", "warm_newest")  # fmt: skip
+
+
+class Series(Operator):
+    """See the module's docstring."""
+
+    name = "series"
+
+    def __init__(
+        self,
+        *,
+        ring_minutes: int = RING_MINUTES,
+        shelf_days: int = SHELF_DAYS,
+    ) -> None:
+        """How many closed minutes and days of each row are kept for who begins to watch later."""
+        self._sessions = Sessions(*(_NOTHING for _ in range(6)))
+        self._rows = 0
+        self._idents: list[int] = []
+        self._late = 2 * SECOND
+        self.program = Program()
+        self._feed = Feed()
+        self._plans: dict[str, Plan] = {}
+        self._results: dict[str, dict[str, Input]] = {}
+        self.rejected: dict[str, str] = {}
+        """Watches that could not begin, and why."""
+        self._ring = MinuteRing(ring_minutes)
+        self._shelf = DayShelf(shelf_days)
+        self._warming: Program | None = None
+        self._warm_feed = Feed()
+        self._cold: frozenset[int] = frozenset()
+        self._cold_timeframes: frozenset[Timeframe] = frozenset()
+        self._has_warmed = False
+        self._row = {name: np.full(0, NEVER, np.int64) for name in _ROW_ARRAYS}
+        self._kept: list[tuple[Timeframe, Bars]] = []
+        self._kept_count = 0
+        self.bars_dropped = 0
+
+    # --- watches -----------------------------------------------------------------------------------
+
+    def command(self, payload: Mapping[str, Any], state: TickState) -> None:
+        kind = payload.get("type")
+        if kind == "unwatch":
+            self.unwatch(str(payload["uid"]))
+        elif kind == "watch":
+            uid = str(payload["uid"])
+            try:
+                timeframe = Timeframe.parse(str(payload.get("timeframe", "1d")))
+                self.watch(uid, compile_texts(payload["expressions"], timeframe), state)
+            except UserError as error:
+                self.rejected[uid] = error.message
+
+    def watch(self, uid: str, plan: Plan, state: TickState) -> None:
+        """Begin to compute a plan, or another one under the same name.
+
+        UserError where a function is not known, and for what reads other instruments: these may belong to another
+        shard, so such series are computed behind all shards.
+        """
+        if any(node.op in {Op.FOREIGN, Op.CROSS} for node in plan.nodes):
+            raise UserError("what reads other instruments is computed behind all shards, not in one of them")
+        before, timeframes = self.program.numbers, self._feed.timeframes
+        results = self.program.extend(plan)
+        self.unwatch(uid, is_replaced=True)
+        self.rejected.pop(uid, None)
+        self._plans[uid], self._results[uid] = plan, results
+        self._feed.use(self.program.timeframes)
+        new = self.program.numbers - before
+        if new:
+            self._begin(plan, new, self._feed.timeframes - timeframes, state)
+
+    def unwatch(self, uid: str, *, is_replaced: bool = False) -> None:
+        """End a watch; what nobody else needs is forgotten. An unknown uid is none."""
+        results = self._results.pop(uid, None)
+        if results is None:
+            return
+        del self._plans[uid]
+        self.program.drop(results.values())
+        self._cold &= self.program.numbers
+        if not is_replaced:
+            self._feed.use(self.program.timeframes)
+
+    @property
+    def watches(self) -> Mapping[str, Plan]:
+        """The plans, by uid."""
+        return self._plans
+
+    def _begin(self, plan: Plan, new: frozenset[int], timeframes: frozenset[Timeframe], state: TickState) -> None:
+        """Warm new nodes from the bars that are kept, and let history that is still to come warm them further."""
+        rows = np.arange(self._rows)
+        program, feed = self._empty(plan)
+        ring_lost, oldest = self._ring.oldest()
+        shelf_lost = self._shelf.count >= self._shelf.most
+        for timeframe in feed.rollers:
+            if timeframe.is_intraday:
+                feed.begin(timeframe, np.where(ring_lost, oldest, NEVER))
+            else:
+                feed.begin(timeframe, np.where(shelf_lost, self._shelf.start[:, 0], NEVER))
+        minutes, days = self._ring.bars(rows, self._sessions), self._shelf.bars(rows, self._sessions)
+        program.commit(feed.closed(minutes, days, self._until(state), self._sessions))
+        self.program.adopt(program, rows, new)
+        self._feed.adopt(feed, rows, only=timeframes)
+        if self._warming is None or self._has_warmed:
+            self._warming, self._warm_feed = self._empty(plan)
+            self._cold, self._cold_timeframes, self._has_warmed = new, timeframes, False
+            self._row["warm_newest"][:] = NEVER
+        else:
+            self._warming.extend(plan)
+            self._warm_feed.use(self._warming.timeframes)
+            self._cold, self._cold_timeframes = self._cold | new, self._cold_timeframes | timeframes
+
+    def _empty(self, *plans: Plan) -> tuple[Program, Feed]:
+        """A program of these plans that has seen nothing, and its feed."""
+        program = Program(rows=self._rows, sessions=self._sessions)
+        for plan in plans:
+            program.extend(plan)
+        feed = Feed(self._late, self._rows)
+        feed.use(program.timeframes)
+        return program, feed
+
+    # --- the engine's calls ------------------------------------------------------------------------
+
+    def grow(self, state: TickState) -> None:
+        count = state.count
+        own = (np.ascontiguousarray(state.I[:count, at]) for at in (k.I_CAL_LO, k.I_CAL_HI, k.I_MINUTES))
+        self._sessions = Sessions(state.opens, state.closes, state.dates, *own)
+        self._late = state.late
+        for row in range(self._rows, count):
+            self._idents.append(int(state.instruments[row].instrument_id))
+        self._rows = count
+        for program in (self.program, self._warming):
+            if program is not None:
+                program.grow(count)
+                program.sessions = self._sessions
+        for feed in (self._feed, self._warm_feed):
+            feed.late = state.late
+            feed.grow(count)
+        self._ring.grow(count)
+        self._shelf.grow(count)
+        for name, array in self._row.items():
+            fill = 0 if name == "live_count" else NEVER
+            self._row[name] = np.concatenate([array, np.full(count - len(array), fill, np.int64)])
+
+    @property
+    def wants_ticks(self) -> bool:
+        return self._feed.wants_ticks
+
+    def ticks(self, ticks: Ticks, state: TickState) -> None:  # noqa: ARG002 — the sessions are known
+        if self._feed.wants_ticks:
+            self._feed.take_ticks(
+                ticks.rows, ticks.event_time, ticks.price, ticks.volume, ticks.amount, ticks.is_ordered, self._sessions
+            )
+
+    def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:
+        if state.clock > 0:
+            unset = self._row["live_from"] == NEVER
+            if unset.any():
+                self._row["live_from"][unset] = state.clock
+        if len(minutes.rows) or len(days.rows):
+            minutes, days = _contiguous(minutes), _contiguous(days)
+            self._meet(minutes, days)
+            self._ring.push(minutes.rows, minutes.start, minutes.trades, minutes.values)
+            self._row["live_count"] += np.bincount(minutes.rows, minlength=self._rows)
+            self._shelf.put(days.rows, days.start, days.values)
+        if not self._feed.timeframes:
+            return
+        found = self._feed.closed(
+            self._sessions.minute_bars(minutes.rows, minutes.start, minutes.values, minutes.trades)
+            if len(minutes.rows) else Bars.empty(),
+            self._sessions.day_bars(days.rows, days.start, days.values, days.trades)
+            if len(days.rows) else Bars.empty(),
+            self._until(state),
+            self._sessions,
+        )  # fmt: skip
+        if found:
+            self.program.commit(found)
+            self._keep(found)
+
+    def _until(self, state: TickState) -> Ints:
+        """Up to when each row is complete: its watermark, all of a session that is over."""
+        own = state.I[: self._rows]
+        opened, newest = own[:, k.I_OPEN], own[:, k.I_NEWEST]
+        inside = np.where(own[:, k.I_SEALED] == 1, own[:, k.I_CLOSE], np.maximum(newest - state.late, opened))
+        return np.where(opened == k.NEVER, NEVER, inside)
+
+    # --- where history and live meet ---------------------------------------------------------------
+
+    def _meet(self, minutes: ClosedBars, days: ClosedBars) -> None:
+        """A row's first live bar: what history it has must reach up to it."""
+        first_live, first_day = self._row["first_live"], self._row["first_day"]
+        at = np.flatnonzero(first_live[minutes.rows] == NEVER)
+        if len(at):
+            rows, first = np.unique(minutes.rows[at], return_index=True)
+            first_live[rows] = minutes.start[at[first]]
+            self._row["live_count"][rows] = 0
+            begun = rows[first_day[rows] == NEVER]
+            inside = self._sessions.find(begun, first_live[begun])
+            opened = self._sessions.opens[np.maximum(inside, 0)] if len(self._sessions.opens) else first_live[begun]
+            first_day[begun] = np.where(inside >= 0, opened, first_live[begun])
+            self._leave_hole(rows)
+            self._leave_day_hole(begun)
+        at = np.flatnonzero(first_day[days.rows] == NEVER)
+        if len(at):
+            rows, first = np.unique(days.rows[at], return_index=True)
+            first_day[rows] = days.start[at[first]]
+            self._leave_day_hole(rows)
+
+    def _has_hole(self, rows: Ints) -> NDArray[np.bool_]:
+        """Where a minute or more of session time is missing between the history of minutes and live."""
+        covered, live = self._row["covered"][rows], self._live_from(rows)
+        missing = self._sessions.elapsed(rows, live) - self._sessions.elapsed(rows, covered)
+        has_hole: NDArray[np.bool_] = (covered != NEVER) & (missing >= MINUTE)
+        return has_hole
+
+    def _live_from(self, rows: Ints) -> Ints:
+        first, clock = self._row["first_live"][rows], self._row["live_from"][rows]
+        return np.where(clock == NEVER, first, np.minimum(first, clock))
+
+    def _leave_hole(self, rows: Ints) -> None:
+        """Rows whose history of minutes does not reach their first live one begin afresh with it."""
+        holes = rows[self._has_hole(rows)]
+        self._row["hole_from"][rows] = NEVER
+        if len(holes):
+            self._row["hole_from"][holes] = self._row["covered"][holes]
+            self._row["hole_until"][holes] = self._live_from(holes)
+            self._ring.clear(holes)
+            self.program.reset(holes, self.program.numbers - self.program.of_days)
+            self._feed.reset(holes, is_intraday=True)
+
+    def _leave_day_hole(self, rows: Ints) -> None:
+        """The same for days: not one session may be missing."""
+        newest, first = self._shelf.newest()[rows], self._row["first_day"][rows]
+        before, after = self._sessions.find(rows, newest), self._sessions.find(rows, first)
+        outside = (before < 0) | (after < 0)
+        missing = np.where(outside, first // DAY - newest // DAY, after - before) > 1
+        holes = rows[(newest >= 0) & missing]
+        self._row["day_hole_from"][rows] = NEVER
+        if len(holes):
+            self._row["day_hole_from"][holes] = self._shelf.newest()[holes]
+            self._row["day_hole_until"][holes] = self._row["first_day"][holes]
+            self._shelf.clear(holes)
+            self.program.reset(holes, self.program.of_days)
+            self._feed.reset(holes, is_intraday=False)
+
+    def history(self, rows: Ints, columns: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        close = columns["close"]
+        known = (rows >= 0) & (close > 0) & np.isfinite(close)
+        values = np.column_stack([columns[n] for n in ("open", "high", "low", "close", "volume")] + [close * np.nan])
+        for seconds, take in ((86_400, self._day_history), (60, self._minute_history)):
+            at = np.flatnonzero(known & (columns["timeframe"] == seconds))
+            if len(at):
+                at = at[np.lexsort((columns["start"][at], rows[at]))]
+                take(rows[at], columns["start"][at], np.ascontiguousarray(values[at]), state)
+
+    def _day_history(self, rows: Ints, start: Ints, values: Floats, _: TickState) -> None:
+        first = self._row["first_day"][rows]
+        older = (first == NEVER) | (start < first)
+        if not older.any():
+            return
+        self._shelf.put(rows[older], start[older], values[older])
+        touched = np.unique(rows[older])
+        self._leave_day_hole(touched[self._row["first_day"][touched] != NEVER])
+        nodes = self.program.of_days
+        if not nodes:
+            return
+        program, feed = self._empty(*self._plans.values())
+        feed.use(timeframe for timeframe in feed.timeframes if not timeframe.is_intraday)
+        until = np.full(self._rows, NEVER)
+        days = self._shelf.bars(touched, self._sessions)
+        np.maximum.at(until, days.rows, days.end)
+        program.commit(feed.closed(Bars.empty(), days, until, self._sessions))
+        self.program.adopt(program, touched, nodes)
+        self._feed.adopt(feed, touched, only=feed.timeframes)
+
+    def _minute_history(self, rows: Ints, start: Ints, values: Floats, state: TickState) -> None:
+        first = self._row["first_live"][rows]
+        older = (first == NEVER) | (start < first)
+        rows, start, values = rows[older], start[older], values[older]
+        if not len(rows):
+            return
+        touched = np.unique(rows)
+        bars = self._sessions.minute_bars(rows, start, values)
+        self._row["covered"][touched] = np.maximum(self._row["covered"][touched], bars.end.max())
+        waiting = self._row["first_live"][rows] == NEVER
+        new = waiting & (start > self._row["ring_newest"][rows])
+        self._ring.push(rows[new], start[new], bars.trades[new], values[new])
+        np.maximum.at(self._row["ring_newest"], rows[new], start[new])
+        if self._warming is None:
+            return
+        self._has_warmed = True
+        before = self._row["warm_newest"][touched]
+        bars = bars.take(start > self._row["warm_newest"][rows])
+        until = np.full(self._rows, NEVER)
+        np.maximum.at(until, bars.rows, bars.end)
+        np.maximum.at(self._row["warm_newest"], bars.rows, bars.start)
+        days = self._shelf.bars(touched, self._sessions)
+        low = np.full(self._rows, NEVER)
+        low[touched] = before
+        days = days.take((days.end > low[days.rows]) & (days.end <= until[days.rows]))
+        self._warming.commit(self._warm_feed.closed(bars, days, until, self._sessions))
+        self._warm(touched, until, state)
+
+    def _warm(self, rows: Ints, until: Ints, state: TickState) -> None:
+        """Take the warmed state over; rows that are live get their own minutes on top of it."""
+        nodes = self._cold - self.program.of_days
+        timeframes = [timeframe for timeframe in self._cold_timeframes if timeframe.is_intraday]
+        if self._warming is None or not nodes:
+            return
+        is_live = self._row["first_live"][rows] != NEVER
+        waiting, live = rows[~is_live], rows[is_live]
+        self.program.adopt(self._warming, waiting, nodes)
+        self._feed.adopt(self._warm_feed, waiting, only=timeframes)
+        if not len(live):
+            return
+        is_held = self._row["live_count"][live] <= self._ring.size
+        has_hole = self._has_hole(live) | ~is_held
+        self._row["hole_from"][live] = np.where(has_hole, self._row["covered"][live], NEVER)
+        oldest = self._ring.oldest()[1][live]
+        self._row["hole_until"][live] = np.where(is_held, self._live_from(live), oldest)
+        live = live[~has_hole]
+        if not len(live):
+            return
+        program, feed = self._warming.taken(live), self._warm_feed.taken(live)
+        sessions = self._sessions.take(live)
+        minutes = self._ring.bars(live, self._sessions)
+        minutes = minutes.take(minutes.start >= self._row["first_live"][minutes.rows])
+        days = self._shelf.bars(live, self._sessions)
+        days = days.take(days.end > until[days.rows])
+        place = np.zeros(self._rows, np.int64)
+        place[live] = np.arange(len(live))
+        program.commit(
+            feed.closed(
+                minutes.numbered(place[minutes.rows]),
+                days.numbered(place[days.rows]),
+                self._until(state)[live],
+                sessions,
+            )
+        )
+        self.program.adopt(program, live, nodes, np.arange(len(live)))
+        self._feed.adopt(feed, live, np.arange(len(live)), only=timeframes)
+
+    # --- what readers see --------------------------------------------------------------------------
+
+    def names(self, uid: str) -> tuple[str, ...]:
+        """The expressions of a watch."""
+        return tuple(self._results.get(uid, ()))
+
+    def values(self, uid: str, name: str, rows: Ints | None = None, *, is_warm: bool = True) -> Floats:
+        """Last closed values of an expression, by row; NaN where unknown, and (with `is_warm`) not yet warm.
+
+        KeyError for a watch or name that does not exist.
+        """
+        item = self._results[uid][name]
+        at = np.arange(self._rows) if rows is None else rows
+        values = self.program.values(item, at)
+        return np.where(self.program.is_warm(item, at), values, np.nan) if is_warm else values
+
+    def result(self, uid: str, name: str) -> Input:
+        """The place of an expression in the program, for `tentative`. KeyError as above."""
+        return self._results[uid][name]
+
+    def tentative(self, rows: Ints, open_minutes: Bars, state: TickState) -> Tentative:
+        """Values as if the forming bars closed as they stand. `open_minutes`: of these rows, ascending for each."""
+        own = state.I[rows]
+        live = rows[(own[:, k.I_OPEN] != k.NEVER) & (own[:, k.I_SEALED] == 0)]
+        f, i = state.F[live], state.I[live]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            vwap = np.where(f[:, k.F_SIZE] > 0, f[:, k.F_PV] / f[:, k.F_SIZE], np.nan)
+        volume = np.where(i[:, k.I_HAS_VOLUME] == 1, f[:, k.F_CUM], np.nan)
+        prices = [f[:, at] for at in (k.F_OPEN, k.F_HIGH, k.F_LOW, k.F_LAST)]
+        days = self._sessions.day_bars(live, i[:, k.I_OPEN], np.column_stack([*prices, volume, vwap]), i[:, k.I_TRADES])
+        forming, pending = self._feed.forming(rows, open_minutes, days, self._sessions)
+        return self.program.peek(forming, pending)
+
+    def gaps(self, uid: str) -> list[dict[str, Any]]:
+        """Holes before live bars that leave a watch cold: instrument_id, timeframe of the history, from, until (ns)."""
+        plan = self._plans.get(uid)
+        if plan is None:
+            return []
+        out: list[dict[str, Any]] = []
+        is_intraday = any(timeframe.is_intraday and timeframe != TICK for timeframe in plan.timeframes)
+        is_daily = any(not timeframe.is_intraday for timeframe in plan.timeframes)
+        for is_asked, prefix, timeframe in ((is_intraday, "", MINUTE_1), (is_daily, "day_", DAY_1)):
+            low, high = self._row[f"{prefix}hole_from"], self._row[f"{prefix}hole_until"]
+            out += [
+                {"instrument_id": self._idents[row], "timeframe": str(timeframe), "from": int(low[row]),
+                 "until": int(high[row])}
+                for row in (np.flatnonzero(low != NEVER).tolist() if is_asked else ())
+            ]  # fmt: skip
+        return out
+
+    def _keep(self, found: Mapping[Timeframe, Bars]) -> None:
+        for timeframe, bars in found.items():
+            if timeframe not in {TICK, MINUTE_1, DAY_1}:
+                self._kept.append((timeframe, bars))
+                self._kept_count += len(bars)
+        while self._kept_count > _KEPT_BARS:
+            gone = len(self._kept.pop(0)[1])
+            self._kept_count -= gone
+            self.bars_dropped += gone
+
+    def take_bars(self) -> dict[Timeframe, Bars]:
+        """Bars of longer timeframes and of seconds that closed since the last call."""
+        parts: dict[Timeframe, list[Bars]] = {}
+        for timeframe, bars in self._kept:
+            parts.setdefault(timeframe, []).append(bars)
+        self._kept, self._kept_count = [], 0
+        return {timeframe: Bars.joined(some) for timeframe, some in parts.items()}
+
+    # --- checkpoints -------------------------------------------------------------------------------
+
+    def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
+        arrays = {f"row.{name}": array[:count].copy() for name, array in self._row.items()}
+        parts: list[tuple[str, Mapping[str, NDArray[Any]]]] = [
+            ("ring", self._ring.checkpoint(count)),
+            ("shelf", self._shelf.checkpoint(count)),
+            ("program", self.program.checkpoint(count)),
+            ("feed", self._feed.checkpoint(count)),
+        ]
+        if self._warming is not None:
+            parts += [("warming", self._warming.checkpoint(count)), ("warm_feed", self._warm_feed.checkpoint(count))]
+        for prefix, own in parts:
+            arrays |= {f"{prefix}.{name}": array for name, array in own.items()}
+        meta = {
+            "plans": {uid: plan_form(plan) for uid, plan in self._plans.items()},
+            "results": {uid: inputs_form(found.items()) for uid, found in self._results.items()},
+            "rejected": self.rejected,
+            "cold": sorted(self._cold),
+            "cold_timeframes": sorted(map(str, self._cold_timeframes)),
+            "has_warmed": self._has_warmed,
+        }
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:  # noqa: ARG002 — see grow
+        try:
+            meta = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
+            for name, array in self._row.items():
+                array[: len(arrays[f"row.{name}"])] = arrays[f"row.{name}"]
+            self._ring.restore(_part(arrays, "ring"))
+            self._shelf.restore(_part(arrays, "shelf"))
+            self._plans = {uid: plan_of(form) for uid, form in meta["plans"].items()}
+            self._results = {uid: dict(inputs_of(form)) for uid, form in meta["results"].items()}
+            self.rejected = meta["rejected"]
+            self._cold = frozenset(meta["cold"])
+            self._cold_timeframes = frozenset(map(Timeframe.parse, meta["cold_timeframes"]))
+            self._has_warmed = bool(meta["has_warmed"])
+            self._restore_program(self.program, self._feed, arrays, "")
+            if "warming.nodes" in arrays:
+                self._warming, self._warm_feed = self._empty()
+                self._restore_program(self._warming, self._warm_feed, arrays, "warm")
+        except (KeyError, ValueError, UserError) as error:
+            message = f"the checkpoint's series do not fit this program: {error}"
+            raise CheckpointError(message) from error
+
+    def _restore_program(self, program: Program, feed: Feed, arrays: Mapping[str, NDArray[Any]], prefix: str) -> None:
+        program.grow(self._rows)
+        program.restore(_part(arrays, "warming" if prefix else "program"))
+        feed.use(program.timeframes)
+        feed.restore(_part(arrays, "warm_feed" if prefix else "feed"))
+
+    def split(self, arrays: Mapping[str, NDArray[Any]], rows: Ints, count: int) -> dict[str, NDArray[Any]]:
+        mine = {name: array for name, array in arrays.items() if not _is_common(name)}
+        common = {name: array for name, array in arrays.items() if _is_common(name)}
+        return super().split(mine, rows, count) | common
+
+    def merge(
+        self, parts: Sequence[Mapping[str, NDArray[Any]]], order: Ints, counts: Sequence[int]
+    ) -> dict[str, NDArray[Any]]:
+        names = {name for name in parts[0] if _is_common(name) and not name.endswith((".end", ".past"))}
+        if any(part.keys() != parts[0].keys() for part in parts) or any(
+            not np.array_equal(part[name], parts[0][name]) for part in parts for name in names
+        ):
+            message = "series: the neighbours do not watch the same"
+            raise CheckpointError(message)
+        room = max(part["shelf.start"].shape[1] for part in parts)
+        mine = [
+            {
+                name: _wide(array, room) if name in _SHELF else array
+                for name, array in part.items()
+                if not _is_common(name)
+            }
+            for part in parts
+        ]
+        return super().merge(mine, order, counts) | {n: a for n, a in parts[0].items() if _is_common(n)}
+
+
+def _contiguous(bars: ClosedBars) -> ClosedBars:
+    """The kernels take one layout only."""
+    rows, start, trades = (np.ascontiguousarray(column) for column in (bars.rows, bars.start, bars.trades))
+    return ClosedBars(rows, start, trades, np.ascontiguousarray(bars.values))
+
+
+_SHELF = {"shelf.start", "shelf.values"}
+
+
+def _wide(array: NDArray[Any], room: int) -> NDArray[Any]:
+    return np.pad(array, ((0, 0), (0, room - array.shape[1]), *((0, 0),) * (array.ndim - 2)))
+
+
+def _is_common(name: str) -> bool:
+    """True for arrays whose first axis is not the row."""
+    return name == "meta" or name.endswith((".nodes", ".end", ".past"))
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
