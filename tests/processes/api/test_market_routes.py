@@ -5,6 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
+from marketbell.core.language.fields import BY_NAME
+from marketbell.core.primitives.identity import instrument_id
+from marketbell.ports.stores import Fact
+from marketbell.processes.api.schemas.stocks import Fundamentals
+
 LISTS = (
     "/api/stocks",
     "/api/stocks/top-gainers",
@@ -201,3 +206,27 @@ def test_an_outage_is_503_with_retry_after(api: Any) -> None:
     assert answer.headers["Retry-After"]
     assert answer.get_json()["code"] == "unavailable"
     assert api.client.get("/readyz").status_code == 503
+
+
+def test_each_fundamental_tells_its_basis(api: Any) -> None:
+    aaa = int(instrument_id("NSE:AAA"))
+    api.stores.fundamentals.put(
+        [
+            Fact(aaa, "fund.eps", "2020-12-31", 4.0, 10**18, "results"),
+            Fact(aaa, "fund.eps", "2020-12-31", 5.0, 2 * 10**17 + 10**18, "restated results", version=2),
+            Fact(aaa, "fund.eps", "2021-03-31", 50.0, 4 * 10**18, "from the future"),
+        ]
+    )
+    facts = {f["name"]: f for f in api.get("/api/stocks/AAA/fundamentals")["items"]}
+    pe = facts["fund.pe"]
+    assert (pe["value"], pe["basis"], pe["published_value"]) == ("20.21", "derived", "12.50")
+    assert (pe["period_end"], pe["version"], pe["source"]) == ("2020-12-31", 2, "restated results")
+    assert (pe["formula"], pe["inputs"][0]) == ("price / EPS of the last four published quarters", "fund.eps")
+    held = facts["fund.promoter_holding"]
+    assert (held["basis"], held["formula"], held["inputs"], held["version"]) == ("published", None, [], 1)
+    assert facts["fund.promoter_holding_change"]["value"] == "-1.00"
+    assert facts["fund.eps"]["published_at"].endswith("Z")
+
+
+def test_a_stock_can_show_every_fundamental_of_the_registry() -> None:
+    assert {f"fund.{name}" for name in Fundamentals.model_fields} == {name for name in BY_NAME if "fund." in name}

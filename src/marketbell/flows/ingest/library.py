@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from marketbell.core.columns.frame import Columns, FrameKind
+from marketbell.core.fundamentals.published import facts_in
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import MarketbellError, StoreUnavailableError
 from marketbell.flows.ingest.preamble import history_of
@@ -99,14 +100,13 @@ def facts_of(payload: Mapping[str, Any], source: str) -> list[Fact]:
     return [
         Fact(
             instrument_id=int(item["instrument_id"]),
-            name=str(name),
-            period_end=str(item.get("period_end", "")),
-            value=float(value),
-            published_at=int(item.get("published_at") or 0),
-            source=str(item.get("source", source)),
-            version=int(item.get("version", 1)),
+            name=fact.name,
+            period_end=fact.period_end,
+            value=fact.value,
+            published_at=fact.published_at,
+            source=fact.source,
+            version=fact.version,
         )
         for item in payload.get("items", ())
-        for name, value in item["values"].items()
-        if value is not None
+        for fact in facts_in(item, source)
     ]

@@ -5,12 +5,12 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from marketbell.core.language.fields import BY_NAME
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import UserError
 from marketbell.flows.accounts.decisions import Action
 from marketbell.flows.market_views.bars import bar_items, forming_bar
-from marketbell.flows.market_views.numbers import NS, decimals_of, fixed, shown, utc
+from marketbell.flows.market_views.fundamentals import fundamental_items
+from marketbell.flows.market_views.numbers import NS, decimals_of, fixed, utc
 from marketbell.flows.market_views.ownership import holding_points
 from marketbell.flows.market_views.reader import Market
 from marketbell.flows.market_views.stocks import stock_item
@@ -143,31 +143,14 @@ def get_shareholding(stock_id: str) -> dict[str, Any]:
 @asks(Action.READ, "stocks")
 @bp.output(FundamentalList)
 def get_fundamentals(stock_id: str) -> dict[str, Any]:
-    """The newest published fundamentals with their period, publication time and source."""
+    """Each fundamental with its basis (published or derived), period, publication time, version and source."""
     now = market()
     instrument = _found(now, stock_id)
     number = int(instrument.instrument_id)
     when = now.clock or parts().clock.now()
-    known = parts().fundamentals.as_of(when, [number]).get(number, {})
-    facts = []
-    for name, value in known.items():
-        field = BY_NAME.get(name)
-        history = [f for f in parts().fundamentals.history(number, name) if f.published_at <= when]
-        newest = max(history, key=lambda f: (f.period_end, f.published_at, f.version)) if history else None
-        text = shown(name, value, instrument.tick_size)
-        facts.append(
-            {
-                "name": name,
-                "label": field.label if field else name,
-                "value": None if text is None else str(text),
-                "unit": field.unit if field else "",
-                "period_end": newest.period_end if newest else None,
-                "published_at": utc(newest.published_at) if newest else None,
-                "source": newest.source if newest else instrument.source or now.source,
-            }
-        )
-    order = {name: at for at, name in enumerate(BY_NAME)}
-    facts.sort(key=lambda fact: order.get(str(fact["name"]), len(order)))
+    store = parts().fundamentals
+    stored = [fact for name in store.as_of(when, [number]).get(number, {}) for fact in store.history(number, name)]
+    facts = fundamental_items(instrument, stored, now.row(instrument.key), when)
     return {
         "instrument": instrument.key,
         "items": facts,

@@ -221,7 +221,7 @@ class Shareholding(Answer):
 
 
 class FundamentalFact(Answer):
-    """One published value."""
+    """One value and where it comes from. A derived one bears the dates and the source of its newest input."""
 
     name: str
     label: str
@@ -229,11 +229,16 @@ class FundamentalFact(Answer):
     unit: str
     period_end: str | None
     published_at: UtcTime | None
+    version: int | None = Field(None, description="1 for the first publication; restatements count on.")
     source: str
+    basis: Literal["published", "derived"] = Field("published", description="Derived: by `formula` from `inputs`.")
+    formula: str | None = None
+    inputs: list[str] = Field(default_factory=list, description="Published fields that it is derived from.")
+    published_value: DecimalStr | None = Field(None, description="What was published under this name itself.")
 
 
 class FundamentalList(Answer):
-    """The newest published value of each field, as of the market's clock."""
+    """The value of each field that is known at the market's clock."""
 
     instrument: str
     items: list[FundamentalFact]
