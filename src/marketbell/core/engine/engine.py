@@ -18,8 +18,11 @@ from marketbell.core.engine.books import BookNews, Books
 from marketbell.core.engine.levels import LevelBook, dated
 from marketbell.core.engine.line_up import make_operators
 from marketbell.core.engine.lists import Universe, market_lists
+from marketbell.core.engine.open_minutes import open_minutes
 from marketbell.core.engine.operators import ClosedBars, TickState
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
+from marketbell.core.engine.program import Tentative
+from marketbell.core.engine.series import Series
 from marketbell.core.engine.view import numeric_columns
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import SessionTable, regular_minutes
@@ -69,6 +72,7 @@ class Engine:
         self.levels = LevelBook()
         self.operators = make_operators()
         self.books = next(one for one in self.operators if isinstance(one, Books))
+        self.series = next(one for one in self.operators if isinstance(one, Series))
         self._universe: Universe | None = None
         self._ring_i = np.zeros((64, 2), np.int64)
         self._ring_f = np.zeros((64, 2), np.float64)
@@ -637,6 +641,12 @@ class Engine:
         for operator in self.operators:
             fields.update(operator.columns(at, fields, state, now))
         return fields
+
+    def tentative(self, rows: NDArray[np.int64] | None = None) -> Tentative:
+        """Watched series as if the forming bars of all rows, or of these, closed as they stand."""
+        at = np.arange(len(self.instruments)) if rows is None else rows
+        minutes = open_minutes(self._BF, self._BI, self._F, self._slots, at)
+        return self.series.tentative(at, minutes, self.tick_state())
 
     def take_changed(self) -> NDArray[np.int64]:
         """Rows that changed since the last call."""

@@ -395,8 +395,9 @@ class Series(Operator):
         """The place of an expression in the program, for `tentative`. KeyError as above."""
         return self._results[uid][name]
 
-    def tentative(self, rows: Ints, open_minutes: Bars, state: TickState) -> Tentative:
-        """Values as if the forming bars closed as they stand. `open_minutes`: of these rows, ascending for each."""
+    def tentative(self, rows: Ints, minutes: ClosedBars, state: TickState) -> Tentative:
+        """Values as if the forming bars closed as they stand. `minutes`: the open ones of these rows, ascending."""
+        open_ = self._sessions.minute_bars(minutes.rows, minutes.start, minutes.values, minutes.trades)
         own = state.I[rows]
         live = rows[(own[:, k.I_OPEN] != k.NEVER) & (own[:, k.I_SEALED] == 0)]
         f, i = state.F[live], state.I[live]
@@ -405,7 +406,7 @@ class Series(Operator):
         volume = np.where(i[:, k.I_HAS_VOLUME] == 1, f[:, k.F_CUM], np.nan)
         prices = [f[:, at] for at in (k.F_OPEN, k.F_HIGH, k.F_LOW, k.F_LAST)]
         days = self._sessions.day_bars(live, i[:, k.I_OPEN], np.column_stack([*prices, volume, vwap]), i[:, k.I_TRADES])
-        forming, pending = self._feed.forming(rows, open_minutes, days, self._sessions)
+        forming, pending = self._feed.forming(rows, open_, days, self._sessions)
         return self.program.peek(forming, pending)
 
     def gaps(self, uid: str) -> list[dict[str, Any]]:
