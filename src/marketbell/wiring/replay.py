@@ -77,15 +77,19 @@ def fields_of(
     format_: str | None = None,
     late_s: float = 2.0,
 ) -> Any:
-    """A long table (instrument, time, name, value) of plain fields over sources, as an Arrow table."""
+    """A long table (instrument, time, name, value) of named expressions over sources, as an Arrow table.
+
+    UserError where an expression or a source is wrong; expressions are judged before anything is read.
+    """
     from marketbell.adapters.feeds.replay import ReplayFeed
     from marketbell.adapters.files.tables import arrow_table
-    from marketbell.flows.stream.evaluate import evaluate
+    from marketbell.flows.stream.evaluate import evaluate, read
     from marketbell.wiring.calendars import calendars
 
     sessions = calendars().sessions
+    expressions = read(wanted)
     feed = ReplayFeed(sources, sessions, calendar=calendar, format=format_)
-    columns = evaluate(feed, Engine(EngineConfig(late_s=late_s), sessions), wanted)
+    columns = evaluate(feed, lambda: Engine(EngineConfig(late_s=late_s), sessions), sessions, expressions)
     return arrow_table(columns, ("time",))
 
 

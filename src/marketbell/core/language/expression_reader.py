@@ -15,6 +15,7 @@ from marketbell.core.language.literals import read_number, read_string, read_sym
 from marketbell.core.language.source import Source
 from marketbell.core.language.syntax import Node, Tree, parse
 from marketbell.core.language.tree import Position, Symbol
+from marketbell.core.language.types import judge
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import InvalidRuleError, UserError
 
@@ -37,6 +38,20 @@ def read_text(text: str, start: Position = _FIRST) -> ex.Expression:
         return read_expression(parse(source, "expression"), lambda node: _position(node, source))
     except InvalidRuleError as error:
         raise RuleErrors([error]) from error
+
+
+def parse_expression(text: str, start: Position = _FIRST) -> ex.Expression:
+    """Read an expression and judge its names and types. RuleErrors with everything that is wrong."""
+    expression = read_text(text, start)
+    errors: list[InvalidRuleError] = []
+
+    def report(position: Position, message: str, reason: str) -> None:
+        errors.append(InvalidRuleError(message, position.line, position.column, reason=reason))
+
+    judge(expression, report)
+    if errors:
+        raise RuleErrors(errors)
+    return expression
 
 
 def _position(node: Node, source: Source) -> Position:

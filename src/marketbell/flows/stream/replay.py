@@ -58,7 +58,7 @@ def replay(
     """Run the whole source. `commands` are armed before its first event."""
     began = clock.monotonic()
     engine.define(list(feed.instruments()))
-    outputs = [engine.apply([_frame(batch.kind, batch.columns, 0, 0, batch.payload) for batch in feed.reference()])]
+    outputs = [engine.apply([frame_of(batch.kind, batch.columns, 0, 0, batch.payload) for batch in feed.reference()])]
     start = feed.start_time
     outputs.append(
         engine.apply(
@@ -73,7 +73,7 @@ def replay(
     while batches := feed.advance(_END, CHUNK):
         frames = []
         for batch in batches:
-            frames.append(_frame(batch.kind, batch.columns, position, batch.position, batch.payload))
+            frames.append(frame_of(batch.kind, batch.columns, position, batch.position, batch.payload))
             position = batch.position
         outputs.append(engine.apply(frames))
         if on_progress is not None:
@@ -88,7 +88,8 @@ def _clock(now: int) -> Frame:
     return Frame(FrameKind.HEARTBEAT, 0, _NO_PRODUCER, 0, 0, now, now, 0, {}, b"")
 
 
-def _frame(kind: FrameKind, columns: Columns, first: int, last: int, payload: Mapping[str, Any]) -> Frame:
+def frame_of(kind: FrameKind, columns: Columns, first: int, last: int, payload: Mapping[str, Any]) -> Frame:
+    """An entry of the log without a producer: rows `first` to `last` of the source."""
     raw = json.dumps(payload).encode() if payload else b""
     return Frame(kind, 0, _NO_PRODUCER, first, last, 0, 0, len(columns.get("instrument_id", ())), columns, raw)
 

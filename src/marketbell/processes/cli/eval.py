@@ -1,5 +1,6 @@
-"""`marketbell eval`: the values of fields over recorded data, as a long table."""
+"""`marketbell eval`: the values of expressions over recorded data, as a long table."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +9,18 @@ import typer
 
 from marketbell.core.primitives.errors import UserError
 
+_NAMED = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*=(?!=)")
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command("eval")
     def evaluate(
-        expression: Annotated[list[str], typer.Argument(help="'NAME = FIELD', or just a field.")],
+        expression: Annotated[list[str], typer.Argument(help="'NAME = EXPRESSION', or just an expression.")],
         data: Annotated[list[str], typer.Option("--data", help="A file or folder; may stand several times.")],
         out: Annotated[
-            Path | None, typer.Option("--out", help="A .parquet or .csv file instead of the terminal.")
+            Path | None, typer.Option("--out", help="A .parquet or .csv file; `-` is standard output.")
         ] = None,
         calendar: Annotated[str | None, typer.Option("--calendar", help="XNSE, XNYS, 24/7, NONE ...")] = None,
         format_: Annotated[
@@ -25,10 +28,15 @@ def register(app: typer.Typer) -> None:
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
     ) -> None:
-        """Evaluate fields per bar of the file, or per accepted tick: instrument, time, name, value."""
+        """Evaluate expressions per bar, or per accepted tick: instrument, time, name, value.
+
+        For example: marketbell eval 'r = rsi(close, 14)@1d' 'above = close > sma(close, 50)@1d' --data FILE
+        """
         from marketbell.wiring.replay import fields_of, save_table
 
         table = fields_of(data, [_named(text) for text in expression], calendar=calendar, format_=format_)
+        if out == Path("-"):
+            out = None
         if as_json and out is None:
             import orjson
 
@@ -51,13 +59,15 @@ def register(app: typer.Typer) -> None:
 
 
 def _named(text: str) -> tuple[str, str]:
-    """The name and the expression of `NAME = EXPRESSION`."""
-    name, separator, body = text.partition("=")
-    if not separator:
-        return text.strip(), text.strip()
-    if not name.strip() or not body.strip() or body.startswith("="):
-        raise UserError(f"`{text}` is not of the form NAME = FIELD")
-    return name.strip(), body.strip()
+    """The name and the expression of `NAME = EXPRESSION`; the expression keeps its place in the argument."""
+    match = _NAMED.match(text)
+    if match is None:
+        if not text.strip():
+            raise UserError("an expression is empty: write 'NAME = EXPRESSION', or just an expression")
+        return text.strip(), text
+    if not text[match.end() :].strip():
+        raise UserError(f"`{text.strip()}` has no expression behind the `=`")
+    return match[1], " " * match.end() + text[match.end() :]
 
 
 def _iso(nanoseconds: int) -> str:
