@@ -1,0 +1,384 @@
+"""Watched series: equal to the same expressions over closed bars, wherever the log was cut and whatever was saved."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marketbell.core.columns.frame import Columns, Frame, FrameKind
+from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.engine.outputs import Outputs
+from marketbell.core.engine.program import evaluate
+from marketbell.core.engine.series import Series
+from marketbell.core.engine.timeframes import Bars, Sessions, roll
+from marketbell.core.engine.watching import compile_texts
+from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable
+from marketbell.core.market.timeframe import DAY_1, MINUTE_1, Timeframe
+
+FIRST_DAY = 18_701  # Monday, 2021-03-15
+KEYS = ("NSE:A", "NSE:B", "NSE:C")
+INSTRUMENTS = [Instrument(key) for key in KEYS]
+IDS = [int(one.instrument_id) for one in INSTRUMENTS]
+M5 = Timeframe.parse("5m")
+TEXTS = {
+    "fast": "ema(close, 3)@5m",
+    "cross": "sma(close, 2)@5m > ema(close, 2)@15m",
+    "minute": "rsi(close, 3)@1m",
+    "change": "pct_change(close, 1)@5m",
+    "day": "sma(close, 2)@1d",
+    "far": "(close - sma(close, 2)@1d)@5m",
+    "week": "highest(high, 1)@1w",
+}
+
+
+def table(name: str = "") -> SessionTable:
+    """Forty days of one hour on weekdays, ending in a minute of 30 s."""
+    days = np.array([d for d in range(FIRST_DAY, FIRST_DAY + 60) if (d + 3) % 7 < 5][:40], np.int64)
+    opens = days * DAY + 4 * 3_600 * SECOND
+    return SessionTable(name, "UTC", opens, opens + 59 * MINUTE + 30 * SECOND, days, np.zeros(40, np.uint8))
+
+
+TABLE = table()
+OPENS = TABLE.open
+
+
+def new(**more: Any) -> Engine:
+    engine = Engine(EngineConfig(), table)
+    if more:
+        engine.series = Series(**more)
+        engine.operators = (*engine.operators[:-1], engine.series)
+    engine.define(INSTRUMENTS)
+    return engine
+
+
+def frame(kind: FrameKind, columns: Columns | None = None, payload: Any = None, at: int = 0) -> Frame:
+    found = columns or {}
+    count = len(found.get("instrument_id", ()))
+    raw = json.dumps(payload).encode() if payload else b""
+    return Frame(kind, 0, 7, 0, 0, at, at, count, found, raw)
+
+
+def watch(texts: dict[str, str] | None = None, uid: str = "w", timeframe: str = "5m") -> Frame:
+    return frame(
+        FrameKind.COMMAND,
+        payload={"type": "watch", "uid": uid, "expressions": texts or TEXTS, "timeframe": timeframe},
+    )
+
+
+def trades(rows: Sequence[tuple[int, int, float]]) -> Columns:
+    """(instrument, time, price), a unit each."""
+    times = np.array([row[1] for row in rows], np.int64)
+    return {
+        "instrument_id": np.array([IDS[row[0]] for row in rows], np.int64),
+        "event_time": times,
+        "ingest_time": times.copy(),
+        "price": np.array([row[2] for row in rows], np.float64),
+        "size": np.ones(len(rows)),
+    }
+
+
+def history(rows: Sequence[tuple[int, int, float]], seconds: int = 60) -> Frame:
+    price = np.array([row[2] for row in rows], np.float64)
+    columns = {
+        "instrument_id": np.array([IDS[row[0]] for row in rows], np.int64),
+        "timeframe_s": np.full(len(rows), seconds, np.int32),
+        "start": np.array([row[1] for row in rows], np.int64),
+        **{name: price.copy() for name in ("open", "high", "low", "close", "volume", "prev_close")},
+    }
+    return frame(FrameKind.BAR, columns)
+
+
+def heartbeat(at: int) -> Frame:
+    return frame(FrameKind.HEARTBEAT, at=at)
+
+
+def bars_of(outputs: Sequence[Outputs], engine: Engine) -> dict[Timeframe, Bars]:
+    """The engine's closed minutes and days, and longer bars rolled from them at once."""
+    sessions = Sessions.of([TABLE] * len(KEYS))
+    out: dict[Timeframe, Bars] = {}
+    for timeframe, name in ((MINUTE_1, "bars_1m"), (DAY_1, "bars_1d")):
+        parts = [getattr(one, name) for one in outputs]
+        column = {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
+        rows = np.array([engine.row(int(ident)) for ident in column["instrument_id"]], np.int64)
+        values = np.column_stack([column[c] for c in ("open", "high", "low", "close", "volume", "vwap")])
+        make = sessions.minute_bars if timeframe == MINUTE_1 else sessions.day_bars
+        out[timeframe] = make(rows, column["start"], values, column["trades"])
+    for text in ("5m", "15m", "1w"):
+        timeframe = Timeframe.parse(text)
+        base = out[MINUTE_1 if timeframe.is_intraday else DAY_1]
+        # All sessions are over: what has no later minute is closed by time.
+        found = list(roll(base, timeframe, sessions))
+        out[timeframe] = Bars.joined(found) if timeframe.is_intraday else found[0]
+    return out
+
+
+def expected(outputs: Sequence[Outputs], engine: Engine, texts: dict[str, str]) -> dict[str, list[float]]:
+    """The last values by the one-shot form."""
+    found = evaluate(compile_texts(texts, M5), bars_of(outputs, engine))
+    last: dict[str, list[float]] = {}
+    for name, (rows, _, values) in found.items():
+        last[name] = [values[rows == row][-1] if (rows == row).any() else np.nan for row in range(len(KEYS))]
+    return last
+
+
+def log_of(spots: Sequence[tuple[int, int, int, int]]) -> list[tuple[int, int, float]]:
+    """Ticks in the order of their arrival from (instrument, gap in 100 ms, back in ms, price), over several days."""
+    out = []
+    clock, newest = int(OPENS[0]), [0] * len(KEYS)
+    for row, gap, back, price in spots:
+        clock += gap * SECOND // 10
+        at = int(np.searchsorted(OPENS, clock, side="right")) - 1
+        if clock >= TABLE.close[at]:
+            clock = int(OPENS[at + 1]) + gap % 600 * SECOND // 10
+            at += 1
+        t = max(clock - back * SECOND // 1_000, newest[row] - 2 * SECOND, int(OPENS[at]))
+        newest[row] = max(newest[row], t)
+        out.append((row, t, float(price)))
+    return out
+
+
+TICKS = st.lists(
+    st.tuples(
+        st.integers(0, 2), st.one_of(st.integers(0, 900), st.integers(0, 30_000)), st.integers(0, 2_500),
+        st.integers(50, 60),
+    ),
+    min_size=1, max_size=150,
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(TICKS, st.lists(st.integers(0, 150), max_size=8), st.integers(0, 8))
+def test_values_do_not_depend_on_cuts_or_restarts(
+    spots: list[tuple[int, int, int, int]], cuts: list[int], restart: int
+) -> None:
+    ticks = log_of(spots)
+    whole = new()
+    out = [whole.apply([watch()]), whole.apply_trades(trades(ticks))]
+    out.append(whole.finish())
+    wanted = expected(out, whole, TEXTS)
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(whole.series.values("w", name, is_warm=False), values, err_msg=name)
+
+    engine = new()
+    engine.apply([watch()])
+    parts: list[dict[Timeframe, Bars]] = []
+    for number, (low, high) in enumerate(zip([0, *sorted(cuts)], [*sorted(cuts), len(ticks)], strict=True)):
+        if number == restart:
+            engine = Engine.restore(engine.checkpoint(), EngineConfig(), table)
+        if low < high:
+            engine.apply_trades(trades(ticks[low:high]))
+        engine.tentative()
+        parts.append(engine.series.take_bars())
+    engine.finish()
+    parts.append(engine.series.take_bars())
+    for name in wanted:
+        np.testing.assert_array_equal(engine.series.values("w", name), whole.series.values("w", name), err_msg=name)
+    for timeframe, bars in whole.series.take_bars().items():
+        mine = Bars.joined([part[timeframe] for part in parts if timeframe in part])
+        one, two = (np.lexsort((found.start, found.rows)) for found in (bars, mine))
+        np.testing.assert_array_equal(bars.rows[one], mine.rows[two])
+        np.testing.assert_array_equal(bars.start[one], mine.start[two])
+        np.testing.assert_array_equal(bars.values[one], mine.values[two])
+    one, two = engine.series.checkpoint(3), whole.series.checkpoint(3)
+    for name, array in one.items():
+        if name.startswith(("program.", "feed.", "ring.", "shelf.")):
+            np.testing.assert_array_equal(array, two[name], err_msg=name)
+
+
+def test_a_long_bar_closes_by_time_although_no_minute_did() -> None:
+    engine = new()
+    at = int(OPENS[0])
+    engine.apply([watch({"c": "close@5m"})])
+    engine.apply_trades(trades([(0, at + 10 * SECOND, 50.0), (0, at + 70 * SECOND, 51.0)]))
+    engine.apply_trades(trades([(0, at + 4 * MINUTE, 52.0), (0, at + 301 * SECOND, 53.0)]))
+    assert np.isnan(engine.series.values("w", "c")[0])
+    engine.apply_trades(trades([(0, at + 302 * SECOND, 54.0)]))
+    assert engine.series.values("w", "c")[0] == 52.0
+    bars = engine.series.take_bars()[M5]
+    assert bars.values[0].tolist() == [50.0, 52.0, 50.0, 52.0, 3.0, 51.0]
+    assert engine.series.take_bars() == {}
+
+
+def test_tentative_values_are_those_of_the_bar_if_it_closed_now() -> None:
+    engine = new()
+    at = int(OPENS[0])
+    texts = {"mean": "sma(close, 2)@5m", "day": "high@1d", "minute": "sma(close, 2)@1m"}
+    for name, text in texts.items():
+        engine.apply([watch({name: text}, name, text[-2:])])
+    engine.apply_trades(
+        trades([(0, at + 10 * SECOND, 50.0), (0, at + 299 * SECOND, 52.0), (0, at + 301 * SECOND, 60.0)])
+    )
+    rows = np.arange(3)
+    tentative = engine.tentative()
+    found = {name: tentative.values(engine.series.result(name, name), rows).tolist() for name in texts}
+    # The bar of 52 is still open, by lateness: it is applied before the forming one of 60.
+    assert found["mean"][0] == 56.0
+    assert found["minute"][0] == 56.0
+    assert found["day"][0] == 60.0
+    assert np.isnan(found["mean"][1])
+    assert np.isnan(engine.series.values("mean", "mean", is_warm=False)[0])
+    engine.apply_trades(trades([(0, at + 302 * SECOND, 62.0)]))
+    assert engine.tentative().values(engine.series.result("mean", "mean"), rows)[0] == 57.0
+
+
+def minute_history(until: int, count: int, row: int = 0) -> list[tuple[int, int, float]]:
+    """Minutes of sessions before `until`, oldest first, prices 1, 2, 3 …."""
+    starts = np.concatenate([np.arange(o, c, MINUTE) for o, c in zip(TABLE.open, TABLE.close, strict=True)])
+    starts = starts[starts < until][-count:]
+    return [(row, int(start), float(n + 1)) for n, start in enumerate(starts)]
+
+
+DAY_5 = int(OPENS[5])
+
+
+def live_ticks(row: int, first: int, minutes: int, begin: float = 100.0) -> list[tuple[int, int, float]]:
+    return [(row, first + n * MINUTE + 5 * SECOND, begin + n) for n in range(minutes)]
+
+
+@pytest.mark.parametrize("order", ["history first", "watch first", "watch in the middle of the day"])
+def test_history_and_live_bars_are_one_series(order: str) -> None:
+    """300 minutes of history, then 20 live ones: the values are those of 320 minutes in one piece."""
+    texts = {"mean": "sma(close, 30)@1m", "slow": "ema(close, 20)@5m", "held": "(close - ema(close, 3)@15m)@5m"}
+    past = minute_history(DAY_5, 300)
+    live = live_ticks(0, DAY_5, 22)
+    engine = new(ring_minutes=64)
+    first, second = history(past[:170]), history(past[170:])
+    if order == "history first":
+        engine.apply([first, second])
+        engine.apply([watch(texts)])
+        engine.apply_trades(trades(live))
+    elif order == "watch first":
+        engine.apply([watch(texts)])
+        engine.apply([first, second])
+        engine.apply_trades(trades(live))
+    else:
+        engine.apply_trades(trades(live[:12]))
+        engine.apply([watch(texts)])
+        engine.apply([first, second])
+        engine.apply_trades(trades(live[12:]))
+    assert engine.series.gaps("w") == []
+    sessions = Sessions.of([TABLE])
+    closed = [*past, *((0, t // MINUTE * MINUTE, p) for _, t, p in live[:21])]
+    price = np.array([row[2] for row in closed])
+    minutes = sessions.minute_bars(
+        np.zeros(len(closed)), np.array([row[1] for row in closed]), np.column_stack([price] * 6)
+    )
+    bars = {MINUTE_1: minutes}
+    for text in ("5m", "15m"):
+        bars[Timeframe.parse(text)] = roll(minutes, Timeframe.parse(text), sessions)[0]
+    wanted = {name: found.values[-1] for name, found in evaluate(compile_texts(texts, M5), bars).items()}
+    got = {name: engine.series.values("w", name, is_warm=False)[0] for name in texts}
+    if order == "history first":  # only the ring's 64 minutes were kept, so 5m and 15m have a shorter past
+        assert got["mean"] == wanted["mean"]
+        assert np.isnan(got["slow"])
+        assert not np.isnan(got["held"])
+    else:
+        assert got == wanted
+    assert np.isnan(engine.series.values("w", "mean")[1:]).all()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_hole_before_live_is_told_and_not_bridged(*, is_late: bool) -> None:
+    engine = new()
+    past = history(minute_history(int(OPENS[4]), 100))  # a whole session is missing
+    live = live_ticks(0, DAY_5, 13)
+    engine.apply([watch({"mean": "sma(close, 10)@1m"}, timeframe="1m")])
+    if is_late:
+        engine.apply_trades(trades(live[:5]))
+        engine.apply([past])
+    else:
+        engine.apply([past])
+        assert engine.series.values("w", "mean")[0] == np.mean(range(91, 101))
+        engine.apply_trades(trades(live[:5]))
+    gap = {"instrument_id": IDS[0], "timeframe": "1m", "from": int(TABLE.close[3]), "until": DAY_5}
+    assert engine.series.gaps("w") == [gap]
+    engine.apply_trades(trades(live[5:10]))
+    assert np.isnan(engine.series.values("w", "mean")[0])
+    engine.apply_trades(trades(live[10:]))
+    assert engine.series.values("w", "mean")[0] == np.mean([100.0 + n for n in range(2, 12)])
+    assert engine.series.gaps("w") == [gap]
+
+
+def test_an_instrument_that_trades_late_has_no_hole_where_the_stream_was_there() -> None:
+    engine = new()
+    engine.apply([watch({"mean": "sma(close, 10)@1m"}, timeframe="1m"), heartbeat(DAY_5 - MINUTE)])
+    engine.apply([history(minute_history(DAY_5, 100))])
+    engine.apply_trades(trades(live_ticks(0, DAY_5 + 20 * MINUTE, 3)))
+    assert engine.series.gaps("w") == []
+    assert engine.series.values("w", "mean")[0] == np.mean([*range(93, 101), 100.0, 101.0])
+    without = new()
+    without.apply([watch({"mean": "sma(close, 10)@1m"}, timeframe="1m"), history(minute_history(DAY_5, 100))])
+    without.apply_trades(trades(live_ticks(0, DAY_5 + 20 * MINUTE, 3)))
+    assert len(without.series.gaps("w")) == 1
+
+
+def test_days_come_from_history_whenever_it_comes() -> None:
+    texts = {"mean": "sma(close, 3)@1d", "week": "close@1w"}
+    far = {"far": "(close - sma(close, 3)@1d)@5m"}
+    past = [(0, int(OPENS[n]), float(10 + n)) for n in range(5)]
+    for order in range(3):
+        engine = new()
+        steps = [history(past[:2], 86_400), history(past[2:], 86_400)]
+        steps[order:order] = [watch(texts, timeframe="1d"), watch(far, "far")]
+        engine.apply(steps)
+        engine.apply_trades(trades(live_ticks(0, DAY_5, 8)))
+        assert engine.series.values("w", "mean")[0] == 13.0
+        assert engine.series.values("w", "week")[0] == 14.0
+        assert engine.series.values("far", "far")[0] == 104.0 - 13.0
+        engine.apply([heartbeat(int(TABLE.close[5]) + 2 * SECOND)])
+        assert engine.series.values("w", "mean")[0] == (13 + 14 + 107) / 3
+    late = new()
+    late.apply([watch(texts, timeframe="1d")])
+    late.apply_trades(trades(live_ticks(0, DAY_5, 8)))
+    late.apply([history(past, 86_400)])
+    assert late.series.values("w", "mean")[0] == 13.0
+    hole = new()
+    hole.apply([watch(texts, timeframe="1d"), history(past[:4], 86_400)])
+    hole.apply_trades(trades(live_ticks(0, DAY_5, 8)))
+    assert np.isnan(hole.series.values("w", "mean")[0])
+    assert {gap["timeframe"] for gap in hole.series.gaps("w")} == {"1d"}
+
+
+def test_a_watch_that_is_not_warm_is_unknown_to_who_asks_for_warm_values() -> None:
+    engine = new()
+    engine.apply([watch({"slow": "ema(close, 3)@1m"}, timeframe="1m")])
+    engine.apply_trades(trades(live_ticks(0, DAY_5, 12)))
+    assert np.isfinite(engine.series.values("w", "slow", is_warm=False)[0])
+    assert np.isnan(engine.series.values("w", "slow")[0])
+    engine.apply_trades(trades(live_ticks(0, DAY_5 + 12 * MINUTE, 12)))
+    assert np.isfinite(engine.series.values("w", "slow")[0])
+
+
+def test_watches_share_and_end_and_say_what_is_wrong() -> None:
+    engine = new()
+    engine.apply([watch({"a": "sma(close, 3)@5m"}, "one"), watch({"b": "sma(close, 3)@5m"}, "two")])
+    shared = len(engine.series.program)
+    assert engine.series.result("one", "a") == engine.series.result("two", "b")
+    engine.apply([frame(FrameKind.COMMAND, payload={"type": "unwatch", "uid": "one"})])
+    assert len(engine.series.program) == shared
+    engine.apply([watch({"wrong": "sma(close"}, "three"), watch({"other": "rank(close, ALL)@1d"}, "four")])
+    assert set(engine.series.rejected) == {"three", "four"}
+    engine.apply([watch({"b": "close@15m"}, "two")])
+    assert engine.series.names("two") == ("b",)
+    engine.apply([frame(FrameKind.COMMAND, payload={"type": "unwatch", "uid": "two"})])
+    assert len(engine.series.program) == 0
+    with pytest.raises(KeyError):
+        engine.series.values("two", "b")
+
+
+def test_checkpoints_are_cut_and_joined_by_rows() -> None:
+    engine = new()
+    engine.apply([watch(), history(minute_history(DAY_5, 100)), history([(1, int(OPENS[4]), 7.0)], 86_400)])
+    engine.apply_trades(trades([*live_ticks(0, DAY_5, 7), *live_ticks(2, DAY_5, 7)]))
+    series = engine.series
+    whole = series.checkpoint(3)
+    parts = [series.split(whole, np.array(rows), 3) for rows in ([0, 2], [1])]
+    back = series.merge(parts, np.array([0, 2, 1]), [2, 1])
+    assert back.keys() == whole.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(back[name], array, err_msg=name)
