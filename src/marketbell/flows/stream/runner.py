@@ -510,10 +510,19 @@ class StreamRunner:
 
     def close(self) -> None:
         """Offer a last checkpoint of everything, and a last snapshot. The lanes and the keeper finish them."""
+        self.save()
+        self.snapshot()
+
+    def save(self) -> bool:
+        """Offer what is newer than its checkpoint, as soon as the keeper is free for it. True when nothing is."""
+        is_saved = True
         for one in self._slices:
             if one.phase in {"running", "lost"}:
                 self._offer(one, is_forced=True)
-        self.snapshot()
+                saved = self._keeper.saved.get(one.partition.shards)
+                here = (one.partition.epoch, one.partition.offset)
+                is_saved &= saved is not None and (saved.epoch, saved.offset) == here
+        return is_saved
 
     def release(self) -> None:
         """Let the next one have the shards."""
