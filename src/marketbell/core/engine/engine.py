@@ -15,27 +15,31 @@ from numpy.typing import NDArray
 from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.books import BookNews, Books
+from marketbell.core.engine.collected import Collected, concatenated
+from marketbell.core.engine.firings import Firings
 from marketbell.core.engine.levels import LevelBook, dated
 from marketbell.core.engine.line_up import make_operators
 from marketbell.core.engine.lists import Universe, market_lists
 from marketbell.core.engine.open_minutes import open_minutes
-from marketbell.core.engine.operators import ClosedBars, TickState
-from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Gap, Outputs, joined
+from marketbell.core.engine.operators import Begun, ClosedBars, Ticks, TickState
+from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Gap, Outputs, joined
 from marketbell.core.engine.program import Tentative
 from marketbell.core.engine.series import Series
+from marketbell.core.engine.state import RowState, whole
 from marketbell.core.engine.view import numeric_columns
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import SessionTable, regular_minutes
 from marketbell.core.primitives.errors import CheckpointError
 from marketbell.core.quality.kinds import ENDING, KINDS, QualityKind
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
+_LAYOUT = [k.NI, k.NJ, k.NG, k.NR, k.FIELDS, len(QualityKind)]
 _NANOS = 1_000_000_000
 _TRADES: Callable[..., Any] = k.trades
 _SOURCE_BARS: Callable[..., Any] = k.source_bars
 _TRACE_TRADES: Callable[..., Any] = k.trace_trades
 _TRACE_BARS: Callable[..., Any] = k.trace_bars
-_TRADE_FILL: Mapping[str, float | int] = {"volume": np.nan, "size": np.nan, "trade_id": -1, "flags": 0}
+_QUOTES: Callable[..., Any] = k.quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Engine:
         self.config = config
         self._sessions = sessions
         self._late = round(config.late_s * _NANOS)
-        self._slots = self._late // k.MINUTE + 2
+        self._state = RowState(self._late)
         self.instruments: list[Instrument] = []
         self._rows: dict[int, int] = {}
         self._keys: list[str] = []
@@ -74,64 +78,10 @@ class Engine:
         self.books = next(one for one in self.operators if isinstance(one, Books))
         self.series = next(one for one in self.operators if isinstance(one, Series))
         self._universe: Universe | None = None
-        self._ring_i = np.zeros((64, 2), np.int64)
-        self._ring_f = np.zeros((64, 2), np.float64)
-        self._ring_used = np.zeros(1, np.int64)
-        self._allocate(0, 64)
+        self._instruments_json = ""
         self._scratch()
 
     # --- state ---------------------------------------------------------------------------------
-
-    def _allocate(self, used: int, room: int) -> None:
-        """Make room for `room` rows, keeping the first `used`."""
-        minutes = max([1, *(m for _, _, m in self._calendars.values())])
-        old = self._arrays() if used else {}
-        self._F = np.full((room, k.NF), np.nan)
-        self._F[:, [k.F_UP_LOW, k.F_DOWN_LOW]] = np.inf
-        self._I = np.zeros((room, k.NI), np.int64)
-        self._I[:, [k.I_OPEN, k.I_CLOSE, k.I_NEWEST, k.I_QUOTE_TIME]] = k.NEVER
-        self._I[:, k.I_MAX_ID] = -1
-        self._I[:, k.I_DUE] = k.FAR
-        self._Q = np.zeros((room, len(QualityKind)), np.int64)
-        self._BF = np.zeros((room * self._slots, k.NB))
-        self._BI = np.full((room * self._slots, k.NJ), -1, np.int64)
-        self._returns = np.zeros((room, k.RETURNS))
-        self._minutes = np.zeros((room, k.RETURNS))
-        self._profile = np.zeros((room, minutes, 3))
-        self._hist_t = np.zeros((room, k.HISTORY), np.int64)
-        self._hist_f = np.zeros((room, k.HISTORY, 3))
-        self._touched = np.zeros(room, np.uint8)
-        for name, new in self._arrays().items():
-            if name in old:
-                kept = old[name]
-                size = used * self._slots if name in {"BF", "BI"} else used
-                if name == "profile":
-                    new[:size, : kept.shape[1]] = kept[:size]
-                else:
-                    new[:size] = kept[:size]
-        table = 1 << max(7, (2 * room - 1).bit_length())
-        self._table_keys = np.zeros(table, np.int64)
-        self._table_rows = np.zeros(table, np.int64)
-        self._shift = 64 - (table.bit_length() - 1)
-        if used:
-            k.fill_table(
-                self._table_keys, self._table_rows, np.ascontiguousarray(self._I[:used, k.I_ID]), 0, self._shift
-            )
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        return {
-            "F": self._F,
-            "I": self._I,
-            "Q": self._Q,
-            "BF": self._BF,
-            "BI": self._BI,
-            "returns": self._returns,
-            "minutes": self._minutes,
-            "profile": self._profile,
-            "hist_t": self._hist_t,
-            "hist_f": self._hist_f,
-            "touched": self._touched,
-        }
 
     def _scratch(self) -> None:
         self._bi, self._bf = np.empty((256, 3), np.int64), np.empty((256, 6))
@@ -139,6 +89,8 @@ class Engine:
         self._qi = np.empty((256, 5), np.int64)
         self._fi, self._ff = np.empty((64, 4), np.int64), np.empty((64, 2))
         self._late_at = np.empty(64, np.int64)
+        self._taken, self._taken_f = np.empty((0, 2), np.int64), np.empty(0)
+        self._begun, self._begun_i = np.empty((0, 3), np.int64), np.empty((0, k.NI), np.int64)
 
     def _calendar(self, name: str) -> tuple[int, int, int]:
         """Range of a calendar in the session arrays, and the minutes of its usual session."""
@@ -158,11 +110,13 @@ class Engine:
         used = len(self.instruments)
         new = {i.instrument_id for i in instruments} - self._rows.keys()
         minutes = max([1, *(m for _, _, m in self._calendars.values())])
-        if used + len(new) > len(self._I) or minutes > self._profile.shape[1]:
-            room = len(self._I)
+        rows = self._state
+        if used + len(new) > rows.room or minutes > rows.profiled:
+            room = rows.room
             while room < used + len(new):
                 room *= 2
-            self._allocate(used, room)
+            rows.allocate(used, room, minutes)
+        self.levels.make_room(rows.room)
         for instrument in instruments:
             ident = int(instrument.instrument_id)
             row = self._rows.get(ident)
@@ -171,29 +125,28 @@ class Engine:
                 self._rows[ident] = row
                 self.instruments.append(instrument)
                 self._keys.append(instrument.key)
-                self._I[row, k.I_ID] = ident
+                rows.I[row, k.I_ID] = ident
                 self.levels.place(ident, row)
+                rows.I[row, k.I_EXTRA] = self.levels.block(row)
             else:
                 self.instruments[row] = instrument
             low, high, usual = self._calendar(instrument.calendar)
-            self._I[row, k.I_CAL_LO], self._I[row, k.I_CAL_HI] = low, high
-            self._I[row, k.I_MINUTES] = usual
-            self._F[row, k.F_SHARES] = instrument.shares_outstanding or np.nan
-            self._touched[row] = 1
-        count = len(self.instruments)
-        ids = np.ascontiguousarray(self._I[:count, k.I_ID])
-        k.fill_table(self._table_keys, self._table_rows, ids, used, self._shift)
+            rows.I[row, k.I_CAL_LO], rows.I[row, k.I_CAL_HI] = low, high
+            rows.I[row, k.I_MINUTES] = usual
+            rows.F[row, k.F_SHARES] = instrument.shares_outstanding or np.nan
+            rows.touched[row] = 1
+        rows.enter(used, len(self.instruments))
+        self._instruments_json = ""
         state = self.tick_state()
         for operator in self.operators:
             operator.grow(state)
         self._universe = None
-        self.levels.is_stale = True
 
     # --- the log -------------------------------------------------------------------------------
 
     def apply(self, frames: Sequence[Frame]) -> Outputs:
         """Apply frames in log order. Repeats of what was applied are recognised and left out."""
-        collected = _Collected()
+        collected = Collected()
         run: list[Columns] = []
         counts = 0
         for frame in frames:
@@ -205,31 +158,32 @@ class Engine:
                 counts += 1
                 continue
             if run:
-                self._trades(_concatenated(run), collected)
+                self._trades(concatenated(run), collected)
                 run = []
             self._other(frame, columns, collected)
         if run:
-            self._trades(_concatenated(run), collected)
+            self._trades(concatenated(run), collected)
         return self._finished(collected)
 
     def apply_trades(self, columns: Columns) -> Outputs:
         """Apply trade columns (TRADE schema) without a frame around them."""
-        collected = _Collected()
-        self._trades(_concatenated([columns]), collected)
+        collected = Collected()
+        self._trades(concatenated([columns]), collected)
         return self._finished(collected)
 
     def history(self, columns: Columns) -> None:
         """Take closed bars from elsewhere (BAR schema): previous closes and 52-week ranges."""
-        self._history(columns, _Collected())
+        self._history(columns, Collected())
 
     def finish(self) -> Outputs:
         """End of the source: everything that is open becomes final."""
-        collected = _Collected()
+        collected = Collected()
         self._heartbeat(k.FAR - self._late - 1, collected, is_clock=False)
         return self._finished(collected)
 
-    def _finished(self, collected: "_Collected") -> Outputs:
+    def _finished(self, collected: Collected) -> Outputs:
         out = collected.outputs
+        out.fired = Firings(collected.fired)
         out.bars_1m = joined(collected.bars_1m, BAR_COLUMNS)
         out.bars_1d = joined(collected.bars_1d, BAR_COLUMNS)
         out.quality = joined(collected.quality, QUALITY_COLUMNS)
@@ -241,7 +195,7 @@ class Engine:
         out.counters = dict(self._totals)
         return out
 
-    def _fresh(self, frame: Frame, collected: "_Collected") -> Columns | None:
+    def _fresh(self, frame: Frame, collected: Collected) -> Columns | None:
         """The columns of a frame that were not applied yet; None when all were."""
         if frame.first_seq == frame.last_seq:
             return frame.columns
@@ -263,9 +217,9 @@ class Engine:
         cut = last - frame.first_seq
         return {name: column[cut:] for name, column in frame.columns.items()}
 
-    def _other(self, frame: Frame, columns: Columns, collected: "_Collected") -> None:
+    def _other(self, frame: Frame, columns: Columns, collected: Collected) -> None:
         if frame.kind is FrameKind.QUOTE:
-            self._quotes(columns)
+            self._quotes(columns, collected)
         elif frame.kind is FrameKind.DEPTH:
             self._depth(columns, collected)
         elif frame.kind is FrameKind.BOOK:
@@ -285,27 +239,29 @@ class Engine:
         elif frame.kind is FrameKind.REFERENCE:
             self._reference(json.loads(frame.payload), collected)
 
-    def _level_tables(self) -> tuple[NDArray[Any], ...]:
-        if self.levels.is_stale:
-            self.levels.build(len(self.instruments))
-            self._F[:, [k.F_UP_LOW, k.F_DOWN_LOW]] = np.inf
-        return self.levels.tables
-
-    def _trades(self, c: Columns, collected: "_Collected") -> None:
-        tables = self._level_tables()
+    def _trades(self, c: Columns, collected: Collected) -> None:
+        rows, count = self._state, len(c["instrument_id"])
+        at = rows.find(c["instrument_id"])
+        wants_ticks = any(operator.wants_ticks for operator in self.operators)
+        wants_minutes = any(operator.wants_minutes for operator in self.operators)
+        if wants_ticks and len(self._taken_f) < count:
+            self._taken, self._taken_f = np.empty((2 * count, 2), np.int64), np.empty(2 * count)
         (
-            self._ring_i, self._ring_f, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
-            self._late_at, nb, nd, nq, nf, nl, accepted,
+            rows.ring, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
+            self._late_at, self._begun, self._begun_i, nb, nd, nq, nf, nl, nm, accepted,
         ) = _TRADES(
-            self._table_keys, self._table_rows, self._shift, self._F, self._I, self._Q, self._BF, self._BI,
-            self._slots, self._late, self._opens, self._closes, self._dates, self._ring_i, self._ring_f,
-            self._ring_used, self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched,
-            *tables, self.levels.rules, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
-            self._late_at, c["instrument_id"], c["event_time"], c["ingest_time"], c["price"], c["volume"],
-            c["size"], c["trade_id"], c["flags"],
+            at, rows.F, rows.I, rows.Q, rows.BF, rows.BI, rows.slots, self._late, self._opens, self._closes,
+            self._dates, rows.ring, rows.ring_used, rows.returns, rows.minutes, rows.profile, rows.hist_t,
+            rows.hist_f, rows.touched, *self.levels.tables, self._bi, self._bf, self._di, self._df, self._qi,
+            self._fi, self._ff, self._late_at, wants_ticks, wants_minutes, self._taken, self._taken_f,
+            self._begun, self._begun_i, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]),
         )  # fmt: skip
-        self._totals["ticks_read"] += len(c["instrument_id"])
+        self._totals["ticks_read"] += count
         self._totals["accepted"] += accepted
+        if wants_ticks:
+            self._tell_taken(c, at, accepted)
+        if wants_minutes and nm:
+            self._tell_begun(nm)
         self._collect_bars(nb, nd, collected)
         self._collect_fired(nf, collected)
         if nq:
@@ -320,17 +276,42 @@ class Engine:
             )
             unknown = qi[qi[:, 4] < 0, 0]
             if len(unknown):
-                for ident, count in zip(*np.unique(unknown, return_counts=True), strict=True):
-                    self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
+                for ident, number in zip(*np.unique(unknown, return_counts=True), strict=True):
+                    self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(number)
         if nl:
-            at = self._late_at[:nl]
-            collected.late.append({name: column[at] for name, column in c.items()})
+            late = self._late_at[:nl]
+            collected.late.append({name: column[late] for name, column in c.items()})
+
+    def _tell_taken(self, c: Columns, rows: NDArray[np.int64], accepted: int) -> None:
+        """Hand the accepted ticks of a run to the operators that want them."""
+        place = self._taken[:accepted, 0]
+        ticks = Ticks(
+            rows[place],
+            np.asarray(c["event_time"], np.int64)[place],
+            np.asarray(c["price"], np.float64)[place],
+            np.asarray(c["volume"], np.float64)[place],
+            self._taken_f[:accepted],
+            self._taken[:accepted, 1] == 1,
+        )
+        state = self.tick_state()
+        for operator in self.operators:
+            if operator.wants_ticks:
+                operator.ticks(ticks, state)
+
+    def _tell_begun(self, count: int) -> None:
+        """Hand the rows as they stood before the first ticks of new minutes to the operators that want them."""
+        begun, words = self._begun[:count], self._begun_i[:count]
+        found = Begun(begun[:, 0], begun[:, 1], begun[:, 2], words.view(np.float64), words)
+        state = self.tick_state()
+        for operator in self.operators:
+            if operator.wants_minutes:
+                operator.begun(found, state)
 
     def tick_state(self) -> TickState:
         """The state of the tick kernel as it stands, for operators and readers."""
         return TickState(
-            self._F,
-            self._I,
+            self._state.F,
+            self._state.I,
             len(self.instruments),
             self._late,
             self._opens,
@@ -350,7 +331,7 @@ class Engine:
         for operator in self.operators:
             operator.closed(minutes, days, state)
 
-    def _collect_bars(self, nb: int, nd: int, collected: "_Collected") -> None:
+    def _collect_bars(self, nb: int, nd: int, collected: Collected) -> None:
         self._tell_closed(nb, nd)
         for count, i, f, into in (
             (nb, self._bi, self._bf, collected.bars_1m),
@@ -359,7 +340,7 @@ class Engine:
             if count:
                 into.append(
                     {
-                        "instrument_id": self._I[i[:count, 0], k.I_ID],
+                        "instrument_id": self._state.I[i[:count, 0], k.I_ID],
                         "start": i[:count, 1].copy(),
                         "open": f[:count, 0].copy(),
                         "high": f[:count, 1].copy(),
@@ -371,50 +352,34 @@ class Engine:
                     }
                 )
 
-    def _collect_fired(self, nf: int, collected: "_Collected") -> None:
-        for n in range(nf):
-            slot, event_time, nth, row = (int(x) for x in self._fi[n])
-            command = self.levels.commands[slot]
-            collected.outputs.fired.append(
-                Fired(
-                    rule_uid=str(command["rule_uid"]),
-                    version=int(command["version"]),
-                    rule=str(command.get("rule", "")),
-                    owner_id=str(command.get("owner_id", "")),
-                    instrument_id=int(self._I[row, k.I_ID]),
-                    key=self._keys[row],
-                    event_time=event_time,
-                    previous=float(self._ff[n, 0]),
-                    value=float(self._ff[n, 1]),
-                    level=float(self.levels.levels[slot]),
-                    direction=str(command["direction"]),
-                    nth=nth,
-                    definition_hash=str(command.get("definition_hash", "")),
-                    notify=tuple(command.get("notify") or ()),
-                    payload=command,
-                )
-            )
+    def _collect_fired(self, nf: int, collected: Collected) -> None:
+        if nf:
+            ids = self._state.I[self._fi[:nf, 3], k.I_ID]
+            collected.fired.append(self.levels.fired(self._fi[:nf], self._ff[:nf], ids, self._keys))
 
     def _rows_of(self, ids: NDArray[Any]) -> NDArray[np.int64]:
-        rows = np.empty(len(ids), np.int64)
-        k.find_rows(self._table_keys, self._table_rows, self._shift, np.ascontiguousarray(ids, np.int64), rows)
-        return rows
+        return self._state.find(ids)
 
-    def _quotes(self, columns: Columns) -> None:
+    def _quotes(self, columns: Columns, collected: Collected) -> None:
         rows = self._rows_of(columns["instrument_id"])
-        k.quotes(
-            self._F,
-            self._I,
-            self._touched,
-            rows,
-            np.array(columns["event_time"], np.int64),
-            *(np.array(columns[name], np.float64) for name in ("bid", "bid_size", "ask", "ask_size")),
-        )
+        values = [np.array(columns[name], np.float64) for name in ("bid", "bid_size", "ask", "ask_size")]
+        self._best(rows, np.array(columns["event_time"], np.int64), values, collected)
         state = self.tick_state()
         for operator in self.operators:
             operator.quotes(rows, columns, state)
 
-    def _depth(self, columns: Columns, collected: "_Collected") -> None:
+    def _best(
+        self, rows: NDArray[np.int64], event_time: NDArray[np.int64], values: Sequence[Any], collected: Collected
+    ) -> None:
+        """Best bids and asks (bid, bid_size, ask, ask_size), and the levels on them."""
+        kept = self._state
+        lv, ls, _, eh, ef, rules = self.levels.tables
+        self._fi, self._ff, nf = _QUOTES(
+            kept.F, kept.I, kept.touched, lv, ls, eh, ef, rules, self._fi, self._ff, rows, event_time, *values
+        )
+        self._collect_fired(nf, collected)
+
+    def _depth(self, columns: Columns, collected: Collected) -> None:
         """Books pass through to the readers; their best levels are quotes."""
         collected.outputs.depth.append(columns)
         best = np.flatnonzero(np.asarray(columns["level"]) == 0)
@@ -432,12 +397,12 @@ class Engine:
             mine = side == value
             quote[prefix][at[mine]] = price[mine]
             quote[f"{prefix}_size"][at[mine]] = size[mine]
-        self._quotes(quote)
+        self._quotes(quote, collected)
         rows, state = self._rows_of(np.asarray(columns["instrument_id"])), self.tick_state()
         for operator in self.operators:
             operator.depth(rows, columns, state)
 
-    def _book(self, columns: Columns, collected: "_Collected") -> None:
+    def _book(self, columns: Columns, collected: Collected) -> None:
         """Changes of books; a book whose venue sends no quotes gives the best bid and ask."""
         ids = np.asarray(columns["instrument_id"])
         rows, state = self._rows_of(ids), self.tick_state()
@@ -447,28 +412,29 @@ class Engine:
         for ident, count in zip(*np.unique(ids[rows < 0], return_counts=True), strict=True):
             self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
 
-    def _book_news(self, news: BookNews, collected: "_Collected") -> None:
+    def _book_news(self, news: BookNews, collected: Collected) -> None:
         if len(news.rows):
-            k.quotes(self._F, self._I, self._touched, news.rows, news.event_time, *np.ascontiguousarray(news.top.T))
+            self._best(news.rows, news.event_time, list(np.ascontiguousarray(news.top.T)), collected)
         for kind, found in ((QualityKind.BOOK_GAP, news.gaps), (QualityKind.BAD_PRICE, news.bad)):
             if not len(found):
                 continue
-            np.add.at(self._Q[:, int(kind)], found[:, 0], 1)
+            np.add.at(self._state.Q[:, int(kind)], found[:, 0], 1)
             collected.quality.append(
                 {
-                    "instrument_id": self._I[found[:, 0], k.I_ID],
+                    "instrument_id": self._state.I[found[:, 0], k.I_ID],
                     "kind": np.full(len(found), int(kind), np.uint8),
                     "event_time": found[:, 1].copy(),
                     "count": np.ones(len(found), np.int64),
                 }
             )
 
-    def _heartbeat(self, now: int, collected: "_Collected", *, is_clock: bool) -> None:
+    def _heartbeat(self, now: int, collected: Collected, *, is_clock: bool) -> None:
         if is_clock:
             self.clock = max(self.clock, now)
+        rows = self._state
         self._bi, self._bf, self._di, self._df, nb, nd = k.heartbeat(
-            self._F, self._I, self._BF, self._BI, self._slots, now, self._late, self._returns, self._minutes,
-            self._profile, self._hist_t, self._hist_f, self._touched, len(self.instruments),
+            rows.F, rows.I, rows.BF, rows.BI, rows.slots, now, self._late, rows.returns, rows.minutes,
+            rows.profile, rows.hist_t, rows.hist_f, rows.touched, len(self.instruments),
             self._bi, self._bf, self._di, self._df,
         )  # fmt: skip
         self._collect_bars(nb, nd, collected)
@@ -483,24 +449,25 @@ class Engine:
             **{n: np.array(columns.get(n, np.full(count, np.nan)), np.float64) for n in names},
         }
 
-    def _history(self, columns: Columns, collected: "_Collected") -> None:
+    def _history(self, columns: Columns, collected: Collected) -> None:
         collected.outputs.history.append(columns)
         c = self._bar_columns(columns)
+        rows = self._state
         k.history(
-            self._F, self._I, self._hist_t, self._hist_f, self._touched,
+            rows.F, rows.I, self._opens, rows.returns, rows.hist_t, rows.hist_f, rows.touched,
             c["rows"], c["timeframe"], c["start"], c["high"], c["low"], c["close"],
         )  # fmt: skip
         state = self.tick_state()
         for operator in self.operators:
             operator.history(c["rows"], c, state)
 
-    def _source_bars(self, columns: Columns, collected: "_Collected") -> None:
+    def _source_bars(self, columns: Columns, collected: Collected) -> None:
         c = self._bar_columns(columns)
-        tables = self._level_tables()
+        rows = self._state
         self._bi, self._bf, self._di, self._df, self._fi, self._ff, nb, nd, nf, skipped = _SOURCE_BARS(
-            self._F, self._I, self._BF, self._BI, self._slots, self._opens, self._closes, self._dates,
-            self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched, *tables,
-            self.levels.rules, self._bi, self._bf, self._di, self._df, self._fi, self._ff,
+            rows.F, rows.I, rows.BF, rows.BI, rows.slots, self._opens, self._closes, self._dates,
+            rows.returns, rows.minutes, rows.profile, rows.hist_t, rows.hist_f, rows.touched, *self.levels.tables,
+            self._bi, self._bf, self._di, self._df, self._fi, self._ff,
             c["rows"], c["timeframe"], c["start"], c["open"], c["high"], c["low"], c["close"], c["volume"],
             c["prev_close"],
         )  # fmt: skip
@@ -513,19 +480,19 @@ class Engine:
     def _profiles(self, columns: Columns) -> None:
         rows = self._rows_of(columns["instrument_id"])
         minute = np.asarray(columns["minute"], np.int64)
-        known = (rows >= 0) & (minute < self._profile.shape[1])
+        profile = self._state.profile
+        known = (rows >= 0) & (minute < len(profile))
         for at, name in enumerate(("count", "mean", "m2")):
-            self._profile[rows[known], minute[known], at] = np.asarray(columns[name], np.float64)[known]
+            profile[minute[known], rows[known], at] = np.asarray(columns[name], np.float64)[known]
+        profile[minute[known], -1, 0] = 1  # these minutes have changed
 
-    def _command(self, payload: dict[str, Any], collected: "_Collected") -> None:
+    def _command(self, payload: dict[str, Any], collected: Collected) -> None:
         kind = payload.get("type")
         if kind == "batch":
             for item in payload["items"]:
                 self._command(item, collected)
-        elif kind == "arm_level":
-            row = self._rows.get(int(payload["instrument_id"]), -1)
-            evaluations = int(self._I[row, k.I_EVALS]) if row >= 0 else 0
-            reason = self.levels.arm(payload, row, evaluations)
+        elif kind in {"arm_level", "move_level"}:
+            reason = self._arm(payload, is_move=kind == "move_level")
             if reason:
                 self._totals["rules_rejected"] += 1
                 collected.outputs.rejected_rules.append((str(payload["rule_uid"]), reason))
@@ -539,7 +506,21 @@ class Engine:
             for operator in self.operators:
                 operator.command(payload, state)
 
-    def _reference(self, payload: dict[str, Any], collected: "_Collected") -> None:
+    def _arm(self, payload: dict[str, Any], *, is_move: bool) -> str:
+        """Arm a level, or move an armed one; returns why not."""
+        if is_move:
+            row = self.levels.row_of(str(payload["rule_uid"]))
+        else:
+            row = self._rows.get(int(payload["instrument_id"]), -1)
+        rows = self._state
+        counts = (int(rows.I[row, k.I_EVALS]), int(rows.I[row, k.I_QUOTES])) if row >= 0 else (0, 0)
+        reason = self.levels.move(payload, *counts) if is_move else self.levels.arm(payload, row, *counts)
+        if row >= 0 and not reason:
+            rows.F[row, k.F_UP_LOW] = rows.F[row, k.F_DOWN_LOW] = np.inf  # the neighbours may be others now
+            rows.I[row, k.I_EXTRA] = self.levels.block(row)
+        return reason
+
+    def _reference(self, payload: dict[str, Any], collected: Collected) -> None:
         kind = payload.get("type")
         items = payload.get("items", ())
         if kind == "instruments":
@@ -554,12 +535,12 @@ class Engine:
         for operator in self.operators:
             operator.reference(payload, state)
 
-    def _quality_items(self, items: Sequence[Mapping[str, Any]], collected: "_Collected") -> None:
+    def _quality_items(self, items: Sequence[Mapping[str, Any]], collected: Collected) -> None:
         """Quality events that the reader of the source found (daily rows, bars outside of sessions)."""
         known = [item for item in items if int(item["instrument_id"]) in self._rows]
         kinds = [KINDS.index(str(item["kind"])) for item in known]
         for item, number in zip(known, kinds, strict=True):
-            self._Q[self._rows[int(item["instrument_id"])], number] += int(item["count"])
+            self._state.Q[self._rows[int(item["instrument_id"])], number] += int(item["count"])
         if known:
             collected.quality.append(
                 {
@@ -591,29 +572,31 @@ class Engine:
         """
         count = len(columns["instrument_id"])
         rows = np.empty(count, np.int64)
-        f, i = np.empty((count, k.NF)), np.empty((count, k.NI), np.int64)
-        tables = self._level_tables()
+        words = np.empty((count, k.NI), np.int64)
+        table, tables = self._state, self.levels.tables
+        outputs = self._bi, self._bf, self._di, self._df
         if kind is FrameKind.TRADE:
-            c = _concatenated([columns])
-            self._ring_i, self._ring_f, size = _TRACE_TRADES(
-                self._table_keys, self._table_rows, self._shift, self._F, self._I, self._Q, self._BF, self._BI,
-                self._slots, self._late, self._opens, self._closes, self._dates, self._ring_i, self._ring_f,
-                self._ring_used, self._returns, self._minutes, self._profile, self._hist_t, self._hist_f,
-                self._touched, *tables, self.levels.rules, self._bi, self._bf, self._di, self._df, self._qi,
-                self._fi, self._ff, self._late_at, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), rows, f, i,
+            c = concatenated([columns])
+            table.ring, size = _TRACE_TRADES(
+                table.find(c["instrument_id"]), table.F, table.I, table.Q, table.BF, table.BI, table.slots,
+                self._late, self._opens, self._closes, self._dates, table.ring, table.ring_used, table.returns,
+                table.minutes, table.profile, table.hist_t, table.hist_f, table.touched, *tables, *outputs,
+                self._qi, self._fi, self._ff, self._late_at, self._taken, self._taken_f, self._begun, self._begun_i,
+                *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), rows, words,
             )  # fmt: skip
         else:
-            b = self._bar_columns(columns)
             size = _TRACE_BARS(
-                self._F, self._I, self._BF, self._BI, self._slots, self._opens, self._closes, self._dates,
-                self._returns, self._minutes, self._profile, self._hist_t, self._hist_f, self._touched, *tables,
-                self.levels.rules, self._bi, self._bf, self._di, self._df, self._fi, self._ff, *b.values(), rows, f, i,
+                table.F, table.I, table.BF, table.BI, table.slots, self._opens, self._closes, self._dates,
+                table.returns, table.minutes, table.profile, table.hist_t, table.hist_f, table.touched, *tables,
+                *outputs, self._fi, self._ff, *self._bar_columns(columns).values(), rows, words,
             )  # fmt: skip
+        self.levels.mark_all()
+        f, i = words[:size].view(np.float64), words[:size]
         kept = rows[:size]
         instrument = self._rows_of(np.asarray(columns["instrument_id"])[kept])
         nothing = np.full((size, 5), np.nan)
-        fields = numeric_columns(f[:size], i[:size], np.zeros(size, np.int64), nothing, self.now())
-        state, clocks = self.tick_state(), i[:size, k.I_NEWEST]
+        fields = numeric_columns(f, i, np.zeros(size, np.int64), nothing, self.now())
+        state, clocks = self.tick_state(), i[:, k.I_NEWEST]
         for operator in self.operators:
             fields.update(operator.traced(instrument, fields, state, clocks))
         return kept, fields
@@ -621,7 +604,7 @@ class Engine:
     def now(self) -> int:
         """The market's clock: newest heartbeat or accepted tick, ns UTC; 0 before the first."""
         count = len(self.instruments)
-        newest = int(self._I[:count, k.I_NEWEST].max()) if count else 0
+        newest = int(self._state.I[:count, k.I_NEWEST].max()) if count else 0
         return max(self.clock, newest, 0)
 
     def columns(self, rows: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
@@ -633,10 +616,10 @@ class Engine:
         count = len(self.instruments)
         start = np.zeros(count, np.int64)
         values = np.empty((count, 5))
-        k.forming_bars(self._BF, self._BI, self._F, self._slots, count, start, values)
+        k.forming_bars(self._state.BF, self._state.BI, self._state.F, self._state.slots, count, start, values)
         at = np.arange(count) if rows is None else rows
         now = self.now()
-        fields = numeric_columns(self._F[at], self._I[at], start[at], values[at], now)
+        fields = numeric_columns(self._state.F[at], self._state.I[at], start[at], values[at], now)
         state = self.tick_state()
         for operator in self.operators:
             fields.update(operator.columns(at, fields, state, now))
@@ -645,15 +628,15 @@ class Engine:
     def tentative(self, rows: NDArray[np.int64] | None = None) -> Tentative:
         """Watched series as if the forming bars of all rows, or of these, closed as they stand."""
         at = np.arange(len(self.instruments)) if rows is None else rows
-        minutes = open_minutes(self._BF, self._BI, self._F, self._slots, at)
+        minutes = open_minutes(self._state.BF, self._state.BI, self._state.F, self._state.slots, at)
         return self.series.tentative(at, minutes, self.tick_state())
 
     def take_changed(self) -> NDArray[np.int64]:
         """Rows that changed since the last call."""
         for operator in self.operators:
-            self._touched[operator.take_changed()] = 1
-        rows = np.flatnonzero(self._touched[: len(self.instruments)])
-        self._touched[rows] = 0
+            self._state.touched[operator.take_changed()] = 1
+        rows = np.flatnonzero(self._state.touched[: len(self.instruments)])
+        self._state.touched[rows] = 0
         return rows
 
     def lists(self, limit: int = 100) -> dict[str, Any]:
@@ -665,7 +648,7 @@ class Engine:
     def quality_counts(self) -> dict[str, dict[str, int]]:
         """Exact counts by instrument and kind; ids that were never defined stand as `id:NUMBER`."""
         counts: dict[str, dict[str, int]] = {}
-        filled = self._Q[: len(self.instruments)]
+        filled = self._state.Q[: len(self.instruments)]
         for row in np.flatnonzero(filled.any(axis=1)):
             counts[self._keys[row]] = {KINDS[at]: int(filled[row, at]) for at in np.flatnonzero(filled[row])}
         for ident, count in self._unknown.items():
@@ -688,31 +671,25 @@ class Engine:
     # --- checkpoints ---------------------------------------------------------------------------
 
     def checkpoint(self) -> dict[str, NDArray[Any]]:
-        """The whole state as arrays that share nothing with it, `meta` being JSON bytes."""
+        """The whole state as arrays that will not change any more, `meta` being JSON bytes.
+
+        What has not changed since the last checkpoint is shared with it: nobody may write into the arrays.
+        """
         count = len(self.instruments)
-        arrays = {
-            name: np.array(array[: count * self._slots if name in {"BF", "BI"} else count])
-            for name, array in self._arrays().items()
-        }
-        arrays["F"][:, [k.F_UP_LOW, k.F_UP_HIGH, k.F_DOWN_LOW, k.F_DOWN_HIGH]] = np.inf
-        arrays["I"][:, [k.I_CAL_LO, k.I_CAL_HI]] = 0
-        used = int(self._ring_used[0])
-        arrays["ring_i"], arrays["ring_f"] = self._ring_i[:used].copy(), self._ring_f[:used].copy()
-        arrays["rules"] = self.levels.rules[: self.levels.count].copy()
-        arrays["levels"] = self.levels.levels[: self.levels.count].copy()
-        arrays["commands"] = np.frombuffer(self.levels.as_json(), np.uint8)
+        arrays = self._state.checkpoint(count) | self.levels.checkpoint()
         meta = {
             "version": CHECKPOINT_VERSION,
-            "layout": [k.NF, k.NI, k.NB, k.NJ, k.NR, len(QualityKind)],
+            "layout": _LAYOUT,
             "config": {"late_s": self.config.late_s},
-            "instruments": [asdict(instrument) for instrument in self.instruments],
             "progress": [[producer, partition, last] for (producer, partition), last in self._progress.items()],
             "unknown": [[ident, count] for ident, count in self._unknown.items()],
             "totals": self._totals,
             "clock": self.clock,
             "source": self.source,
         }
-        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        self._instruments_json = self._instruments_json or json.dumps([asdict(one) for one in self.instruments])
+        text = f'{json.dumps(meta)[:-1]}, "instruments": {self._instruments_json}}}'
+        arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
         for operator in self.operators:
             for name, array in operator.checkpoint(count).items():
                 arrays[f"{operator.name}.{name}"] = array
@@ -728,8 +705,7 @@ class Engine:
         except (KeyError, ValueError) as error:
             message = f"the checkpoint has no readable description: {error}"
             raise CheckpointError(message) from error
-        layout = [k.NF, k.NI, k.NB, k.NJ, k.NR, len(QualityKind)]
-        if meta["version"] != CHECKPOINT_VERSION or meta["layout"] != layout:
+        if meta["version"] != CHECKPOINT_VERSION or meta["layout"] != _LAYOUT:
             message = f"the checkpoint's version {meta['version']} or layout is not this program's"
             raise CheckpointError(message)
         if meta["config"]["late_s"] != config.late_s:
@@ -738,22 +714,10 @@ class Engine:
         engine = cls(config, sessions)
         engine.define([Instrument.from_dict(item) for item in meta["instruments"]])
         count = len(engine.instruments)
-        ranges = engine._I[:count, [k.I_CAL_LO, k.I_CAL_HI]].copy()
-        for name, array in engine._arrays().items():
-            size = count * engine._slots if name in {"BF", "BI"} else count
-            if name == "profile":
-                array[:size, : arrays[name].shape[1]] = arrays[name]
-            else:
-                array[:size] = arrays[name]
-        engine._I[:count, [k.I_CAL_LO, k.I_CAL_HI]] = ranges
-        used = len(arrays["ring_i"])
-        engine._ring_used[0] = used
-        engine._ring_i = np.zeros((max(64, used), 2), np.int64)
-        engine._ring_f = np.zeros((max(64, used), 2), np.float64)
-        engine._ring_i[:used], engine._ring_f[:used] = arrays["ring_i"], arrays["ring_f"]
-        engine.levels = LevelBook.from_checkpoint(
-            arrays["rules"], arrays["levels"], np.asarray(arrays["commands"], np.uint8).tobytes()
-        )
+        engine._state.restore(whole(arrays), count)
+        engine.levels = LevelBook.restore(arrays)
+        engine.levels.make_room(engine._state.room)
+        engine._state.I[:count, k.I_EXTRA] = [engine.levels.block(row) for row in range(count)]
         engine._progress = {(producer, partition): last for producer, partition, last in meta["progress"]}
         engine._unknown = {ident: number for ident, number in meta["unknown"]}  # noqa: C416 — dict() would keep lists
         engine._totals = dict(meta["totals"])
@@ -765,34 +729,3 @@ class Engine:
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             operator.restore(own, state)
         return engine
-
-
-class _Collected:
-    """Pieces of the outputs while frames are applied."""
-
-    def __init__(self) -> None:
-        self.outputs = Outputs()
-        self.bars_1m: list[Columns] = []
-        self.bars_1d: list[Columns] = []
-        self.quality: list[Columns] = []
-        self.late: list[Columns] = []
-
-
-def _concatenated(parts: list[Columns]) -> Columns:
-    """Trade columns of all parts in one piece, complete, contiguous and writable (one kernel signature)."""
-    whole: Columns = {}
-    for name, dtype in SCHEMAS[FrameKind.TRADE]:
-        pieces: list[NDArray[Any]] = []
-        for part in parts:
-            piece = part.get(name)
-            if piece is None:
-                if name == "ingest_time":
-                    piece = part["event_time"]
-                else:
-                    piece = np.full(len(part["instrument_id"]), _TRADE_FILL[name], dtype)
-            pieces.append(np.asarray(piece))
-        if len(pieces) == 1:
-            whole[name] = np.require(pieces[0], np.dtype(dtype), ["C", "W"])
-        else:
-            whole[name] = np.concatenate(pieces).astype(dtype, copy=False)
-    return whole

@@ -15,18 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
+from marketbell.core.engine.level_parts import instruments as level_instruments
+from marketbell.core.engine.level_parts import joined_levels
 from marketbell.core.engine.line_up import make_operators
 from marketbell.core.engine.operators import Operator
+from marketbell.core.engine.state import BY_ROW
+from marketbell.core.engine.state import whole as in_one_piece
 from marketbell.core.market.homes import Homes
 from marketbell.core.primitives.errors import CheckpointError
 from marketbell.core.primitives.shards import Shards
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_BY_ROW = ("F", "I", "Q", "returns", "minutes", "profile", "hist_t", "hist_f", "touched")
-_BY_SLOT = ("BF", "BI")
+_BY_ROW = (*BY_ROW, "profile", "hist_t", "hist_f")
+_BY_SLOT = ("BI",)
 """Several places a row, one row's behind the other's."""
-_OWN = frozenset({*_BY_ROW, *_BY_SLOT, "ring_i", "ring_f", "rules", "levels", "commands", "meta"})
+_OWN = frozenset({*_BY_ROW, *_BY_SLOT, "ring", "meta"})
 _SUMS = ("ticks_read", "accepted", "rules_rejected", "bars_skipped")
 _SHARED = ("repeats", "gaps")
 """Totals of the log rather than of rows: every part counts each of them."""
@@ -39,6 +43,7 @@ def split(arrays: Arrays, shards: Shards, homes: Homes, *, first: int) -> dict[s
     checkpoint: the part that holds it takes the totals. CheckpointError where an array is not understood.
     """
     meta = _meta(arrays)
+    arrays = in_one_piece(arrays)
     ids = np.ascontiguousarray(arrays["I"][:, k.I_ID])
     rows = np.flatnonzero(homes.inside(ids, shards))
     part = _rows(arrays, rows, len(ids))
@@ -57,10 +62,11 @@ def split(arrays: Arrays, shards: Shards, homes: Homes, *, first: int) -> dict[s
 def merge(parts: Sequence[Arrays], homes: Homes) -> dict[str, NDArray[Any]]:
     """The checkpoint that has the rows of all parts, in the order in which the log defined them.
 
-    Merging a single part gives the normal form of a checkpoint: no holes between ring buffers, no disarmed
-    levels. CheckpointError where the parts do not stand at the same place or an array is not understood.
+    Merging a single part gives the normal form of a checkpoint: no holes between ring buffers, levels
+    by row. CheckpointError where the parts do not stand at the same place or an array is not understood.
     """
     metas = [_meta(part) for part in parts]
+    parts = [in_one_piece(part) for part in parts]
     ids = np.concatenate([np.asarray(part["I"][:, k.I_ID]) for part in parts])
     order = np.array(sorted(range(len(ids)), key=lambda at: (homes.place(int(ids[at])), at)), np.int64)
     whole = _rows(_joined(parts), order, len(ids))
@@ -104,7 +110,7 @@ def _rows(arrays: Arrays, rows: NDArray[np.int64], count: int) -> dict[str, NDAr
     # as wide as an engine of these instruments alone would make it
     width = int(integers[:, k.I_MINUTES].max(initial=1))
     part["profile"] = np.ascontiguousarray(part["profile"][:, :width])
-    part["ring_i"], part["ring_f"] = arrays["ring_i"][at], arrays["ring_f"][at]
+    part["ring"] = arrays["ring"][at]
     integers[:, k.I_RING_AT] = np.where(sizes > 0, places, 0)
     return part
 
@@ -113,12 +119,12 @@ def _joined(parts: Sequence[Arrays]) -> dict[str, NDArray[Any]]:
     """Rows of all parts behind one another; ring buffers point into the joined pool."""
     minutes = max(part["profile"].shape[1] for part in parts)
     whole: dict[str, NDArray[Any]] = {}
-    for name in (*_BY_ROW, *_BY_SLOT, "ring_i", "ring_f"):
+    for name in (*_BY_ROW, *_BY_SLOT, "ring"):
         pieces = [part[name] for part in parts]
         if name == "profile":
             pieces = [np.pad(piece, ((0, 0), (0, minutes - piece.shape[1]), (0, 0))) for piece in pieces]
         whole[name] = np.concatenate(pieces)
-    pools = np.cumsum([0, *(len(part["ring_i"]) for part in parts)])
+    pools = np.cumsum([0, *(len(part["ring"]) for part in parts)])
     whole["I"][:, k.I_RING_AT] += np.repeat(pools[:-1], [len(part["I"]) for part in parts])
     return whole
 
@@ -130,57 +136,22 @@ def _split_levels(
     arrays: Arrays, shards: Shards, homes: Homes, rows: NDArray[np.int64], count: int
 ) -> dict[str, NDArray[Any]]:
     """Levels whose instrument lives in `shards`; a disarming concerns everybody and stays everywhere."""
-    saved = json.loads(np.asarray(arrays["commands"], np.uint8).tobytes())
-    commands = saved["commands"]
-    idents = np.array([int(command["instrument_id"]) for command in commands], np.int64)
-    mine = np.flatnonzero(homes.inside(idents, shards)) if len(idents) else idents
-    elsewhere = {str(command["rule_uid"]) for command in commands} - {
-        str(commands[slot]["rule_uid"]) for slot in mine.tolist()
-    }
-    rules = np.array(arrays["rules"][mine])
-    new_row = np.full(count + 1, -1, np.int64)
+    ids = level_instruments(arrays)
+    new_row = np.full(count, -1, np.int64)
     new_row[rows] = np.arange(len(rows))
-    rules[:, k.R_ROW] = new_row[rules[:, k.R_ROW]]
-    return {
-        "rules": rules,
-        "levels": np.array(arrays["levels"][mine]),
-        "commands": _packed(
-            {
-                "commands": [commands[slot] for slot in mine.tolist()],
-                "versions": {uid: version for uid, version in saved["versions"].items() if uid not in elsewhere},
-            }
-        ),
-    }
+    return joined_levels([(arrays, (ids == 0) | homes.inside(ids, shards), new_row)])
 
 
 def _merge_levels(parts: Sequence[Arrays], order: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Active levels of all parts, each row's in the order of their arming."""
-    new_row = np.full(len(order) + 1, -1, np.int64)
+    """Levels of all parts, each row's in the order of their arming."""
+    new_row = np.empty(len(order), np.int64)
     new_row[order] = np.arange(len(order))
-    rules, levels, commands, versions = [], [], [], dict[str, int]()
-    before = 0
+    found, before = [], 0
     for part in parts:
-        saved = json.loads(np.asarray(part["commands"], np.uint8).tobytes())
-        mine = np.array(part["rules"])
-        known = mine[:, k.R_ROW] >= 0
-        mine[known, k.R_ROW] = new_row[mine[known, k.R_ROW] + before]
-        rules.append(mine)
-        levels.append(part["levels"])
-        commands += saved["commands"]
-        for uid, version in saved["versions"].items():
-            versions[uid] = max(version, versions.get(uid, version))
-        before += len(part["I"])
-    all_rules, all_levels = np.concatenate(rules), np.concatenate(levels)
-    active = np.flatnonzero(all_rules[:, k.R_ACTIVE] == 1)
-    # by row, and inside a row by slot: slots of different rows never meet in one firing
-    active = active[np.lexsort((active, all_rules[active, k.R_ROW]))]
-    return {
-        "rules": all_rules[active],
-        "levels": all_levels[active],
-        "commands": _packed(
-            {"commands": [commands[slot] for slot in active.tolist()], "versions": dict(sorted(versions.items()))}
-        ),
-    }
+        count = len(part["I"])
+        found.append((part, np.ones(len(level_instruments(part)), np.bool_), new_row[before : before + count]))
+        before += count
+    return joined_levels(found)
 
 
 # --- the rest --------------------------------------------------------------------------------------
@@ -221,7 +192,7 @@ def _operators(arrays: Arrays) -> list[tuple[str, Operator, dict[str, NDArray[An
         name, dot, rest = full.partition(".")
         if dot and name in known:
             found.setdefault(name, {})[rest] = array
-        elif full not in _OWN:
+        elif full not in _OWN and not full.startswith("level_"):
             message = f"nobody knows how the array {full!r} of a checkpoint is cut"
             raise CheckpointError(message)
     return [(name, known[name], own) for name, own in found.items()]

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0915, E741, N803 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0911, PLR0912, PLR0915, E741, N803 — kernels are long, flat and typed by Numba
 # mypy: disable-error-code="no-untyped-def,misc"
 
 SECOND = 1_000_000_000
@@ -26,75 +26,84 @@ FIRST_TICK = 60 * SECOND
 YEAR_52W = 364 * DAY
 NEVER = -(1 << 62)
 
-# --- float64 state -------------------------------------------------------------------------------
-F_LAST = 0  # newest in-order price
-F_OPEN = 1
-F_HIGH = 2
-F_LOW = 3
-F_PV = 4  # session's sum of price * size
-F_SIZE = 5  # session's sum of sizes
-F_CUM = 6  # largest cumulative volume of the session
-F_BASE = 7  # largest cumulative before the end of the last closed minute
-F_PREV_CLOSE = 8
-F_HIST_HIGH = 9  # of the 364 days before this session
-F_HIST_LOW = 10
-F_BID = 11
-F_ASK = 12
-F_VOLATILITY = 13
-F_SPIKE = 14
-F_BAR_CLOSE = 15  # close of the last closed minute of this session
-F_SHARES = 16
-F_UP_LOW = 17  # no up level lies in [UP_LOW, UP_HIGH) but at UP_HIGH: the last price moved inside
-F_UP_HIGH = 18
-F_DOWN_LOW = 19
-F_DOWN_HIGH = 20
-F_BID_SIZE = 21
-F_ASK_SIZE = 22
-NF = 23
-
-# --- int64 state ---------------------------------------------------------------------------------
+# --- a row -----------------------------------------------------------------------------------------
+# One vector of 64 words, of which `F` sees the floats and `I` the integers: the same memory twice, so every
+# place belongs to one of them. What each tick touches stands first, eight words to a cache line.
 I_ID = 0
-I_CAL_LO = 1  # the calendar's range in the session arrays
-I_CAL_HI = 2
-I_OPEN = 3  # current session, ns UTC
-I_CLOSE = 4
-I_DATE = 5
-I_NEWEST = 6  # newest accepted event time
-I_SEALED = 7  # the session is final
-I_TRADES = 8
-I_OPEN_TIME = 9  # event time of the day's first price
-I_EVALS = 10  # evaluations of tick rules so far
-I_RING_AT = 11
-I_RING_CAP = 12
-I_RING_HEAD = 13
-I_RING_LEN = 14
-I_MAX_ID = 15
-I_VR_LEN = 16  # one-minute returns seen (ring of 20)
-I_MV_LEN = 17  # closed minutes of this session (ring of 20)
-I_HIST_LEN = 18
-I_QUOTE_TIME = 19
-I_DUE = 20  # end of the oldest open minute, far future when none is open
-I_MINUTES = 21  # minutes of the calendar's usual session
-I_HAS_VOLUME = 22  # a volume or size was seen in this session
-I_CUM_SEEN = 23
-NI = 24
+I_OPEN = 1  # current session, ns UTC
+I_CLOSE = 2
+I_NEWEST = 3  # newest accepted event time
+I_DUE = 4  # end of the oldest open minute, far future when none is open
+I_MAX_ID = 5
+I_SEALED = 6  # the session is final
+I_HAS_VOLUME = 7  # a volume or size was seen in this session
+I_RING_AT = 8
+I_RING_CAP = 9
+I_RING_HEAD = 10
+I_RING_LEN = 11
+I_CUM_SEEN = 12
+I_EXTRA = 13  # 1 + the row's block of levels on other fields, 0 none
+F_LAST = 14  # newest in-order price
+F_CUM = 15  # largest cumulative volume of the session
+F_PV = 16  # session's sum of price * size
+F_SIZE = 17  # session's sum of sizes
+F_HIGH = 18
+F_LOW = 19
+I_TRADES = 20
+I_OPEN_TIME = 21  # event time of the day's first price
+I_EVALS = 22  # evaluations of tick rules so far
+F_OPEN = 23
+F_UP_LOW = 24  # no up level lies in [UP_LOW, UP_HIGH) but at UP_HIGH: the last price moved inside
+F_UP_HIGH = 25
+F_DOWN_LOW = 26
+F_DOWN_HIGH = 27
+F_BASE = 28  # largest cumulative before the end of the last closed minute
+F_BAR_CLOSE = 29  # close of the last closed minute of this session
+F_PREV_CLOSE = 30
+I_DATE = 31
+F_HIST_HIGH = 32  # of the 364 days before this session
+F_HIST_LOW = 33
+F_BID = 34
+F_ASK = 35
+F_BID_SIZE = 36
+F_ASK_SIZE = 37
+F_VOLATILITY = 38
+F_SPIKE = 39
+F_SHARES = 40
+I_CAL_LO = 41  # the calendar's range in the session arrays
+I_CAL_HI = 42
+I_VR_LEN = 43  # one-minute returns seen (ring of 20)
+I_MV_LEN = 44  # closed minutes of this session (ring of 20)
+I_HIST_LEN = 45
+I_QUOTE_TIME = 46
+I_MINUTES = 47  # minutes of the calendar's usual session
+I_QUOTES = 48  # evaluations of rules on bid and ask so far
+I_HIST_VERSION = 49  # goes up with every change of the daily history
+I_LAST_MINUTE = 50  # start of the newest closed minute, our own or from history
+NF = 64
+NI = 64
+FLOATS = (
+    F_LAST, F_CUM, F_PV, F_SIZE, F_HIGH, F_LOW, F_OPEN, F_UP_LOW, F_UP_HIGH, F_DOWN_LOW, F_DOWN_HIGH, F_BASE,
+    F_BAR_CLOSE, F_PREV_CLOSE, F_HIST_HIGH, F_HIST_LOW, F_BID, F_ASK, F_BID_SIZE, F_ASK_SIZE, F_VOLATILITY, F_SPIKE,
+    F_SHARES,
+)  # fmt: skip
 
-# --- open minute bars ----------------------------------------------------------------------------
-B_OPEN = 0
+# --- open minute bars: sixteen words in the same way, two cache lines ---------------------------------
+J_START = 0  # -1: the place is free
 B_HIGH = 1
 B_LOW = 2
 B_CLOSE = 3
 B_PV = 4
 B_SIZE = 5
 B_CUM = 6  # largest cumulative inside the bar, -1 when none
-B_SIZES = 7  # sum of sizes of a feed without cumulative volume
-NB = 8
-J_START = 0  # -1: the place is free
-J_OPEN_TIME = 1
-J_CLOSE_TIME = 2
-J_TRADES = 3
-J_HAS_VOLUME = 4
-NJ = 5
+J_CLOSE_TIME = 7
+J_TRADES = 8
+J_HAS_VOLUME = 9
+J_OPEN_TIME = 10
+B_OPEN = 11
+B_SIZES = 12  # sum of sizes of a feed without cumulative volume
+NB = 16
+NJ = 16
 
 FAR = (1 << 63) - 1
 RETURNS = 20
@@ -103,22 +112,59 @@ MIN_DAYS = 3
 MIN_MINUTES = 5
 HISTORY = 372
 
+# --- the ring of accepted ticks, for duplicates: words seen as F and I are ------------------------------
+G_TIME = 0
+G_ID = 1
+G_PRICE = 2
+G_VOLUME = 3
+NG = 4
+SMALLEST_RING = 8
+
+AHEAD = 32
+"""Ticks whose rows are fetched together."""
+HOT = 32
+"""Words of a row that most ticks touch."""
+
 # --- columns of the outputs ----------------------------------------------------------------------
 # bars: f open, high, low, close, volume, vwap; i row, start, trades
 # quality: i instrument_id, kind, event_time, count, row
 # fired: i slot, event_time, nth, row; f previous, value
+# taken: i place in the input, 1 in order or 0; f the tick's own size
+# begun: i row, start of the minute, place in the input; the row's words as they stood before
 
-# --- columns of the armed levels -----------------------------------------------------------------
-R_ACTIVE = 0
+# --- an armed level: eight words, one cache line ---------------------------------------------------
+R_STATE = 0  # 0 not armed, else 1 + 2 * policy + 8 * (1 above) + 16 * field
 R_ARMED = 1  # the row's evaluation count when it was armed
 R_EXPIRES = 2
-R_POLICY = 3  # POLICY_*
-R_LAST = 4  # event time of the newest firing
-R_NTH = 5  # how many at that time
-R_KEY = 6  # session date or minute of the newest firing
-R_ROW = 7
-R_DIRECTION = 8  # 1 above, 0 below
-NR = 9
+R_LAST = 3  # event time of the newest firing
+R_NTH = 4  # how many at that time
+R_KEY = 5  # session date or minute of the newest firing
+R_ROW = 6
+R_SEQ = 7  # order of arming
+NR = 8
+
+# --- sorted lists of levels (level_lists.py) --------------------------------------------------------
+# `heads`: start, size, room of a list in the pool `lv` (levels) and `ls` (slots). The lists of `close` are
+# 2 * row (upwards) and 2 * row + 1. A row with levels on other fields has a block of FIELDS - 1 fields in
+# `eh` (two lists each) and `ef` (E_*).
+H_START = 0
+H_SIZE = 1
+E_PREVIOUS = 0
+E_UP_LOW = 1
+E_UP_HIGH = 2
+E_DOWN_LOW = 3
+E_DOWN_HIGH = 4
+NE = 5
+
+CLOSE = 0
+BID = 1
+ASK = 2
+CHANGE_PCT = 3
+VWAP = 4
+DAY_HIGH = 5
+DAY_LOW = 6
+DAY_VOLUME = 7
+FIELDS = 8
 
 POLICY_ONCE = 0
 POLICY_EVERY = 1
@@ -138,31 +184,6 @@ K_UNKNOWN = 9
 
 FLAG_FUTURE = 1
 FLAG_SOURCE_CLOCK = 2
-
-_HASH = np.uint64(0x9E3779B97F4A7C15)
-
-
-@njit(cache=True, error_model="numpy")
-def fill_table(keys, rows, ids, first, shift):
-    """Put instrument ids into the open-addressing table (keys 0 are free; its length is a power of 2)."""
-    mask = len(keys) - 1
-    for r in range(first, len(ids)):
-        h = np.int64((np.uint64(ids[r]) * _HASH) >> np.uint64(shift))
-        while keys[h] != 0:
-            h = (h + 1) & mask
-        keys[h] = ids[r]
-        rows[h] = r
-
-
-@njit(cache=True, error_model="numpy")
-def find_rows(keys, rows, shift, ids, out):
-    """Row of each instrument id, -1 where it is not known."""
-    mask = len(keys) - 1
-    for n in range(len(ids)):
-        h = np.int64((np.uint64(ids[n]) * _HASH) >> np.uint64(shift))
-        while keys[h] != 0 and keys[h] != ids[n]:
-            h = (h + 1) & mask
-        out[n] = rows[h] if keys[h] != 0 else -1
 
 
 @njit(cache=True, error_model="numpy")
@@ -199,84 +220,179 @@ def _session_of(opens, closes, lo, hi, t):
 
 
 @njit(cache=True, error_model="numpy")
-def _fire(I, r, prev, now, t, slots, a, b, rules, fi, ff, nf):
-    """Emit the levels in places [a, b) that may fire now; the arrays grow as needed."""
-    evals = I[r, I_EVALS]
-    if nf + (b - a) > len(fi):
-        size = max(2 * len(fi), nf + (b - a))
-        fi2 = np.empty((size, 4), np.int64)
-        ff2 = np.empty((size, 2), np.float64)
-        for k in range(nf):
-            for c in range(4):
-                fi2[k, c] = fi[k, c]
-            for c in range(2):
-                ff2[k, c] = ff[k, c]
-        fi = fi2
-        ff = ff2
-    for k in range(a, b):
-        s = slots[k]
-        if rules[s, R_ACTIVE] == 0 or evals <= rules[s, R_ARMED]:
-            continue
-        if t >= rules[s, R_EXPIRES]:
-            rules[s, R_ACTIVE] = 0
-            continue
-        policy = rules[s, R_POLICY]
-        if policy == POLICY_ONCE:
-            rules[s, R_ACTIVE] = 0
-        elif policy != POLICY_EVERY:
-            key = I[r, I_DATE] if policy == POLICY_DAY else (t - I[r, I_OPEN]) // MINUTE * MINUTE + I[r, I_OPEN]
-            if rules[s, R_KEY] == key:
-                continue
-            rules[s, R_KEY] = key
-        if rules[s, R_LAST] == t:
-            rules[s, R_NTH] += 1
-        else:
-            rules[s, R_LAST] = t
-            rules[s, R_NTH] = 1
-        fi[nf, 0] = s
-        fi[nf, 1] = t
-        fi[nf, 2] = rules[s, R_NTH]
-        fi[nf, 3] = r
-        ff[nf, 0] = prev
-        ff[nf, 1] = now
-        nf += 1
-    return fi, ff, nf
+def _grown(a, need):
+    """The array, or a copy with at least `need` places (twice as many).
 
-
-@njit(cache=True, error_model="numpy")
-def _evaluate(F, I, r, prev, now, t, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules, fi, ff, nf):
-    """Tick rules at one evaluation: up levels in [prev, now), down levels in (now, prev].
-
-    While the price stays between two neighbouring levels nothing is searched: the neighbours are
-    kept in the row (UP_LOW < price <= UP_HIGH, DOWN_LOW <= price < DOWN_HIGH).
+    Element by element: assigning slices would compile Numba's messages about shapes with every kernel.
     """
-    if not (F[r, F_UP_LOW] < now <= F[r, F_UP_HIGH]):
-        lo = up_ptr[r]
-        hi = up_ptr[r + 1]
-        b = _lower(up, lo, hi, now)
-        if prev < now:
-            a = _lower(up, lo, hi, prev)
-            if b > a:
-                fi, ff, nf = _fire(I, r, prev, now, t, up_slot, a, b, rules, fi, ff, nf)
-        F[r, F_UP_LOW] = up[b - 1] if b > lo else -np.inf
-        F[r, F_UP_HIGH] = up[b] if b < hi else np.inf
-    if not (F[r, F_DOWN_LOW] <= now < F[r, F_DOWN_HIGH]):
-        lo = dn_ptr[r]
-        hi = dn_ptr[r + 1]
-        a = _upper(dn, lo, hi, now)
-        if prev > now:
-            b = _upper(dn, lo, hi, prev)
-            if b > a:
-                fi, ff, nf = _fire(I, r, prev, now, t, dn_slot, a, b, rules, fi, ff, nf)
-        F[r, F_DOWN_LOW] = dn[a - 1] if a > lo else -np.inf
-        F[r, F_DOWN_HIGH] = dn[a] if a < hi else np.inf
-    I[r, I_EVALS] += 1
+    if need <= len(a):
+        return a
+    b = np.empty((max(need, 2 * len(a)), a.shape[1]), a.dtype)
+    for n in range(len(a)):
+        for c in range(a.shape[1]):
+            b[n, c] = a[n, c]
+    return b
+
+
+@njit(cache=True, error_model="numpy")
+def _cross(I, r, prev, now, t, evals, heads, h, lv, ls, rules, fi, ff, nf):
+    """The levels of list `h` (even: upwards) that lie between two evaluations; then the neighbours of `now`.
+
+    Upwards [prev, now), downwards (now, prev]. What fired for good or has expired leaves the list. An
+    unknown `prev` crosses nothing. The output arrays grow as needed.
+    """
+    start = heads[h, H_START]
+    end = start + heads[h, H_SIZE]
+    if h & 1 == 0:
+        b = _lower(lv, start, end, now)
+        a = _lower(lv, start, b, prev) if prev < now else b
+    else:
+        a = _upper(lv, start, end, now)
+        b = _upper(lv, a, end, prev) if prev > now else a
+    kept = a
+    if a < b:
+        fi = _grown(fi, nf + b - a)
+        ff = _grown(ff, nf + b - a)
+        for k in range(a, b):
+            s = ls[k]
+            stays = True
+            if t >= rules[s, R_EXPIRES]:
+                rules[s, R_STATE] = 0
+                stays = False
+            elif evals > rules[s, R_ARMED]:
+                policy = (rules[s, R_STATE] >> 1) & 3
+                fires = True
+                if policy == POLICY_ONCE:
+                    rules[s, R_STATE] = 0
+                    stays = False
+                elif policy != POLICY_EVERY:
+                    key = I[r, I_DATE]
+                    if policy == POLICY_BAR:
+                        first = I[r, I_OPEN] if I[r, I_OPEN] != NEVER else 0
+                        key = (t - first) // MINUTE * MINUTE + first
+                    fires = rules[s, R_KEY] != key
+                    rules[s, R_KEY] = key
+                if fires:
+                    if rules[s, R_LAST] == t:
+                        rules[s, R_NTH] += 1
+                    else:
+                        rules[s, R_LAST] = t
+                        rules[s, R_NTH] = 1
+                    fi[nf, 0] = s
+                    fi[nf, 1] = t
+                    fi[nf, 2] = rules[s, R_NTH]
+                    fi[nf, 3] = r
+                    ff[nf, 0] = prev
+                    ff[nf, 1] = now
+                    nf += 1
+            if stays:
+                lv[kept] = lv[k]
+                ls[kept] = s
+                kept += 1
+        gone = b - kept
+        if gone > 0:
+            for k in range(b, end):
+                lv[k - gone] = lv[k]
+                ls[k - gone] = ls[k]
+            end -= gone
+            heads[h, H_SIZE] = end - start
+    at = kept if h & 1 == 0 else a
+    low = lv[at - 1] if at > start else -np.inf
+    high = lv[at] if at < end else np.inf
+    return fi, ff, nf, low, high
+
+
+@njit(cache=True, error_model="numpy")
+def _field(F, I, r, field):
+    """Value of one of the fields with levels; unknown is NaN. The arithmetic is that of view.py."""
+    if field == BID:
+        return F[r, F_BID]
+    if field == ASK:
+        return F[r, F_ASK]
+    if field == CHANGE_PCT:
+        before = F[r, F_PREV_CLOSE]
+        basis = before if 0 < before < np.inf else F[r, F_OPEN]
+        return (F[r, F_LAST] - basis) / basis * 100.0
+    if field == VWAP:
+        return F[r, F_PV] / F[r, F_SIZE] if F[r, F_SIZE] > 0 else np.nan
+    if field == DAY_HIGH:
+        return F[r, F_HIGH]
+    if field == DAY_LOW:
+        return F[r, F_LOW]
+    return F[r, F_CUM] if I[r, I_HAS_VOLUME] == 1 else np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _cross_fields(F, I, r, t, first, last, evals, eh, ef, lv, ls, rules, fi, ff, nf):
+    """The same for the fields first … last - 1 of a row that has a block of them."""
+    block = (I[r, I_EXTRA] - 1) * (FIELDS - 1)
+    for field in range(first, last):
+        e = block + field - 1
+        now = _field(F, I, r, field)
+        prev = ef[e, E_PREVIOUS]
+        ef[e, E_PREVIOUS] = now
+        if math.isnan(now):
+            continue
+        if not (ef[e, E_UP_LOW] < now <= ef[e, E_UP_HIGH]):
+            fi, ff, nf, ef[e, E_UP_LOW], ef[e, E_UP_HIGH] = _cross(
+                I, r, prev, now, t, evals, eh, 2 * e, lv, ls, rules, fi, ff, nf
+            )
+        if not (ef[e, E_DOWN_LOW] <= now < ef[e, E_DOWN_HIGH]):
+            fi, ff, nf, ef[e, E_DOWN_LOW], ef[e, E_DOWN_HIGH] = _cross(
+                I, r, prev, now, t, evals, eh, 2 * e + 1, lv, ls, rules, fi, ff, nf
+            )
     return fi, ff, nf
 
 
 @njit(cache=True, error_model="numpy")
-def _minute_statistics(F, I, r, start, close, volume, returns, minutes, profile):
-    """Volatility and volume spike at the close of a minute; the profile learns the minute afterwards."""
+def _by_arming(fi, ff, rules, first, last):
+    """Bring the firings of one evaluation into the order of arming (Shell's sort: few, or many at a gap)."""
+    gap = last - first
+    while gap > 1:
+        gap = gap // 3 + 1 if gap > 3 else 1
+        for n in range(first + gap, last):
+            s, t, nth, r = fi[n, 0], fi[n, 1], fi[n, 2], fi[n, 3]
+            prev, now = ff[n, 0], ff[n, 1]
+            place = rules[s, R_SEQ]
+            k = n
+            while k - gap >= first and rules[fi[k - gap, 0], R_SEQ] > place:
+                for c in range(4):
+                    fi[k, c] = fi[k - gap, c]
+                ff[k, 0] = ff[k - gap, 0]
+                ff[k, 1] = ff[k - gap, 1]
+                k -= gap
+            fi[k, 0], fi[k, 1], fi[k, 2], fi[k, 3] = s, t, nth, r
+            ff[k, 0], ff[k, 1] = prev, now
+
+
+@njit(cache=True, error_model="numpy")
+def _evaluate(F, I, r, prev, now, t, lv, ls, heads, eh, ef, rules, fi, ff, nf):
+    """Tick rules at one evaluation.
+
+    While a value stays between two neighbouring levels nothing is searched: the neighbours are kept in
+    the row (UP_LOW < price <= UP_HIGH, DOWN_LOW <= price < DOWN_HIGH).
+    """
+    evals = I[r, I_EVALS]
+    I[r, I_EVALS] = evals + 1
+    first = nf
+    if not (F[r, F_UP_LOW] < now <= F[r, F_UP_HIGH]):
+        fi, ff, nf, F[r, F_UP_LOW], F[r, F_UP_HIGH] = _cross(
+            I, r, prev, now, t, evals, heads, 2 * r, lv, ls, rules, fi, ff, nf
+        )
+    if not (F[r, F_DOWN_LOW] <= now < F[r, F_DOWN_HIGH]):
+        fi, ff, nf, F[r, F_DOWN_LOW], F[r, F_DOWN_HIGH] = _cross(
+            I, r, prev, now, t, evals, heads, 2 * r + 1, lv, ls, rules, fi, ff, nf
+        )
+    if I[r, I_EXTRA] > 0:
+        fi, ff, nf = _cross_fields(F, I, r, t, CHANGE_PCT, FIELDS, evals, eh, ef, lv, ls, rules, fi, ff, nf)
+    if nf - first > 1:
+        _by_arming(fi, ff, rules, first, nf)
+    return fi, ff, nf
+
+
+@njit(cache=True, error_model="numpy")
+def _volatility(F, I, r, close, returns):
+    """One more one-minute return, and the volatility of the newest ones."""
     before = F[r, F_BAR_CLOSE]
     F[r, F_BAR_CLOSE] = close
     if before > 0 and close > 0:
@@ -295,15 +411,21 @@ def _minute_statistics(F, I, r, start, close, volume, returns, minutes, profile)
                 d = returns[r, (n - held + k) % RETURNS] - mean
                 square += d * d
             F[r, F_VOLATILITY] = 100.0 * math.sqrt(square / held * I[r, I_MINUTES] * 252.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _minute_statistics(F, I, r, start, close, volume, returns, minutes, profile):
+    """Volatility and volume spike at the close of a minute; the profile learns the minute afterwards."""
+    _volatility(F, I, r, close, returns)
     F[r, F_SPIKE] = np.nan
     if math.isnan(volume):
         return
     minute = (start - I[r, I_OPEN]) // MINUTE
-    fits = minute < profile.shape[1]
-    if fits and profile[r, minute, 0] >= MIN_DAYS:
-        deviation = math.sqrt(profile[r, minute, 2] / profile[r, minute, 0])
+    fits = minute < len(profile)
+    if fits and profile[minute, r, 0] >= MIN_DAYS:
+        deviation = math.sqrt(profile[minute, r, 2] / profile[minute, r, 0])
         if deviation > 0:
-            F[r, F_SPIKE] = (volume - profile[r, minute, 1]) / deviation
+            F[r, F_SPIKE] = (volume - profile[minute, r, 1]) / deviation
     else:
         n = I[r, I_MV_LEN]
         held = min(n, RETURNS)
@@ -322,10 +444,11 @@ def _minute_statistics(F, I, r, start, close, volume, returns, minutes, profile)
     minutes[r, I[r, I_MV_LEN] % RETURNS] = volume
     I[r, I_MV_LEN] += 1
     if fits:
-        profile[r, minute, 0] += 1
-        d = volume - profile[r, minute, 1]
-        profile[r, minute, 1] += d / profile[r, minute, 0]
-        profile[r, minute, 2] += d * (volume - profile[r, minute, 1])
+        profile[minute, r, 0] += 1
+        d = volume - profile[minute, r, 1]
+        profile[minute, r, 1] += d / profile[minute, r, 0]
+        profile[minute, r, 2] += d * (volume - profile[minute, r, 1])
+        profile[minute, profile.shape[1] - 1, 0] = 1.0  # the row behind the last: this minute has changed
 
 
 @njit(cache=True, error_model="numpy")
@@ -365,6 +488,7 @@ def _close_minutes(F, I, BF, BI, r, slots, until, returns, minutes, profile, bf,
         bi[nb, 2] = BI[best, J_TRADES]
         nb += 1
         BI[best, J_START] = -1
+        I[r, I_LAST_MINUTE] = first
         I[r, I_DUE] = FAR if second == FAR else min(second + MINUTE, I[r, I_CLOSE])
         _minute_statistics(F, I, r, first, BF[best, B_CLOSE], volume, returns, minutes, profile)
     return nb
@@ -373,6 +497,7 @@ def _close_minutes(F, I, BF, BI, r, slots, until, returns, minutes, profile, bf,
 @njit(cache=True, error_model="numpy")
 def _put_history(I, hist_t, hist_f, r, start, high, low, close):
     """Insert or replace a daily bar, oldest first; the oldest leaves a full history."""
+    I[r, I_HIST_VERSION] += 1
     n = I[r, I_HIST_LEN]
     at = _lower(hist_t[r], 0, n, start)
     if at < n and hist_t[r, at] == start:
@@ -455,28 +580,14 @@ def _begin_day(F, I, r, open_, close, date, price, t, hist_t, hist_f):
     F[r, F_SIZE] = 0.0
     F[r, F_CUM] = 0.0
     F[r, F_BASE] = 0.0
-    F[r, F_BAR_CLOSE] = np.nan
+    if I[r, I_LAST_MINUTE] < open_:  # else history has brought minutes of this very session
+        F[r, F_BAR_CLOSE] = np.nan
     F[r, F_SPIKE] = np.nan
     _read_history(F, I, hist_t, hist_f, r, open_)
 
 
 @njit(cache=True, error_model="numpy")
-def _grown(a, need):
-    """The array, or a copy with at least `need` places (twice as many).
-
-    Element by element: assigning slices would compile Numba's messages about shapes with every kernel.
-    """
-    if need <= len(a):
-        return a
-    b = np.empty((max(need, 2 * len(a)), a.shape[1]), a.dtype)
-    for n in range(len(a)):
-        for c in range(a.shape[1]):
-            b[n, c] = a[n, c]
-    return b
-
-
-@njit(cache=True, error_model="numpy")
-def _is_duplicate(I, ring_i, ring_f, r, t, price, volume, trade_id, oldest):
+def _is_duplicate(I, ring, ring_f, r, t, price, volume, trade_id, oldest):
     """True where the tick repeats an accepted one whose time lies in [oldest, newest]."""
     cap = I[r, I_RING_CAP]
     at = I[r, I_RING_AT]
@@ -485,41 +596,97 @@ def _is_duplicate(I, ring_i, ring_f, r, t, price, volume, trade_id, oldest):
     for k in range(I[r, I_RING_LEN]):
         j = at + ((head - 1 - k) & (cap - 1))
         if trade_id >= 0:
-            if ring_i[j, 1] == trade_id and ring_i[j, 0] >= oldest:
+            if ring[j, G_ID] == trade_id and ring[j, G_TIME] >= oldest:
                 return True
-        elif ring_i[j, 0] == t and ring_f[j, 0] == price:
+        elif ring[j, G_TIME] == t and ring_f[j, G_PRICE] == price:
             if has_volume:
-                if ring_f[j, 1] == volume:
+                if ring_f[j, G_VOLUME] == volume:
                     return True
-            elif math.isnan(ring_f[j, 1]):
+            elif math.isnan(ring_f[j, G_VOLUME]):
                 return True
     return False
 
 
 @njit(cache=True, error_model="numpy")
+def _room_in_ring(I, ring, ring_f, ring_used, r, oldest):
+    """Forget what is older than `oldest`, and where that is not enough, move to twice the room."""
+    cap = I[r, I_RING_CAP]
+    at = I[r, I_RING_AT]
+    length = I[r, I_RING_LEN]
+    head = I[r, I_RING_HEAD]
+    while length > 0 and ring[at + ((head - length) & (cap - 1)), G_TIME] < oldest:
+        length -= 1
+    if length == cap:
+        new_at = ring_used[0]
+        new_cap = max(SMALLEST_RING, 2 * cap)
+        ring_used[0] = new_at + new_cap
+        if new_at + new_cap > len(ring):
+            ring = _grown(ring, new_at + new_cap)
+            ring_f = ring.view(np.float64)
+        for k in range(length):
+            j = at + ((head - length + k) & (cap - 1))
+            for c in range(NG):
+                ring[new_at + k, c] = ring[j, c]
+        I[r, I_RING_AT] = new_at
+        I[r, I_RING_CAP] = new_cap
+        I[r, I_RING_HEAD] = length
+    I[r, I_RING_LEN] = length
+    return ring, ring_f
+
+
+@njit(cache=True, error_model="numpy")
+def _fetch(I, BI, ring, rows, first, last, slots):
+    """Read a word of every cache line that the next ticks will touch.
+
+    The reads do not wait for one another, so a row that lies far away costs the next loop little.
+    """
+    seen = np.int64(0)
+    for n in range(first, last):
+        r = rows[n]
+        if r >= 0:
+            for c in range(0, HOT, 8):
+                seen ^= I[r, c]
+            for b in range(r * slots, r * slots + slots):
+                seen ^= BI[b, 0] ^ BI[b, 8]
+    for n in range(first, last):
+        r = rows[n]
+        if r >= 0 and I[r, I_RING_CAP] > 0:
+            seen ^= ring[I[r, I_RING_AT] + I[r, I_RING_HEAD], 0]
+    return seen
+
+
+@njit(cache=True, error_model="numpy")
 def trades(
-    keys, key_rows, shift, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring_i, ring_f, ring_used,
-    returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules,
-    bi, bf, di, df, qi, fi, ff, late_at, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags,
+    rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_used, returns, minutes, profile,
+    hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at, wants_ticks,
+    wants_minutes, taken, taken_f, begun, begun_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_,
+    flags,
 ):  # fmt: skip
-    """Apply ticks in log order. Returns the arrays that may have grown, and how much of each is filled."""
+    """Apply ticks in log order; `rows` are their instruments' rows, -1 unknown.
+
+    Returns the arrays that may have grown, and how much of each is filled. `taken` must hold all ticks where
+    `wants_ticks`. Where `wants_minutes`, `begun` takes each row's words as they stood before the first tick
+    in order of a minute that is newer than the row's newest tick.
+    """
     nb = np.int64(0)
     nd = np.int64(0)
     nq = np.int64(0)
     nf = np.int64(0)
     nl = np.int64(0)
-    accepted = 0
-    mask = len(keys) - 1
+    nm = np.int64(0)
+    accepted = np.int64(0)
+    fetched = 0
+    ring_f = ring.view(np.float64)
     for n in range(len(ids)):
+        if n == fetched:
+            fetched = min(n + AHEAD, len(ids))
+            touched[len(touched) - 1] = np.uint8(_fetch(I, BI, ring, rows, n, fetched, slots) & 1)
         if nq + 3 > len(qi):
             qi = _grown(qi, nq + 3)
         t = event_time[n]
         price = price_[n]
         ident = ids[n]
-        h = np.int64((np.uint64(ident) * _HASH) >> np.uint64(shift))
-        while keys[h] != 0 and keys[h] != ident:
-            h = (h + 1) & mask
-        r = key_rows[h] if keys[h] != 0 else -1
+        r = rows[n]
         kind = -1
         s = -1
         if r < 0:
@@ -548,7 +715,7 @@ def trades(
                     t >= oldest
                     and (t <= newest or trade_id >= 0)
                     and not (trade_id > I[r, I_MAX_ID] or (sized and trade_id < 0))
-                    and _is_duplicate(I, ring_i, ring_f, r, t, price, volume, trade_id, oldest)
+                    and _is_duplicate(I, ring, ring_f, r, t, price, volume, trade_id, oldest)
                 ):
                     kind = K_DUPLICATE
                 elif t < oldest or (t < I[r, I_CLOSE] and I[r, I_SEALED] == 1) or (s >= 0 and t < I[r, I_OPEN]):
@@ -571,7 +738,22 @@ def trades(
             nq += 1
             continue
 
-        # Accepted. A new session first ends the one before.
+        # Accepted. What the row said at the end of a minute is what it says before the next one's first tick.
+        ordered = t >= newest
+        if wants_minutes and ordered:
+            first = opens[s] if s >= 0 else I[r, I_OPEN]
+            start = first + (t - first) // MINUTE * MINUTE
+            if start > newest:
+                begun = _grown(begun, nm + 1)
+                begun_i = _grown(begun_i, nm + 1)
+                begun[nm, 0] = r
+                begun[nm, 1] = start
+                begun[nm, 2] = n
+                for c in range(NI):
+                    begun_i[nm, c] = I[r, c]
+                nm += 1
+
+        # A new session first ends the one before.
         if nb + slots > len(bi):
             bi = _grown(bi, nb + slots)
             bf = _grown(bf, nb + slots)
@@ -587,9 +769,7 @@ def trades(
                     bi = _grown(bi, nb + slots)
                     bf = _grown(bf, nb + slots)
             _begin_day(F, I, r, opens[s], closes[s], dates[s], price, t, hist_t, hist_f)
-        accepted += 1
         touched[r] = 1
-        ordered = t >= newest
         if ordered:
             I[r, I_NEWEST] = t
             if I[r, I_DUE] <= t - late:
@@ -642,11 +822,16 @@ def trades(
         if t < I[r, I_OPEN_TIME]:
             I[r, I_OPEN_TIME] = t
             F[r, F_OPEN] = price
+        if wants_ticks:
+            taken[accepted, 0] = n
+            taken[accepted, 1] = 1 if ordered else 0
+            taken_f[accepted] = amount
+        accepted += 1
 
-        # Its own minute.
+        # Its own minute; the places of a row are a power of 2.
         minute = (t - I[r, I_OPEN]) // MINUTE
         start = I[r, I_OPEN] + minute * MINUTE
-        b = r * slots + minute % slots
+        b = r * slots + (minute & (slots - 1))
         if BI[b, J_START] != start:
             BI[b, J_START] = start
             BI[b, J_OPEN_TIME] = t
@@ -682,52 +867,32 @@ def trades(
             BI[b, J_HAS_VOLUME] = 1
             BF[b, B_SIZES] += amount
 
-        # Remember it for duplicates.
-        cap = I[r, I_RING_CAP]
-        at = I[r, I_RING_AT]
-        length = I[r, I_RING_LEN]
+        # Remember it for duplicates. What is too old is looked at only where room is wanted.
+        if I[r, I_RING_LEN] == I[r, I_RING_CAP]:
+            ring, ring_f = _room_in_ring(I, ring, ring_f, ring_used, r, I[r, I_NEWEST] - late)
         head = I[r, I_RING_HEAD]
-        oldest = I[r, I_NEWEST] - late
-        while length > 0 and ring_i[at + ((head - length) & (cap - 1)), 0] < oldest:
-            length -= 1
-        if length == cap:
-            new_at = ring_used[0]
-            new_cap = max(8, 2 * cap)
-            ring_used[0] = new_at + new_cap
-            if new_at + new_cap > len(ring_i):
-                ring_i = _grown(ring_i, new_at + new_cap)
-                ring_f = _grown(ring_f, new_at + new_cap)
-            for k in range(length):
-                j = at + ((head - length + k) & (cap - 1))
-                ring_i[new_at + k, 0] = ring_i[j, 0]
-                ring_i[new_at + k, 1] = ring_i[j, 1]
-                ring_f[new_at + k, 0] = ring_f[j, 0]
-                ring_f[new_at + k, 1] = ring_f[j, 1]
-            I[r, I_RING_AT] = new_at
-            I[r, I_RING_CAP] = new_cap
-            at = new_at
-            cap = new_cap
-            head = length
-        j = at + (head & (cap - 1))
-        ring_i[j, 0] = t
-        ring_i[j, 1] = trade_id
-        ring_f[j, 0] = price
-        ring_f[j, 1] = volume
-        I[r, I_RING_HEAD] = (head + 1) & (cap - 1)
-        I[r, I_RING_LEN] = length + 1
+        j = I[r, I_RING_AT] + head
+        ring[j, G_TIME] = t
+        ring[j, G_ID] = trade_id
+        ring_f[j, G_PRICE] = price
+        ring_f[j, G_VOLUME] = volume
+        I[r, I_RING_HEAD] = (head + 1) & (I[r, I_RING_CAP] - 1)
+        I[r, I_RING_LEN] += 1
         I[r, I_MAX_ID] = max(I[r, I_MAX_ID], trade_id)
 
         if ordered:
             prev = F[r, F_LAST]
             F[r, F_LAST] = price
-            # Asked here and not inside: the call passes some eighty words of array headers.
-            if F[r, F_UP_LOW] < price <= F[r, F_UP_HIGH] and F[r, F_DOWN_LOW] <= price < F[r, F_DOWN_HIGH]:
+            # Asked here and not inside: the call passes many words of array headers.
+            if (
+                F[r, F_UP_LOW] < price <= F[r, F_UP_HIGH]
+                and F[r, F_DOWN_LOW] <= price < F[r, F_DOWN_HIGH]
+                and I[r, I_EXTRA] == 0
+            ):
                 I[r, I_EVALS] += 1
             else:
-                fi, ff, nf = _evaluate(
-                    F, I, r, prev, price, t, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules, fi, ff, nf
-                )
-    return ring_i, ring_f, bi, bf, di, df, qi, fi, ff, late_at, nb, nd, nq, nf, nl, accepted
+                fi, ff, nf = _evaluate(F, I, r, prev, price, t, lv, ls, heads, eh, ef, rules, fi, ff, nf)
+    return ring, bi, bf, di, df, qi, fi, ff, late_at, begun, begun_i, nb, nd, nq, nf, nl, nm, accepted
 
 
 @njit(cache=True, error_model="numpy")
@@ -752,8 +917,13 @@ def heartbeat(
 
 
 @njit(cache=True, error_model="numpy")
-def quotes(F, I, touched, rows, event_time, bid, bid_size, ask, ask_size):
-    """Newest best bid and ask of each row; a price that is not above 0 is unknown."""
+def quotes(F, I, touched, lv, ls, eh, ef, rules, fi, ff, rows, event_time, bid, bid_size, ask, ask_size):
+    """Newest best bid and ask of each row; a price that is not above 0 is unknown.
+
+    Each quote that is not older than the row's newest is one evaluation of the levels on bid and ask.
+    Returns the firings.
+    """
+    nf = np.int64(0)
     for n in range(len(rows)):
         r = rows[n]
         if r < 0 or event_time[n] < I[r, I_QUOTE_TIME]:
@@ -764,11 +934,25 @@ def quotes(F, I, touched, rows, event_time, bid, bid_size, ask, ask_size):
         F[r, F_ASK] = ask[n] if ask[n] > 0 else np.nan
         F[r, F_ASK_SIZE] = ask_size[n]
         touched[r] = 1
+        evals = I[r, I_QUOTES]
+        I[r, I_QUOTES] = evals + 1
+        if I[r, I_EXTRA] > 0:
+            first = nf
+            fi, ff, nf = _cross_fields(
+                F, I, r, event_time[n], BID, CHANGE_PCT, evals, eh, ef, lv, ls, rules, fi, ff, nf
+            )
+            if nf - first > 1:
+                _by_arming(fi, ff, rules, first, nf)
+    return fi, ff, nf
 
 
 @njit(cache=True, error_model="numpy")
-def history(F, I, hist_t, hist_f, touched, rows, timeframe, start, high, low, close):
-    """Daily bars known from elsewhere: they give the previous close and the 52-week range, no price."""
+def history(F, I, opens, returns, hist_t, hist_f, touched, rows, timeframe, start, high, low, close):
+    """Closed bars known from elsewhere; they give no price.
+
+    Days give the previous close and the 52-week range. Minutes that are newer than any that the row has
+    closed, and older than those that are open, give the returns that volatility is made of.
+    """
     for n in range(len(rows)):
         r = rows[n]
         if r < 0 or not (close[n] > 0 and close[n] < np.inf):
@@ -782,12 +966,21 @@ def history(F, I, hist_t, hist_f, touched, rows, timeframe, start, high, low, cl
                 _read_history(F, I, hist_t, hist_f, r, I[r, I_OPEN])
             else:
                 _read_history(F, I, hist_t, hist_f, r, hist_t[r, I[r, I_HIST_LEN] - 1] + DAY)
+        elif timeframe[n] == 60 and start[n] > I[r, I_LAST_MINUTE]:
+            if start[n] + MINUTE >= I[r, I_DUE]:
+                continue  # the oldest open minute, and every later one, is ours to close
+            mine = _upper(opens, I[r, I_CAL_LO], I[r, I_CAL_HI], start[n])
+            before = _upper(opens, I[r, I_CAL_LO], I[r, I_CAL_HI], I[r, I_LAST_MINUTE])
+            if mine != before:
+                F[r, F_BAR_CLOSE] = np.nan
+            I[r, I_LAST_MINUTE] = start[n]
+            _volatility(F, I, r, close[n], returns)
 
 
 @njit(cache=True, error_model="numpy")
 def source_bars(
-    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot,
-    dn, dn_ptr, dn_slot, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
+    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls, heads,
+    eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
     prev_close,
 ):  # fmt: skip
     """Bars as the source itself: each is final as it comes and is one evaluation of tick rules at its end.
@@ -881,7 +1074,8 @@ def source_bars(
             bi[nb, 2] = 0
             nb += 1
             _minute_statistics(F, I, r, start[n], price, volume[n], returns, minutes, profile)
-        fi, ff, nf = _evaluate(F, I, r, prev, price, end, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules, fi, ff, nf)
+            I[r, I_LAST_MINUTE] = start[n]
+        fi, ff, nf = _evaluate(F, I, r, prev, price, end, lv, ls, heads, eh, ef, rules, fi, ff, nf)
     return bi, bf, di, df, fi, ff, nb, nd, nf, skipped
 
 
@@ -901,8 +1095,10 @@ def forming_bars(BF, BI, F, slots, count, start, values):
                 values[r, c] = np.nan
             continue
         start[r] = newest
-        for c in range(4):
-            values[r, c] = BF[best, c]
+        values[r, 0] = BF[best, B_OPEN]
+        values[r, 1] = BF[best, B_HIGH]
+        values[r, 2] = BF[best, B_LOW]
+        values[r, 3] = BF[best, B_CLOSE]
         # The largest cumulative before this minute: closed minutes and older open ones.
         base = F[r, F_BASE]
         for k in range(r * slots, r * slots + slots):
@@ -914,60 +1110,51 @@ def forming_bars(BF, BI, F, slots, count, start, values):
 
 @njit(cache=True, error_model="numpy")
 def trace_trades(
-    keys, key_rows, shift, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring_i, ring_f, ring_used,
-    returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules,
-    bi, bf, di, df, qi, fi, ff, late_at, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags,
-    rows, trace_f, trace_i,
+    rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_used, returns, minutes, profile,
+    hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at, taken, taken_f,
+    begun, begun_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags, kept, trace_i,
 ):  # fmt: skip
-    """Apply ticks one by one and copy the row's state after each accepted one; returns how many they were.
+    """Apply ticks one by one and copy the row's words after each accepted one; returns how many they were.
 
-    `rows` takes their places in the input. What the ticks bring forth is left out.
+    `kept` takes their places in the input. What the ticks bring forth is left out.
     """
     count = 0
     for n in range(len(ids)):
         found = trades(
-            keys, key_rows, shift, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring_i, ring_f, ring_used,
-            returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules,
-            bi, bf, di, df, qi, fi, ff, late_at, ids[n : n + 1], event_time[n : n + 1], ingest_time[n : n + 1],
-            price_[n : n + 1], volume_[n : n + 1], size_[n : n + 1], trade_id_[n : n + 1], flags[n : n + 1],
+            rows[n : n + 1], F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_used, returns, minutes,
+            profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at,
+            False, False, taken, taken_f, begun, begun_i, ids[n : n + 1], event_time[n : n + 1],
+            ingest_time[n : n + 1], price_[n : n + 1], volume_[n : n + 1], size_[n : n + 1], trade_id_[n : n + 1],
+            flags[n : n + 1],
         )  # fmt: skip
-        ring_i = found[0]
-        ring_f = found[1]
-        if found[15] == 0:
+        ring = found[0]
+        if found[17] == 0:
             continue
-        h = np.int64((np.uint64(ids[n]) * _HASH) >> np.uint64(shift))
-        while keys[h] != ids[n]:
-            h = (h + 1) & (len(keys) - 1)
-        rows[count] = n
-        r = key_rows[h]
-        for c in range(NF):
-            trace_f[count, c] = F[r, c]
+        kept[count] = n
         for c in range(NI):
-            trace_i[count, c] = I[r, c]
+            trace_i[count, c] = I[rows[n], c]
         count += 1
-    return ring_i, ring_f, count
+    return ring, count
 
 
 @njit(cache=True, error_model="numpy")
 def trace_bars(
-    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, up, up_ptr, up_slot,
-    dn, dn_ptr, dn_slot, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
-    prev_close, kept, trace_f, trace_i,
+    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls, heads,
+    eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
+    prev_close, kept, trace_i,
 ):  # fmt: skip
     """The same for bars as the source."""
     count = 0
     for n in range(len(rows)):
         found = source_bars(
             F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched,
-            up, up_ptr, up_slot, dn, dn_ptr, dn_slot, rules, bi, bf, di, df, fi, ff, rows[n : n + 1],
+            lv, ls, heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows[n : n + 1],
             timeframe[n : n + 1], start[n : n + 1], open_[n : n + 1], high[n : n + 1], low[n : n + 1],
             close[n : n + 1], volume[n : n + 1], prev_close[n : n + 1],
         )  # fmt: skip
         if found[9] == 1:
             continue
         kept[count] = n
-        for c in range(NF):
-            trace_f[count, c] = F[rows[n], c]
         for c in range(NI):
             trace_i[count, c] = I[rows[n], c]
         count += 1

@@ -67,6 +67,21 @@ class Ticks:
     is_ordered: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Rows as they stood before the first tick in order of a minute newer than their newest tick.
+
+    That is what the row's fields were at the end of every minute before `start` (ns) that it ended since.
+    `rows`; `place` of that tick in its run, in rising order; `F` and `I` hold the rows' words, as in TickState.
+    """
+
+    rows: NDArray[np.int64]
+    start: NDArray[np.int64]
+    place: NDArray[np.int64]
+    F: NDArray[np.float64]
+    I: NDArray[np.int64]  # noqa: E741 — the kernel's name of the integer state
+
+
 class Operator:
     """Does nothing by default; an operator overrides what it needs. `name` prefixes its checkpoint arrays."""
 
@@ -79,6 +94,14 @@ class Operator:
 
     def ticks(self, ticks: Ticks, state: TickState) -> None:
         """The accepted ticks of a run, before `closed` is called for the same run."""
+
+    @property
+    def wants_minutes(self) -> bool:
+        """True while `begun` has to be called; the engine asks before each run of trades."""
+        return False
+
+    def begun(self, begun: Begun, state: TickState) -> None:
+        """Rows whose newest minute is over, before `closed` is called for the same run; never with none."""
 
     def grow(self, state: TickState) -> None:
         """Instruments were added or renewed: make room for `state.count` rows."""

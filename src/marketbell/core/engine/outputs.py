@@ -1,11 +1,13 @@
 """What the engine says after it applied a piece of the log."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from marketbell.core.columns.frame import Columns
+from marketbell.core.engine.firings import Fired, Firings
+
+__all__ = ["BAR_COLUMNS", "QUALITY_COLUMNS", "Fired", "Firings", "Gap", "Outputs", "empty", "joined"]
 
 BAR_COLUMNS: tuple[tuple[str, str], ...] = (
     ("instrument_id", "i8"),
@@ -41,30 +43,6 @@ def joined(parts: list[Columns], columns: tuple[tuple[str, str], ...]) -> Column
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
-    """A level was crossed. `value` is the price now, `previous` that of the evaluation before.
-
-    `nth` counts the rule's firings at this event_time, from 1. `payload` is the command that armed it.
-    """
-
-    rule_uid: str
-    version: int
-    rule: str
-    owner_id: str
-    instrument_id: int
-    key: str
-    event_time: int
-    previous: float
-    value: float
-    level: float
-    direction: str
-    nth: int
-    definition_hash: str
-    notify: tuple[str, ...]
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Gap:
     """The producer's positions jumped: what lay between them never came."""
 
@@ -86,7 +64,7 @@ class Outputs:
     bars_1m: Columns = field(default_factory=lambda: empty(BAR_COLUMNS))
     bars_1d: Columns = field(default_factory=lambda: empty(BAR_COLUMNS))
     quality: Columns = field(default_factory=lambda: empty(QUALITY_COLUMNS))
-    fired: list[Fired] = field(default_factory=list)
+    fired: Firings = field(default_factory=Firings)
     late: Columns = field(default_factory=dict)
     depth: list[Columns] = field(default_factory=list)
     book_states: list[tuple[int, str, int]] = field(default_factory=list)

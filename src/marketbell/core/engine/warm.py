@@ -39,6 +39,9 @@ def warm() -> None:
         **dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), prices),
     }
 
+    level = {"type": "arm_level", "rule_uid": "warm", "version": 1, "instrument_id": ident, "direction": "above"}
+    level["level"] = 1.5
+
     def frame(kind: FrameKind, columns: Columns | None = None, payload: object = None) -> Frame:
         found = columns or {}
         raw = json.dumps(payload).encode() if payload else b""
@@ -51,6 +54,8 @@ def warm() -> None:
             frame(FrameKind.QUOTE, quote),
             frame(FrameKind.TRADE, {"instrument_id": ids, "event_time": times, "price": prices, "volume": prices}),
             frame(FrameKind.HEARTBEAT),
+            frame(FrameKind.COMMAND, payload=level),
+            frame(FrameKind.COMMAND, payload={"type": "disarm", "rule_uid": "warm", "version": 1}),
             frame(FrameKind.BAR, bar, {"role": "source"}),
         ]
     )
