@@ -213,9 +213,10 @@ def books(
     """Apply BOOK rows; every message ends with a row that bears LAST, or with the last row.
 
     `slots` is the book of each row, -1 unknown. Writes `delta` (size after less size before, NaN where the row
-    did not change a shown book) and `away` (distance of the row's price from its side's best before the message,
-    as a fraction of that; below 0 is better). `gaps` takes [slot, event time], `dropped` [slot, event time] for
-    each row with an impossible price or size. Returns the arena, the waiting rows, and how many gaps and dropped.
+    did not change a shown book, infinite on the first row of a message that lost the book) and `away` (distance of
+    the row's price from its side's best before the message, as a fraction of that; below 0 is better). `gaps` takes
+    [slot, event time], `dropped` [slot, event time] for each row with an impossible price or size. Returns the
+    arena, the waiting rows, and how many gaps and dropped.
     """
     count = len(slots)
     ng = 0
@@ -238,6 +239,7 @@ def books(
                 nd += 1
         if flags[a] & RESET:
             _forget(A, H, B, s)
+            delta[a] = np.inf
             B[s, I_LOST] = 0
             used = _drop_pending(W, B, used, s)
             if flags[a] & SNAPSHOT == 0:
@@ -310,6 +312,7 @@ def books(
                 gaps[ng, 1] = t
                 ng += 1
                 B[s, I_GAPS] += 1
+                delta[a] = np.inf
                 _forget(A, H, B, s)
                 B[s, I_LOST] = 1
                 keeps = True

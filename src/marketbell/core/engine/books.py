@@ -69,7 +69,8 @@ class BookChanges:
     """Rows of the newest entry that changed a shown book, in log order.
 
     `delta` is the size now less the size before; `away` the price's distance from the best of its side before
-    the message, as a fraction of that best (below 0: a better price).
+    the message, as a fraction of that best (below 0: a better price). An infinite `delta` says that the book was
+    lost with this message.
     """
 
     rows: NDArray[np.int64]

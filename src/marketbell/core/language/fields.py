@@ -7,6 +7,8 @@ live frames all read it. A field that is not here does not exist.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from marketbell.core.patterns.catalogue import PATTERNS, Basis, Pattern
+
 
 class FieldType(StrEnum):
     """What a value is; `percent` is held in percentage points everywhere."""
@@ -55,6 +57,17 @@ _TICK, _BAR, _DAY, _QTR = Cadence.TICK, Cadence.BAR, Cadence.DAILY, Cadence.QUAR
 def _fund(name: str, kind: FieldType, label: str, text: str, *, cadence: Cadence = _QTR, unit: str = "") -> Field:
     source = "shareholding" if "holding" in name or name == "pledged_pct" else "fundamentals"
     return Field(f"fund.{name}", kind, cadence, label, text, unit=unit, source=source)
+
+
+def _pattern(pattern: Pattern) -> tuple[Field, Field]:
+    """Whether it shows, and its score."""
+    cadence = _BAR if pattern.basis is Basis.BARS else _TICK
+    text = f"{pattern.definition} {pattern.caution}"
+    score = f"The score of {pattern.field}; its threshold is {pattern.threshold:g}."
+    return (
+        Field(pattern.field, FieldType.BOOL, cadence, pattern.title, text, source="patterns"),
+        Field(pattern.score_field, _N, cadence, f"{pattern.title}: score", score, source="patterns"),
+    )
 
 
 _HELD = "Percent of all shares, at the end of the newest published quarter."
@@ -244,6 +257,8 @@ FIELDS: tuple[Field, ...] = (
         source="order book",
     ),
     Field("book.depth", _N, _TICK, "Depth", "Bid depth and ask depth.", unit="units", source="order book"),
+    # Abnormal patterns: see core/patterns and docs/reference/patterns.md.
+    *(field for pattern in PATTERNS for field in _pattern(pattern)),
     # Fundamentals and shareholding, point in time (core/fundamentals). Derived where the inputs are known,
     # else as published; the formulas are core/fundamentals/ratios.FORMULAS.
     *_FUNDAMENTALS,
