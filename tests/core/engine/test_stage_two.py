@@ -333,6 +333,10 @@ def test_watching_what_there_is_not() -> None:
     stage.take(full("a", 0, 1, 100))
     assert times(stage) == [100]
     assert np.isnan(stage.cross("early")).all()  # nobody is in the index
+    assert stage.foreign("NSE:S00", "close") == 1
+    assert np.isnan(stage.foreign("NSE:S00", "volume"))
+    with pytest.raises(UserError, match="NSE:X"):
+        stage.foreign("NSE:X", "close")
     with pytest.raises(UserError, match="NIFTY50"):
         stage.watch("late", "rank", "close", "NIFTY50")
     with pytest.raises(UserError, match="median"):

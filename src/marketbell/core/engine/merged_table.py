@@ -93,13 +93,13 @@ class MergedTable:
         values: NDArray[np.float64],
     ) -> None:
         """Write values[c, n] of column names[c] into rows[n]; of a repeated row the last one stays."""
-        for name in names:
-            if name not in self._places:
-                self._places[name] = len(self._places)
-                self._values = np.concatenate([self._values, np.full((1, len(self)), np.nan)])
+        new = [name for name in names if name not in self._places]
+        if new:
+            self._places |= {name: at for at, name in enumerate(new, start=len(self._places))}
+            self._values = np.concatenate([self._values, np.full((len(new), len(self)), np.nan)])
         self.event_time[rows] = event_time
-        for at, name in enumerate(names):
-            self._values[self._places[name], rows] = values[at]
+        places = np.array([self._places[name] for name in names], np.int64)
+        self._values[places[:, None], rows] = values
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Values and times for a checkpoint; shares nothing with the table."""

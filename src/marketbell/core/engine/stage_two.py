@@ -69,6 +69,7 @@ class StageTwo:
         self._dated = tuple(dated)
         self._universes: Universes | None = None
         self._watched: dict[str, _Watched] = {}
+        self._description: bytes | None = None
         self._universe = Universe.of(())
         self._aggregates = Aggregates(Groups.of(()))
 
@@ -140,7 +141,7 @@ class StageTwo:
         return market_lists(self._universe, columns, limit, undervalued or {}, self._aggregates)
 
     def _regroup(self) -> None:
-        self._universes = None
+        self._universes = self._description = None
         self._universe = Universe.of(self.table.instruments)
         self._aggregates = Aggregates.whole(self._universe.groups, {name: self.table.column(name) for name in FACTS})
 
@@ -174,6 +175,13 @@ class StageTwo:
     def unwatch(self, name: str) -> None:
         """Forget a cross-section; nothing where there is none."""
         self._watched.pop(name, None)
+
+    def foreign(self, key: str, column: str) -> float:
+        """The last value of one instrument's column as of `time`; NaN where unknown. UserError for a strange key."""
+        row = self.table.row(key)
+        if row is None:
+            raise UserError(f"there is no instrument `{key}`")
+        return float(self.table.column(column)[row])
 
     def cross(self, name: str) -> NDArray[np.float64]:
         """A watched cross-section at every row, as of `time`: to read."""
@@ -213,7 +221,6 @@ class StageTwo:
         arrays |= {f"table.{name}": array for name, array in self.table.arrays().items()}
         meta = {
             "version": STAGE_TWO_VERSION,
-            "instruments": [one.as_dict() for one in self.table.instruments],
             "names": self.table.names,
             "dated": [asdict(one) for one in self._dated],
             "watched": {
@@ -221,7 +228,14 @@ class StageTwo:
             },
         }
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        arrays["instruments"] = np.frombuffer(self._described(), np.uint8)
         return arrays
+
+    def _described(self) -> bytes:
+        """The instruments as JSON; they change seldom, and there are many."""
+        if self._description is None:
+            self._description = json.dumps([one.as_dict() for one in self.table.instruments]).encode()
+        return self._description
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -233,7 +247,8 @@ class StageTwo:
                 raise CheckpointError(message)
             stage = cls((), dated=[Membership(**one) for one in meta["dated"]])
             stage.merge = Merge.restore(_without("merge.", arrays))
-            instruments = [Instrument.from_dict(one) for one in meta["instruments"]]
+            described = json.loads(np.asarray(arrays["instruments"], np.uint8).tobytes())
+            instruments = [Instrument.from_dict(one) for one in described]
             stage.table.load(instruments, meta["names"], _without("table.", arrays))
             watched = meta["watched"].items()
         except (KeyError, TypeError, ValueError) as error:
