@@ -104,7 +104,7 @@ class StreamDesk:
             partitions=lambda: self.runner.partition_count,
         )
         engines = Engines(config, ports.sessions)
-        dates = _dates(ports.sessions)
+        dates = session_dates(ports.sessions)
         self.runner = StreamRunner(
             lambda number, mine, whole: Partition(number, engines, dates, mine, whole),
             ports.bus,
@@ -204,7 +204,9 @@ class StreamDesk:
         log.info("stream.stopped", seconds=round(self._clock.monotonic() - started, 3))
 
 
-def _dates(sessions: Sessions) -> Callable[[Engine, int], int]:
+def session_dates(sessions: Sessions) -> Callable[[Engine, int], int]:
+    """For partitions: the session date of a time, by the calendar of the engine's source."""
+
     def date_of(engine: Engine, time: int) -> int:
         """Date of the session that began last; before the first one, the UTC date."""
         table = sessions(str(engine.source.get("calendar") or "XNSE"))

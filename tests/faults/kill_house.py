@@ -1,0 +1,226 @@
+"""Real servers and processes for the fault tests: started, killed, started again; always stopped by their pids."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+
+from marketbell.adapters.cache.redis import RedisCache
+from marketbell.adapters.servers.postgres import EmbeddedPostgres
+from marketbell.adapters.servers.valkey import EmbeddedValkey
+from marketbell.adapters.stores.postgres import PostgresStores
+from marketbell.core.market.instrument import Instrument
+from marketbell.core.primitives.shards import Shards, stream_name
+from marketbell.ports.servers import EmbeddedServer
+from marketbell.settings import Settings
+
+DAY = "intraday/nse_ticks/2021-04-28"
+MARKET_S = 22_500.0
+"""Seconds of that day's session."""
+
+
+@dataclass
+class Tally:
+    """What one kind of fault did: a row of the table."""
+
+    fault: str
+    times: int = 0
+    lost: int = 0
+    doubled: int = 0
+    recoveries: list[float] = field(default_factory=list)
+    remark: str = ""
+
+    def line(self) -> str:
+        p50, p95 = np.percentile(self.recoveries, [50, 95]) if self.recoveries else (np.nan, np.nan)
+        return (
+            f"{self.fault:<28}{self.times:>6}{self.lost:>7}{self.doubled:>9}{p50:>9.2f} s{p95:>8.2f} s  {self.remark}"
+        )
+
+
+class Child:
+    """A process that is started, killed and started again; always stopped by its pid."""
+
+    def __init__(self, name: str, argv: list[str], log: Path, **how: Any) -> None:
+        self.name = name
+        self._argv = argv
+        self._log = log
+        self._how = how
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self._argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **self._how
+            )
+
+    def kill(self) -> None:
+        """SIGKILL the process and what it started."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, within_s: float, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(within_s)
+
+    def tail(self) -> str:
+        return self._log.read_text(errors="replace")[-3_000:]
+
+
+def _server(server: EmbeddedServer, log: Path) -> Child:
+    server.prepare()
+    launch = server.launch()
+    how: dict[str, Any] = {"env": dict(launch.env), "cwd": launch.cwd, "user": launch.uid, "group": launch.gid}
+    if launch.uid is not None:
+        how["extra_groups"] = []
+    return Child(server.name, list(launch.argv), log, **how)
+
+
+def _wait(condition: Callable[[], bool], within_s: float, what: str, children: dict[str, Child]) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            tails = "\n".join(
+                f"--- {name}\n{child.tail()}"
+                for name, child in children.items()
+                if "stream" in name or "ingest" in name
+            )
+            pytest.fail(f"not within {within_s} s: {what}\n{tails}")
+        time.sleep(0.05)
+
+
+class House:
+    """The servers and the three processes of this test."""
+
+    def __init__(
+        self, folder: Path, feed: str, speed: float, streams: tuple[str, ...] = ("0-63",), **more: Any
+    ) -> None:
+        """`streams` are the shards of each stream process; `more` are settings."""
+        self.folder = folder
+        self._servers: dict[str, EmbeddedServer] = {
+            "postgres": EmbeddedPostgres(folder / "postgres", is_durable=True),
+            "bus": EmbeddedValkey("bus", folder / "bus", memory_mb=256, is_durable=True),
+            "cache": EmbeddedValkey("cache", folder / "cache", memory_mb=128, is_durable=False),
+        }
+        self.children = {name: _server(server, folder / f"{name}.log") for name, server in self._servers.items()}
+        urls = {name: server.url for name, server in self._servers.items()}
+        settings = Settings(
+            data_dir=folder / "data",
+            feed=feed,
+            speed=speed,
+            ingest_port=0,
+            database_url=urls["postgres"],
+            redis_url=urls["bus"],
+            cache_url=urls["cache"],
+            **more,
+        )
+        environment = {**os.environ, **settings.environment()}
+        processes = {"ingest": ["ingest"], "sender": ["sender"]}
+        self.streams = [stream_name(Shards.parse(text)) for text in streams]
+        processes |= {name: ["stream", "--shards", text] for name, text in zip(self.streams, streams, strict=True)}
+        for name, (module, *arguments) in processes.items():
+            argv = [sys.executable, "-m", f"marketbell.processes.{module}", *arguments]
+            self.children[name] = Child(name, argv, folder / f"{name}.log", env=environment)
+        self.bus_url = urls["bus"]
+        self.cache_url = urls["cache"]
+        self.data_dir = settings.data_dir
+        self.database_url = urls["postgres"]
+        self.cache = RedisCache(urls["cache"])
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            self.children[name].start()
+            if name in self._servers:
+                _wait(self._servers[name].is_ready, 30.0, f"{name} answers", self.children)
+
+    def kill_and_start(self, name: str) -> None:
+        self.children[name].kill()
+        self.start(name)
+
+    def has_read_everything(self) -> bool:
+        """True when every shard's owner has applied all rows of the source."""
+        status = self.document("stream:status") or {}
+        partitions = status.get("partitions") or []
+        read = sum(one["counters"]["ticks_read"] for one in partitions)
+        return (
+            bool(partitions)
+            and not status.get("problem")
+            and all(one["state"] == "running" for one in partitions)
+            and read >= self.rows() > 0
+        )
+
+    def set_speed(self, speed: float | str) -> None:
+        self.cache.set("feed:control", orjson.dumps({"speed": speed}))
+
+    def document(self, key: str) -> Any:
+        raw = self.cache.get(key)
+        return orjson.loads(raw) if raw else None
+
+    def feed(self) -> dict[str, Any]:
+        found = self.document("feeds")
+        return found[0] if found else {}
+
+    def rows(self) -> int:
+        return int(self.feed().get("position") or 0)
+
+    def wait(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
+        _wait(condition, within_s, what, self.children)
+
+    def close(self) -> None:
+        for child in reversed(list(self.children.values())):
+            if child.process is not None and child.process.poll() is None:
+                child.kill()
+        self.cache.close()
+
+
+def keys_of(offline: Path) -> dict[str, int]:
+    keys = pd.read_parquet(offline / "snapshot.parquet")["instrument"]
+    return {key: int(Instrument(key).instrument_id) for key in keys}
+
+
+def same_bars(stores: PostgresStores, offline: Path) -> None:
+    for timeframe in ("1m", "1d"):
+        wanted = pd.read_parquet(offline / f"bars_{timeframe}.parquet")
+        for key, ident in keys_of(offline).items():
+            mine = pd.DataFrame(stores.bars.between(ident, timeframe, 0, 1 << 62))
+            theirs = wanted[wanted["instrument"] == key].reset_index(drop=True)
+            assert mine["start"].tolist() == theirs["start"].astype("datetime64[ns, UTC]").astype("int64").tolist(), key
+            for name in ("open", "high", "low", "close", "volume", "trades", "vwap"):
+                pd.testing.assert_series_equal(
+                    mine[name].astype(float),
+                    theirs[name].astype(float),
+                    check_exact=True,
+                    obj=f"{key} {timeframe} {name}",
+                )
+
+
+def same_snapshot(stores: PostgresStores, offline: Path) -> None:
+    wanted = pd.read_parquet(offline / "snapshot.parquet").set_index("instrument")
+    latest = stores.snapshots.latest()
+    names = ["close", "change_pct", "day.open", "day.high", "day.low", "day.volume", "day.trades", "vwap", "turnover"]
+    for key, ident in keys_of(offline).items():
+        for name in names:
+            theirs = wanted.loc[key, name]
+            mine = latest[ident][name]
+            assert (mine is None and pd.isna(theirs)) or mine == theirs, (key, name, mine, theirs)
+
+
+def same_quality(stores: PostgresStores, offline: Path) -> None:
+    wanted = pd.read_parquet(offline / "quality.parquet").groupby(["instrument", "kind"])["count"].sum().to_dict()
+    known = {ident: key for key, ident in keys_of(offline).items()}
+    found = stores.quality.get("2021-04-28")
+    mine = {(known[ident], kind): count for ident, kinds in found.items() for kind, count in kinds.items()}
+    assert mine == wanted
