@@ -137,7 +137,7 @@ def test_plain_fields_per_bar_and_per_tick(shared_data: Path, folder: Path) -> N
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("closs", "did you mean `close`"), ("rsi(close, 14)@1d", "only plain fields"), ("open", "day.open")],
+    [("closs", "did you mean `close`"), ("rsi(close, 14)@1d > 5%", "a percentage"), ("open", "day.open")],
 )
 def test_what_eval_does_not_know_is_said(folder: Path, text: str, said: str) -> None:
     with pytest.raises(UserError, match=said):

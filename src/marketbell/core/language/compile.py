@@ -19,6 +19,7 @@ Readings that the reference leaves open:
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
@@ -63,6 +64,8 @@ class Compiler:
         self._key = key
         self._nodes: list[Node] = []
         self._numbers: dict[Node, int] = {}
+        self._marks: list[bytes] = []
+        """What each node is, whatever its number."""
         self._results: list[tuple[str, Input]] = []
 
     def add(self, name: str, expression: ex.Expression, default: Timeframe | None = None) -> Input:
@@ -113,7 +116,8 @@ class Compiler:
     ) -> Input:
         """The place of a node, new or known. `more` are its own bars of lookback and warm-up."""
         if name in _COMMUTATIVE and op is Op.MAP:
-            inputs = sorted(inputs, key=lambda one: (one.node, one.output))
+            # An order that does not depend on what else is in the plan: equal series of two plans are equal nodes.
+            inputs = sorted(inputs, key=lambda one: (self._marks[one.node], one.output))
         below = [self._nodes[one.node] for one in inputs]
         same = [one for one in below if one.timeframe == timeframe]
         lookback = more[0] + max((one.lookback for one in same), default=0)
@@ -124,6 +128,9 @@ class Compiler:
             number = len(self._nodes)
             self._nodes.append(node)
             self._numbers[node] = number
+            below_marks = [(self._marks[one.node].hex(), one.output) for one in inputs]
+            content = repr((op.value, str(timeframe), name, parameters, below_marks, universe))
+            self._marks.append(blake2b(content.encode(), digest_size=16).digest())
         return Input(number)
 
     def _constant(self, value: float, timeframe: Timeframe) -> Input:
