@@ -46,7 +46,7 @@ PROGRESS_S = 15.0
 """Within this after the broker's return the market goes on."""
 SEED = 20210428
 FULL = {"stream": 200, "stream in two": 40, "ingest": 50, "broker": 50}
-SHORT = {"stream in two": 5}
+SHORT = {"stream in two": 3}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
