@@ -31,6 +31,9 @@ Rows = NDArray[np.int64]
 
 _NOWHERE: Rows = np.empty(0, np.int64)
 _ONLY: Rows = np.zeros(1, np.int64)
+_FEW = 8
+_STEPS = 2
+"""Fewer rows than one in eight go one by one, for as many steps as two passes over the order (measured)."""
 
 
 def _inside(values: NDArray[Any], members: Mask) -> Values:
@@ -131,13 +134,11 @@ class CrossSection(ABC):
 class Rank(CrossSection):
     """`rank(x, U)` in an order that follows its values.
 
-    A changed row costs a binary search and the places that it passes. Many rows at once, moving far, are
-    sorted anew.
+    A changed row costs a binary search and the places that it passes. Where rows move far, what is left of
+    them is sorted and merged into the order in one pass.
     """
 
     name = "rank"
-    _STEPS_OF_A_SORT = 24
-    """Steps a row after which a whole sort is the shorter way (measured)."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -146,6 +147,7 @@ class Rank(CrossSection):
         self._ranks = np.full(size, np.nan)
         self._held = np.full(size, np.nan)
         self._moved = np.zeros(size, np.uint8)
+        self._leaving = np.zeros(size, np.uint8)
         self._count = np.zeros(1, np.int64)
 
     def result(self) -> Values:
@@ -156,43 +158,42 @@ class Rank(CrossSection):
         return self._order[: min(limit, int(self._count[0]))].copy()
 
     def _take(self, rows: Rows, inside: Values) -> Rows:
-        given = np.ascontiguousarray(rows, np.int64)
-        budget = self._STEPS_OF_A_SORT * self.size
+        given, values = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(inside, np.float64)
         done = 0
-        if len(given) * 4 < self.size:
-            done = int(
-                rank_kernel.change(
-                    self._order,
-                    self._keys,
-                    self._ranks,
-                    self._held,
-                    self._moved,
-                    self._count,
-                    given,
-                    np.ascontiguousarray(inside, np.float64),
-                    budget,
-                )
+        if len(given) * _FEW < self.size:
+            done = rank_kernel.change(
+                self._order,
+                self._keys,
+                self._ranks,
+                self._held,
+                self._moved,
+                self._count,
+                given,
+                values,
+                _STEPS * self.size,
             )
         if done < len(given):
-            self._held[given[done:]] = inside[done:]
-            self._sort()
+            self._join(given[done:], values[done:])
         moved = np.flatnonzero(self._moved.view(np.bool_))
         self._moved[moved] = 0
         return moved
 
-    def _sort(self) -> None:
-        rows = np.flatnonzero(np.isfinite(self._held))
-        order = rows[np.argsort(-self._held[rows], kind="stable")]
-        keys = self._held[order]
-        self._order[: len(order)], self._keys[: len(order)] = order, keys
-        self._count[0] = len(order)
-        begins = np.ones(len(order), np.bool_)
-        begins[1:] = keys[1:] != keys[:-1]
-        ranks = np.full(self.size, np.nan)
-        ranks[order] = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0)) + 1.0
-        differs = (ranks != self._ranks) & ~(np.isnan(ranks) & np.isnan(self._ranks))
-        self._moved[differs] = 1
-        self._ranks[:] = ranks
+    def _join(self, rows: Rows, values: Values) -> None:
+        self._leaving[rows[np.isfinite(self._held[rows])]] = 1
+        self._held[rows] = values
+        come = np.isfinite(values)
+        coming, known = rows[come], values[come]
+        order = np.lexsort((coming, -known))
+        rank_kernel.join(
+            self._order,
+            self._keys,
+            self._ranks,
+            self._moved,
+            self._count,
+            self._leaving,
+            coming[order],
+            known[order],
+        )
 
 
 class _OfUniverse(CrossSection):

@@ -101,3 +101,51 @@ def change(  # noqa: C901, PLR0912, PLR0915 — one loop over rows, compiled as 
             moved[row] = 1
         ranks[row] = rank
     return len(rows)
+
+
+@njit(cache=True, error_model="numpy")
+def join(  # noqa: C901 — one pass, compiled as one
+    order: NDArray[np.int64],
+    keys: NDArray[np.float64],
+    ranks: NDArray[np.float64],
+    moved: NDArray[np.uint8],
+    count: NDArray[np.int64],
+    leaving: NDArray[np.uint8],
+    coming: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> None:
+    """Take all rows marked in `leaving` out of the order and merge `coming` into it, in one pass over it.
+
+    `coming` with `values` is ordered as `order` is. Marks in `leaving` are taken away.
+    """
+    size = count[0]
+    old_order, old_keys = order[:size].copy(), keys[:size].copy()
+    at, place = 0, 0
+    for i in range(size + 1):
+        if i < size and leaving[old_order[i]]:
+            continue
+        while at < len(coming) and (
+            i == size or values[at] > old_keys[i] or (values[at] == old_keys[i] and coming[at] < old_order[i])
+        ):
+            order[place], keys[place] = coming[at], values[at]
+            place += 1
+            at += 1
+        if i < size:
+            order[place], keys[place] = old_order[i], old_keys[i]
+            place += 1
+    count[0] = place
+    for at in range(len(coming)):
+        leaving[coming[at]] = 0
+    for i in range(size):
+        row = old_order[i]
+        if leaving[row]:  # it left and did not come back
+            leaving[row] = 0
+            ranks[row] = np.nan
+            moved[row] = 1
+    rank = 0.0
+    for p in range(place):
+        if p == 0 or keys[p] != keys[p - 1]:
+            rank = p + 1.0
+        if ranks[order[p]] != rank:
+            ranks[order[p]] = rank
+            moved[order[p]] = 1

@@ -9,6 +9,7 @@ import json
 import numpy as np
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
+from marketbell.core.engine.cross_section import FORMS, cross_section
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, SessionTable
@@ -61,3 +62,15 @@ def warm() -> None:
     )
     engine.finish()
     engine.columns()
+    engine.lists()
+    _across()
+
+
+def _across() -> None:
+    """Changes of one row and of many, across a universe."""
+    rows = np.arange(16)
+    for name in FORMS:
+        form = cross_section(name, len(rows))
+        form.set_members(np.ones(len(rows), np.bool_))
+        form.update(rows[:1], np.ones(1))
+        form.update(rows, np.ones(len(rows)))
