@@ -23,6 +23,7 @@ from marketbell.core.engine.lists import Universe, market_lists
 from marketbell.core.engine.open_minutes import open_minutes
 from marketbell.core.engine.operators import Begun, ClosedBars, Ticks, TickState
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Gap, Outputs, joined
+from marketbell.core.engine.patterns import Patterns
 from marketbell.core.engine.program import Tentative
 from marketbell.core.engine.series import Series
 from marketbell.core.engine.state import RowState, whole
@@ -76,6 +77,7 @@ class Engine:
         self.levels = LevelBook()
         self.operators = make_operators()
         self.books = next(one for one in self.operators if isinstance(one, Books))
+        self.patterns = next(one for one in self.operators if isinstance(one, Patterns))
         self.series = next(one for one in self.operators if isinstance(one, Series))
         self._universe: Universe | None = None
         self._instruments_json = ""
@@ -638,6 +640,10 @@ class Engine:
         rows = np.flatnonzero(self._state.touched[: len(self.instruments)])
         self._state.touched[rows] = 0
         return rows
+
+    def evidence(self, row: int) -> list[dict[str, Any]]:
+        """The newest sign of each abnormal pattern of a row, with its times (ns UTC) and numbers."""
+        return self.patterns.evidence(row, self.columns(np.array([row], np.int64)))
 
     def lists(self, limit: int = 100) -> dict[str, Any]:
         """Movers and other lists, breadth, sectors and indices: see core/engine/lists."""

@@ -17,12 +17,22 @@ from marketbell.core.engine.books import Books
 from marketbell.core.engine.operators import ClosedBars, Operator, Ticks, TickState
 from marketbell.core.market.session import MINUTE, SECOND
 from marketbell.core.patterns import layering, price_volume_divergence, pump_and_dump, quote_stuffing, volatility_burst
-from marketbell.core.patterns.catalogue import BARS_KEPT, NUMBERS, PATTERNS, VOLUME_SPIKE, Basis, Pattern
+from marketbell.core.patterns.catalogue import (
+    BARS_KEPT,
+    NUMBERS,
+    PATTERNS,
+    SPIKE_BEFORE,
+    SPIKE_LEAST,
+    SPIKE_TIMES,
+    STALE_S,
+    VOLUME_SPIKE,
+    Basis,
+    Pattern,
+)
 from marketbell.core.primitives.errors import CheckpointError
 
 _BAR_PATTERNS = tuple(one for one in PATTERNS if one.basis is Basis.BARS and one is not VOLUME_SPIKE)
 _BOOK_PATTERNS = tuple(one for one in PATTERNS if one.basis is Basis.BOOK)
-_SPIKE_BEFORE = 20
 _WIDE = NUMBERS + 2
 _BY_ROW = ("bars", "count", "session", "bar_values", "bar_evidence")
 _BY_BOOK = ("stuffing", "layering", "book_values", "book_evidence")
@@ -68,6 +78,8 @@ class Patterns(Operator):
         count = len(minutes.rows)
         if not count:
             return
+        spikes = state.F[minutes.rows, k.F_SPIKE] >= VOLUME_SPIKE.threshold
+        self._signs.update(minutes.rows[spikes].tolist())
         opened = _opens(minutes, state)
         order = np.argsort(minutes.rows, kind="stable")
         ranked = minutes.rows[order]
@@ -166,11 +178,12 @@ class Patterns(Operator):
         opened = state.I[rows, k.I_OPEN] / SECOND
         for at, pattern in enumerate(_BAR_PATTERNS):
             value = s["bar_values"][at][rows]
-            fresh = np.where((value[:, 2] > opened) & (s["count"][rows] > 0), 1.0, np.nan)
+            fresh = np.where((value[:, 2] > opened) & (second - value[:, 2] <= STALE_S), 1.0, np.nan)
             found[pattern.field], found[pattern.score_field] = value[:, 1] * fresh, value[:, 0] * fresh
-        spike = np.asarray(columns["volume_spike"], np.float64)
-        found[VOLUME_SPIKE.field] = np.where(np.isnan(spike), np.nan, spike >= VOLUME_SPIKE.threshold)
-        found[VOLUME_SPIKE.score_field] = spike.copy()
+        spike, times = np.asarray(columns["volume_spike"], np.float64) * fresh, self._times(rows)
+        is_spike = (spike >= VOLUME_SPIKE.threshold) & (times >= SPIKE_TIMES)
+        found[VOLUME_SPIKE.field] = np.where(np.isnan(spike) | np.isnan(times), np.nan, is_spike)
+        found[VOLUME_SPIKE.score_field] = spike
         slots = self._slot[rows]
         place = np.maximum(slots, 0)
         for at, pattern in enumerate(_BOOK_PATTERNS):
@@ -184,31 +197,42 @@ class Patterns(Operator):
             found[pattern.score_field] = value[:, 0] * fresh
         return found
 
-    def evidence(self, row: int, columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    def evidence(self, row: int, columns: Mapping[str, NDArray[Any]], at: int = 0) -> list[dict[str, Any]]:
         """The newest sign of each pattern that a row ever had: name, start and end (ns UTC), and its numbers.
 
-        `columns` holds the fields of this row alone: a volume spike is the newest minute's or none.
+        `columns` holds the row's fields at place `at`: a volume spike is the newest minute's or none.
         """
         found = []
         s, slot = self._state, int(self._slot[row])
-        for at, pattern in enumerate(_BAR_PATTERNS):
-            found += _told(pattern, s["bar_evidence"][at, row])
-        if columns[VOLUME_SPIKE.field][0] == 1.0:
-            found += _told(VOLUME_SPIKE, self._spike(row, float(columns["volume_spike"][0])))
-        for at, pattern in enumerate(_BOOK_PATTERNS if slot >= 0 else ()):
-            found += _told(pattern, s["book_evidence"][at, slot])
+        for place, pattern in enumerate(_BAR_PATTERNS):
+            found += _told(pattern, s["bar_evidence"][place, row])
+        if columns[VOLUME_SPIKE.field][at] == 1.0:
+            found += _told(VOLUME_SPIKE, self._spike(row, float(columns["volume_spike"][at])))
+        for place, pattern in enumerate(_BOOK_PATTERNS if slot >= 0 else ()):
+            found += _told(pattern, s["book_evidence"][place, slot])
         return found
+
+    def _before(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Mean volume of the minutes before the last closed one of each row; NaN with too few of them."""
+        bars = self._state["bars"]
+        known = np.minimum(self._state["count"][rows] - 1, SPIKE_BEFORE)
+        total = np.zeros(len(rows))
+        for back in range(SPIKE_BEFORE):
+            total += np.where(back < known, bars[rows, BARS_KEPT - 2 - back, 2], 0.0)
+        return np.where(known >= SPIKE_LEAST, total / np.maximum(known, 1), np.nan)
+
+    def _times(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Volume of the last closed minute over the mean before it."""
+        before = self._before(rows)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(before > 0, self._state["bars"][rows, -1, 2] / before, np.nan)
 
     def _spike(self, row: int, deviations: float) -> NDArray[np.float64]:
         """The evidence of a volume spike, from the field and the minutes kept."""
-        bars = self._state["bars"][row]
-        known = min(int(self._state["count"][row]) - 1, _SPIKE_BEFORE)
-        total = 0.0
-        for volume in bars[-1 - known : -1, 2].tolist():
-            total += volume
-        before = total / known if known > 0 else np.nan
-        end = bars[-1, 0]
-        return np.array([end - MINUTE // SECOND, end, bars[-1, 2], before, deviations, *[np.nan] * (_WIDE - 5)])
+        end, _, volume = self._state["bars"][row, -1].tolist()
+        rows = np.array([row])
+        numbers = [end - MINUTE // SECOND, end, volume, self._before(rows)[0], self._times(rows)[0], deviations]
+        return np.array([*numbers, *[np.nan] * (_WIDE - len(numbers))])
 
     def take_signs(self) -> list[int]:
         """Rows with a sign of a pattern that came or stayed since the last call."""

@@ -58,8 +58,8 @@ VOLATILITY_BURST = Pattern(
     "Root mean square of the last 5 one-minute returns over that of the up to 60 returns before them (at least 30), "
     "all of this session; the lower one is at least half a price step. Abnormal from 3 on. Unknown in the first 35 "
     "minutes, so that the open is not measured against itself.",
-    "Of independent normal returns one minute in a hundred million would reach 3; with the heavy tails of real "
-    "returns it is a few times in a hundred days of an instrument.",
+    "Of independent normal returns one minute in a hundred million would reach 3; the heavy tails of real returns "
+    "make it about one burst in two days of a large stock.",
     "A short against a long realised volatility (Andersen and Bollerslev 1998 for the measure); the windows and the "
     "threshold are ours.",
     "News and auctions move prices as suddenly as anything else.",
@@ -75,18 +75,25 @@ VOLUME_SPIKE = Pattern(
     "volume_spike",
     "Volume spike",
     Basis.BARS,
-    5.0,
-    "The field volume_spike: the last closed minute's volume in standard deviations from the same minute of earlier "
-    "days (from 3 such days on), else from the last 20 minutes of the session. Abnormal from 5 on.",
-    "Volumes of a minute are so skewed that 2 or 3 deviations come every hour.",
-    "The z-score of the registry's field; the threshold is ours.",
+    8.0,
+    "The field volume_spike (the last closed minute's volume in standard deviations from the same minute of earlier "
+    "days, from 3 such days on, else from the last 20 minutes of the session) is at least 8, and the volume at least "
+    "5 times the mean of the up to 20 minutes of the session before it (at least 5).",
+    "Volumes of a minute are so skewed that 5 deviations come eight times a day in a stock, and three days are too "
+    "few for a spread of their own: the second measure keeps those out.",
+    "The z-score of the registry's field; the levels are ours.",
     "A block trade, an index rebalancing or the last minutes of a session are ordinary reasons.",
     (
         Number("volume", "Volume of the minute", "units"),
         Number("before", "Mean volume of up to 20 minutes before it", "units"),
+        Number("times", "Times that mean", "x"),
         Number("deviations", "Standard deviations from the usual", ""),
     ),
 )
+SPIKE_TIMES = 5.0
+SPIKE_BEFORE = 20
+SPIKE_LEAST = 5
+"""The second measure of a volume spike: times the mean, of so many minutes at most and at least."""
 PRICE_VOLUME_DIVERGENCE = Pattern(
     "price_volume_divergence",
     "Price moves while volume dries up",
@@ -191,5 +198,7 @@ PATTERNS: tuple[Pattern, ...] = (
 BY_NAME = {pattern.name: pattern for pattern in PATTERNS}
 NUMBERS = max(len(pattern.numbers) for pattern in PATTERNS)
 """Most numbers that a pattern's evidence has."""
+STALE_S = 600
+"""Market time after which what the last closed minute said is not known any more, seconds."""
 BARS_KEPT = 90
 """Closed minutes of a session that the bar patterns look at."""

@@ -100,6 +100,19 @@ def newest_books(
     return found
 
 
+def evidence(engine: Engine) -> dict[str, dict[str, Any]]:
+    """By instrument, what the abnormal patterns rest on: those with a sign since the last call."""
+    rows = engine.patterns.take_signs()
+    if not rows:
+        return {}
+    keys, columns = engine.keys(), engine.columns(np.array(rows, np.int64))
+    return {
+        keys[row]: {"instrument": keys[row], "as_of": engine.now() or None, "items": items}
+        for at, row in enumerate(rows)
+        if (items := engine.patterns.evidence(row, columns, at))
+    }
+
+
 def firing_document(firing: Firing) -> bytes:
     """A firing, told at once."""
     return dumps({"type": "firing"} | asdict(firing))

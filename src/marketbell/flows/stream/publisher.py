@@ -31,6 +31,8 @@ _LATE_RETENTION = 50_000
 _WAITING = 2_000
 _RECENT = 100
 _CACHE_S = 0.5
+_EVIDENCE_S = 7 * 86_400.0
+"""How long the newest sign of a pattern is kept for people, if no other comes."""
 
 
 class Publisher:
@@ -55,6 +57,7 @@ class Publisher:
         self._cache_changed: dict[str, set[int]] = {}
         self._books: dict[str, dict[str, Any]] = {}
         self._cache_books: dict[str, dict[str, Any]] = {}
+        self._evidence: dict[str, dict[str, Any]] = {}
         self._recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self._sources: dict[int, bytes] = {}
         self._runs: dict[str, str] = {}
@@ -243,6 +246,7 @@ class Publisher:
         counts: dict[str, dict[str, int]] = {}
         for engine in engines:
             counts |= engine.quality_counts()
+            self._evidence |= documents.evidence(engine)
         quality = {"totals": documents.totals(counts), "instruments": counts, "recent": list(self._recent)}
         self._queue(MARKET, documents.dumps({"type": "quality", "as_of": now or None} | quality))
         try:
@@ -250,6 +254,9 @@ class Publisher:
             self._cache.set("market:summary", documents.dumps(summary))
             self._cache.set("market:quality", documents.dumps(quality))
             self._cached_rows(partitions)
+            for key, document in list(self._evidence.items()):
+                self._cache.set(f"market:evidence:{key}", documents.dumps(document), ttl_s=_EVIDENCE_S)
+                del self._evidence[key]
             for key, book in list(self._cache_books.items()):
                 self._cache.set(f"market:depth:{key}", documents.dumps(book))
                 del self._cache_books[key]

@@ -12,12 +12,14 @@ from marketbell.flows.market_views.bars import bar_items, forming_bar
 from marketbell.flows.market_views.fundamentals import fundamental_items
 from marketbell.flows.market_views.numbers import NS, decimals_of, fixed, utc
 from marketbell.flows.market_views.ownership import holding_points
+from marketbell.flows.market_views.patterns import pattern_items
 from marketbell.flows.market_views.reader import Market
 from marketbell.flows.market_views.stocks import stock_item
 from marketbell.processes.api.context import asks, edge, market, parts
 from marketbell.processes.api.schemas.stocks import (
     BarList,
     BarsQuery,
+    EvidenceList,
     FundamentalList,
     OrderBook,
     Shareholding,
@@ -115,6 +117,26 @@ def get_depth(stock_id: str) -> dict[str, Any]:
         "bids": side("bids"),
         "asks": side("asks"),
         "as_of": utc(book.get("as_of")),
+        "source": instrument.source or now.source,
+    }
+
+
+@bp.get("/evidence")
+@asks(Action.READ, "stocks")
+@bp.output(EvidenceList)
+def get_evidence(stock_id: str) -> dict[str, Any]:
+    """Abnormal patterns of a stock: whether each shows, its score, and the numbers of its newest sign.
+
+    A pattern is a shape in the data and a suspicion at most; it says nothing about anybody's intent.
+    """
+    now = market()
+    instrument = _found(now, stock_id)
+    row = now.row(instrument.key)
+    found = edge().reader.document(f"market:evidence:{instrument.key}")
+    return {
+        "instrument": instrument.key,
+        "items": pattern_items(row, found.get("items") or (), now.clock),
+        "as_of": utc(row.get("event_time")),
         "source": instrument.source or now.source,
     }
 

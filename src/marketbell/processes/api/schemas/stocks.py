@@ -198,6 +198,48 @@ class OrderBook(Answer):
     source: str
 
 
+class EvidenceNumber(Answer):
+    """One number that a pattern rests on. `unit` is %, units, x (times), count or empty."""
+
+    name: str
+    label: str
+    value: DecimalStr | None
+    unit: str
+
+
+class PatternSign(Answer):
+    """The newest sign of a pattern: what was measured from when to when."""
+
+    start: UtcTime
+    end: UtcTime
+    numbers: list[EvidenceNumber]
+
+
+class PatternItem(Answer):
+    """One abnormal pattern. `state` is present, absent or unknown; `score` is compared with `threshold`."""
+
+    pattern: str
+    title: str
+    state: str
+    score: DecimalStr | None
+    threshold: DecimalStr
+    basis: str
+    definition: str
+    reason: str
+    reference: str
+    caution: str
+    evidence: PatternSign | None
+
+
+class EvidenceList(Answer):
+    """Every pattern of an instrument, those that are present first."""
+
+    instrument: str
+    items: list[PatternItem]
+    as_of: UtcTime | None
+    source: str
+
+
 class HoldingPoint(Answer):
     """Who held how much at the end of a period, percentage points."""
 
