@@ -21,7 +21,7 @@ from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.fundamentals.published import PublishedFact
 from marketbell.core.market.session import SessionTable
 from marketbell.core.primitives.errors import InvalidSourceError
-from marketbell.flows.stream.evaluate import evaluate
+from marketbell.flows.stream.evaluate import evaluate, read
 from marketbell.wiring.calendars import calendars
 
 Sessions = Callable[[str], SessionTable]
@@ -50,7 +50,8 @@ def values(
 ) -> dict[tuple[str, str], list[float]]:
     """By (instrument, field): the values in time order."""
     feed = ReplayFeed(sources, sessions, **options)
-    table = evaluate(feed, Engine(EngineConfig(), sessions), [(name, name) for name in wanted])
+    expressions = read([(name, name) for name in wanted])
+    table = evaluate(feed, lambda: Engine(EngineConfig(), sessions), sessions, expressions)
     found: dict[tuple[str, str], list[float]] = {}
     for key, name, value in zip(table["instrument"], table["name"], table["value"], strict=True):
         found.setdefault((key, name), []).append(float(value))

@@ -6,7 +6,7 @@ the instrument's own newest accepted tick. Both stand on the log, so what is vis
 depends neither on where the log was cut nor on which other instruments are kept beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,22 @@ class Enrichment(Operator):
         self._advance(state)
         return self.at(rows, np.maximum(clocks, state.clock), columns["close"], state)
 
+    def sampled(
+        self,
+        rows: Ints,
+        columns: Mapping[str, NDArray[Any]],
+        state: TickState,
+        times: Ints,
+        names: Collection[str],
+    ) -> dict[str, NDArray[Any]]:
+        """Facts at bars' ends, and those of quarters before (`fund.eps[4q]`)."""
+        found = self.at(rows, times, columns["close"], state)
+        for name in names:
+            base, _, back = name.removesuffix("q]").partition("[")
+            if back:
+                found[name] = self.offset(base, rows, times, int(back))
+        return found
+
     def at(self, rows: Ints, times: Ints, price: Floats, state: TickState) -> dict[str, NDArray[Any]]:
         """Every `fund.*` for (row, time ns, price) triples of the past or now: bars sampled at their end."""
         view = _View(self.facts, rows, times)
@@ -177,7 +193,8 @@ class Enrichment(Operator):
 
     def offset(self, name: str, rows: Ints, times: Ints, quarters: int) -> Floats:
         """The published value of `quarters` before the one that was visible at each time (`x[1q]` is 1, `x[1y]` 4)."""
-        return _View(self.facts, rows, times).value(name, quarters)
+        view = _View(self.facts, rows, times)
+        return eps_of(view, quarters) if name == "fund.eps" else view.value(name, quarters)
 
     def _renew_medians(self, rows: Ints) -> None:
         stale = rows[self._is_stale[rows]]

@@ -99,16 +99,17 @@ def settled(published: Published, names: tuple[str, ...]) -> Ratios:
     return found
 
 
-def eps_of(published: Published) -> Floats:
-    """Earnings per share of the last four published quarters: published so, or the sum of the four."""
-    return _eps(published)[0]
+def eps_of(published: Published, quarters: int = 0) -> Floats:
+    """Earnings per share of the last four published quarters, or of four so many quarters before them."""
+    return _eps(published, quarters)[0]
 
 
-def _eps(published: Published) -> tuple[Floats, Mask]:
-    yearly = published.value("fund.eps")
-    total = published.value("fund.eps_quarter")
+def _eps(published: Published, quarters: int = 0) -> tuple[Floats, Mask]:
+    """As published, or the sum of four quarters, whichever stands on the newer period; a yearly figure first."""
+    yearly = published.value("fund.eps", quarters)
+    total = published.value("fund.eps_quarter", quarters)
     for back in (1, 2, 3):
-        total = total + published.value("fund.eps_quarter", back)
+        total = total + published.value("fund.eps_quarter", quarters + back)
     is_newer = published.period("fund.eps_quarter") > published.period("fund.eps")
     is_summed: Mask = np.isfinite(total) & (np.isnan(yearly) | is_newer)
     return np.where(is_summed, total, yearly), is_summed

@@ -17,7 +17,7 @@ from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.outputs import BAR_COLUMNS, joined
 from marketbell.core.engine.timeframes import FAR, Bars, Roller, Sessions, TickRoller
-from marketbell.core.market.session import SECOND, SessionTable
+from marketbell.core.market.session import DAY, SECOND, SessionTable
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
 from marketbell.core.primitives.errors import InvalidSourceError
 from marketbell.flows.stream.replay import frame_of
@@ -97,7 +97,10 @@ class Recorded:
         """The bars with these fields: the last known value at the end of each."""
         plain = [name for name in names if not name.startswith(FUNDAMENTAL)]
         found: dict[str, Floats] = {}
-        if plain:
+        if self.trace is None:
+            # Published values alone: nothing else is known of anybody.
+            found = {name: np.full(len(bars), np.nan) for name in plain}
+        elif plain:
             at = self._last_before(bars, is_tick=timeframe == TICK)
             values = self.ticks().fields
             for name in plain:
@@ -146,7 +149,10 @@ class Recorded:
 
 
 def timeframe_of(feed: PacedFeed) -> Timeframe:
-    """The own bars of a source; it stands at its beginning afterwards. InvalidSourceError without trades and bars."""
+    """The own bars of a source; it stands at its beginning afterwards. InvalidSourceError where it has nothing.
+
+    Published values alone have one day for each instrument, without a price: the moment of the last publication.
+    """
     feed.seek(0)
     while batches := feed.advance(_END, _CHUNK):
         for batch in batches:
@@ -157,7 +163,9 @@ def timeframe_of(feed: PacedFeed) -> Timeframe:
                 is_daily = int(batch.columns["timeframe_s"][0]) == 86_400
                 feed.seek(0)
                 return DAY_1 if is_daily else MINUTE_1
-    raise InvalidSourceError(f"{feed.card.label}: no trades and no bars to evaluate over")
+    if any(batch.payload.get("type") == "fundamentals" for batch in feed.reference()):
+        return DAY_1
+    raise InvalidSourceError(f"{feed.card.label}: no trades, bars or published values to evaluate over")
 
 
 def record(
@@ -174,7 +182,8 @@ def record(
     main.define(instruments)
     sessions = Sessions.of([calendar(one.calendar) for one in instruments])
     outputs = [main.apply([_frame(batch) for batch in feed.reference()])]
-    outputs += [main.apply([_frame(batch)]) for batch in _batches(feed)]
+    batches = _batches(feed)
+    outputs += [main.apply([_frame(batch)]) for batch in batches]
     # What was published up to the source's end is known at its end.
     now = feed.end_time or 0
     outputs.append(main.apply([Frame(FrameKind.HEARTBEAT, 0, 0, 0, 0, now, now, 0)]))
@@ -190,10 +199,20 @@ def record(
         sessions,
         main,
         _bars(minutes, rows, sessions.minute_bars),
-        Bars.joined([*past, _bars(days, rows, sessions.day_bars)]),
-        _trace(feed, engine(), finest) if needs_trace else None,
+        Bars.joined([*past, _bars(days, rows, sessions.day_bars)])
+        if any(batch.kind in _TRADED for batch in batches)
+        else _moment(len(rows), now),
+        _trace(feed, engine(), finest) if needs_trace and batches else None,
         late,
     )
+
+
+def _moment(rows: int, now: int) -> Bars:
+    """One bar without a price for each row, at the only moment of a source without prices."""
+    times = np.full(rows, now, np.int64)
+    day = times // DAY
+    none = np.full((rows, 6), np.nan)
+    return Bars(np.arange(rows), times, times, day, times, np.zeros(rows, np.int64), none, np.full(rows, 252.0))
 
 
 def _batches(feed: PacedFeed) -> "list[Batch]":

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.adapters.feeds.replay.arrow import words
+from marketbell.adapters.feeds.replay.corporate_actions import Actions, mark, previous_closes
 from marketbell.adapters.feeds.replay.tables import Table, as_numbers
 from marketbell.adapters.feeds.replay.times import parse_times
 from marketbell.adapters.feeds.replay.venues import Sessions, calendar_of, describe, symbol_of
@@ -33,9 +35,14 @@ class BarSource:
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
-def read_bars(tables: Sequence[Table], calendar: str | None, sessions: Sessions) -> BarSource:
-    """Read files of one timeframe. InvalidSourceError where no row of them can be read."""
-    parts = [_part(table, calendar or calendar_of(table, sessions), sessions) for table in tables]
+def read_bars(
+    tables: Sequence[Table], calendar: str | None, sessions: Sessions, actions: Actions = MappingProxyType({})
+) -> BarSource:
+    """Read files of one timeframe. InvalidSourceError where no row of them can be read.
+
+    A split or bonus among `actions` explains a jump, and the previous close of its ex-date is adjusted.
+    """
+    parts = [_part(table, calendar or calendar_of(table, sessions), sessions, actions) for table in tables]
     bars = {name: np.concatenate([part.bars[name] for part in parts]) for name in parts[0].bars}
     clock = np.concatenate([part.clock for part in parts])
     order = np.argsort(clock, kind="stable")
@@ -62,7 +69,7 @@ def no_bars() -> BarSource:
     return BarSource([], bars, np.empty(0, np.int64), 86_400)
 
 
-def _part(table: Table, calendar: str, sessions: Sessions) -> BarSource:
+def _part(table: Table, calendar: str, sessions: Sessions, actions: Actions) -> BarSource:
     book = sessions(calendar)
     is_daily = table.format == "daily"
     # A date is the venue's own: it is not moved by the zone.
@@ -85,7 +92,8 @@ def _part(table: Table, calendar: str, sessions: Sessions) -> BarSource:
     for name, column in table.others.items():
         others[name] = as_numbers(column)[order]
     if is_daily:
-        verdict = judge_daily(symbols, prices, others, prev_close=prev_close, is_open_day=is_open)
+        explained = mark(symbols, names, time // DAY, actions) if actions else None
+        verdict = judge_daily(symbols, prices, others, prev_close=prev_close, is_open_day=is_open, has_action=explained)
         keep, kinds = verdict.keep, dict(verdict.kinds)
     else:
         # A quiet minute may repeat the one before: only prices and sessions are judged.
@@ -108,13 +116,17 @@ def _part(table: Table, calendar: str, sessions: Sessions) -> BarSource:
         instruments.append(one)
         ids[mine] = one.instrument_id
     rows = np.flatnonzero(keep)
+    before = np.full(len(rows), np.nan) if prev_close is None else prev_close[rows]
+    if is_daily and actions:
+        close = verdict.prices["close"][rows]
+        before = previous_closes(symbols[rows], names, time[rows] // DAY, close, before, actions)
     bars: Columns = {
         "instrument_id": ids[rows],
         "timeframe_s": np.full(len(rows), 86_400 if is_daily else 60, np.int32),
         "start": start[rows],
         **{name: verdict.prices[name][rows] for name in PRICES},
         "volume": volume[rows],
-        "prev_close": np.full(len(rows), np.nan) if prev_close is None else prev_close[rows],
+        "prev_close": before,
     }
     events = [
         (

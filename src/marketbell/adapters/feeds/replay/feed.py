@@ -8,6 +8,7 @@ import numpy as np
 
 from marketbell.adapters.feeds.replay.bars import BarSource, no_bars, read_bars
 from marketbell.adapters.feeds.replay.books import is_raw, read_books
+from marketbell.adapters.feeds.replay.corporate_actions import adjusted_history, batch_of, is_actions_file, read_actions
 from marketbell.adapters.feeds.replay.events import EventSource
 from marketbell.adapters.feeds.replay.fundamentals import is_facts_file
 from marketbell.adapters.feeds.replay.fundamentals_join import read_all, stated_date
@@ -16,6 +17,7 @@ from marketbell.adapters.feeds.replay.ticks import TickSource, read_ticks
 from marketbell.adapters.feeds.replay.venues import Sessions
 from marketbell.core.columns.frame import Columns, FrameKind
 from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.session import DAY
 from marketbell.core.primitives.errors import InvalidSourceError
 from marketbell.ports.feeds import Batch, FeedCard
 
@@ -41,8 +43,13 @@ class ReplayFeed:
             sessions(calendar)  # an unknown calendar is named before anything is read
         dated = [stated_date(source) for source in sources]
         published = [(path, day) for source, day in dated for path in files_of([source]) if is_facts_file(path, format)]
-        facts = {path for path, _ in published}
-        files = [path for path in files_of([source for source, _ in dated]) if path not in facts]
+        every = files_of([source for source, _ in dated])
+        told = [path for path in every if is_actions_file(path, format)]
+        self._actions = read_actions(told)
+        others = {path for path, _ in published}.union(told)
+        files = [path for path in every if path not in others]
+        if told and not files and not published:
+            raise InvalidSourceError(f"{told[0]} lists corporate actions alone: give prices or published values too")
         raw = [path for path in files if is_raw(path, format)]
         tables = [read_table(path, format) for path in files if path not in raw]
         self._history: Columns = {}
@@ -86,18 +93,21 @@ class ReplayFeed:
         if minute:
             return read_bars(minute, calendar, sessions)
         if not ticks:
-            return read_bars(daily, calendar, sessions)
+            return read_bars(daily, calendar, sessions, self._actions)
         source = read_ticks(ticks, calendar, sessions, keeps_gaps=self._keeps_gaps)
         if daily:
-            self._history = _before(read_bars(daily, calendar, sessions), source)
+            history = _before(read_bars(daily, calendar, sessions, self._actions), source)
+            day = int(source.clock[0]) // DAY
+            self._history = adjusted_history(history, source.instruments, self._actions, day)
         return source
 
     def instruments(self) -> Sequence[Instrument]:
         return self._instruments
 
     def reference(self) -> Sequence[Batch]:
-        """Published values, and daily bars from before the first tick, where such files lie beside the prices."""
+        """Published values, corporate actions, daily bars from before the first tick: what lies beside the prices."""
         batches = [] if self._facts is None else self._facts.batches()
+        batches += batch_of(self._actions, self._instruments)
         if len(self._history.get("start", ())):
             batches.append(Batch(FrameKind.BAR, self._history, 0))
         return batches

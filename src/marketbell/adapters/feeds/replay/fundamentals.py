@@ -73,10 +73,7 @@ def is_facts_file(path: Path, forced: str | None = None) -> bool:
     if forced is not None:
         return forced == FORMAT
     try:
-        if path.name.endswith(".json"):
-            rows = _json_rows(path)
-            return bool(rows) and names.is_facts({names.plain(name) for name in rows[0]})
-        return names.is_facts({names.plain(name) for name in _header(path)})
+        return names.is_facts({names.plain(name) for name in header(path)})
     except (OSError, EOFError, UnicodeDecodeError, ValueError, pa.ArrowException):
         return False
 
@@ -84,7 +81,7 @@ def is_facts_file(path: Path, forced: str | None = None) -> bool:
 def read_facts(path: Path, calendar: str | None = None, stated: date | None = None) -> FactsFile:
     """Read a file. `stated` is its date where the caller knows it. InvalidSourceError where no row is usable."""
     try:
-        rows = _rows(path)
+        rows = text_rows(path)
     except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error, pa.ArrowException) as error:
         raise InvalidSourceError(f"{path}: cannot be read ({error})") from error
     if not rows:
@@ -271,7 +268,10 @@ def _text(row: Mapping[str, str], wanted: Sequence[str]) -> str:
     return "" if found == "-" else found
 
 
-def _header(path: Path) -> list[str]:
+def header(path: Path) -> list[str]:
+    """The names of a file's columns as they stand; of a JSON list those of its first object."""
+    if path.name.endswith(".json"):
+        return list(next(iter(_json_rows(path)), {}))
     if path.name.endswith(".parquet"):
         return [str(name) for name in pq.read_schema(path).names]
     if not path.name.endswith((".csv", ".csv.gz")):
@@ -286,7 +286,7 @@ def _opened(path: Path) -> Any:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def text_rows(path: Path) -> list[dict[str, str]]:
     """Every row as text by plain column name."""
     if path.name.endswith(".json"):
         listed: list[Mapping[str, Any]] = list(_json_rows(path))

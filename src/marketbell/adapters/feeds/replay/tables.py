@@ -24,6 +24,7 @@ FORMATS = {
     "book_snapshots": "order book CSV, a row a book: timestamp, asks[0].price, asks[0].amount, bids[0].price …",
     "fundamentals": "published values CSV, Parquet or JSON: symbol and pe, eps, roe, promoter_holding …; "
     "PATH@2026-08-22 states when it was published",
+    "corporate_actions": "corporate actions CSV or JSON: symbol, purpose (or subject), ex_date, face_value",
 }
 STREAM = "binance_stream"
 BOOK_UPDATES = "book_updates"
