@@ -35,6 +35,11 @@ TEXTS = {
     "week": "highest(high, 1)@1w",
 }
 
+FIELDS = {
+    "change": "change_pct@5m", "volume": "day.volume@15m", "high": "highest(day.high, 2)@1m", "eps": "fund.eps@5m",
+    "close": "day.open@1d",
+}  # fmt: skip
+
 
 def table(name: str = "") -> SessionTable:
     """Forty days of one hour on weekdays, ending in a minute of 30 s."""
@@ -158,14 +163,14 @@ def test_values_do_not_depend_on_cuts_or_restarts(
 ) -> None:
     ticks = log_of(spots)
     whole = new()
-    out = [whole.apply([watch()]), whole.apply_trades(trades(ticks))]
+    out = [whole.apply([watch(), watch(FIELDS, "f", "1m")]), whole.apply_trades(trades(ticks))]
     out.append(whole.finish())
     wanted = expected(out, whole, TEXTS)
     for name, values in wanted.items():
         np.testing.assert_array_equal(whole.series.values("w", name, is_warm=False), values, err_msg=name)
 
     engine = new()
-    engine.apply([watch()])
+    engine.apply([watch(), watch(FIELDS, "f", "1m")])
     parts: list[dict[Timeframe, Bars]] = []
     for number, (low, high) in enumerate(zip([0, *sorted(cuts)], [*sorted(cuts), len(ticks)], strict=True)):
         if number == restart:
@@ -178,6 +183,8 @@ def test_values_do_not_depend_on_cuts_or_restarts(
     parts.append(engine.series.take_bars())
     for name in wanted:
         np.testing.assert_array_equal(engine.series.values("w", name), whole.series.values("w", name), err_msg=name)
+    for name in FIELDS:
+        np.testing.assert_array_equal(engine.series.values("f", name), whole.series.values("f", name), err_msg=name)
     for timeframe, bars in whole.series.take_bars().items():
         mine = Bars.joined([part[timeframe] for part in parts if timeframe in part])
         one, two = (np.lexsort((found.start, found.rows)) for found in (bars, mine))
@@ -382,3 +389,34 @@ def test_checkpoints_are_cut_and_joined_by_rows() -> None:
     assert back.keys() == whole.keys()
     for name, array in whole.items():
         np.testing.assert_array_equal(back[name], array, err_msg=name)
+
+
+def test_a_field_is_what_it_was_after_the_last_tick_before_the_bars_end() -> None:
+    at = int(OPENS[0])
+    spots = [(0, at + 10 * SECOND, 50.0), (0, at + 290 * SECOND, 52.0), (0, at + 301 * SECOND, 60.0),
+             (0, at + 299_500 * SECOND // 1_000, 70.0), (0, at + 302 * SECOND, 61.0),
+             (0, at + 640 * SECOND, 63.0)]  # fmt: skip
+    texts = {"close": "close", "last": "day.volume", "change": "change_pct", "high": "day.high", "pe": "fund.pe"}
+    facts = {"type": "fundamentals", "items": [
+        {"instrument_id": IDS[0], "published_at": at - DAY, "values": {"fund.eps": 2.0}},
+    ]}  # fmt: skip
+    for cuts in ([], [3], [1, 2, 3, 4, 5]):
+        engine = new()
+        engine.apply([watch(texts, timeframe="5m"), frame(FrameKind.REFERENCE, payload=facts, at=at - DAY)])
+        for low, high in zip([0, *cuts], [*cuts, 5], strict=True):
+            engine.apply_trades(trades(spots[low:high]))
+        found = {name: engine.series.values("w", name)[0] for name in texts}
+        # The tick of 70 came late: it is in the bar, and in no field before its arrival.
+        assert found == {"close": 70.0, "last": 2.0, "change": 4.0, "high": 52.0, "pe": 26.0}
+        engine.apply_trades(trades(spots[5:]))
+        assert engine.series.values("w", "high")[0] == 70.0
+        assert engine.series.values("w", "last")[0] == 5.0
+        assert engine.tentative().values(engine.series.result("w", "last"), np.arange(3))[0] == 6.0
+        engine.finish()
+        assert engine.series.values("w", "last")[0] == 6.0
+
+
+def test_fields_within_a_minute_are_refused() -> None:
+    engine = new()
+    engine.apply([watch({"a": "fund.pe@10s"})])
+    assert "minutes" in engine.series.rejected["w"]

@@ -10,4 +10,5 @@ from marketbell.core.engine.series import Series
 def make_operators() -> tuple[Operator, ...]:
     """The operators of an engine, in the order of their calls. Each may read the fields of those before it."""
     books = Books()
-    return (books, Patterns(books), Enrichment(), Series())
+    before = (books, Patterns(books), Enrichment())
+    return (*before, Series(before))

@@ -5,7 +5,7 @@ The same calls give the same state, wherever the log was cut. The engine calls e
 order and puts its arrays into the checkpoint.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +141,21 @@ class Operator:
         clocks: NDArray[np.int64],
     ) -> dict[str, NDArray[Any]]:
         """As `columns`, for rows in log order, each as it stood when its own newest event was at `clocks` (ns)."""
+        return {}
+
+    def sampled(
+        self,
+        rows: NDArray[np.int64],
+        columns: Mapping[str, NDArray[Any]],
+        state: TickState,
+        times: NDArray[np.int64],
+        names: Collection[str],
+    ) -> dict[str, NDArray[Any]]:
+        """As `columns`, for bars of these rows at their ends (`times`, ns), as far as the past can be told.
+
+        `columns` holds the kernel's fields at those times, `names` what is asked for (`fund.eps[4q]`: the value
+        of four quarters before).
+        """
         return {}
 
     def take_changed(self) -> NDArray[np.int64]:

@@ -162,9 +162,13 @@ class Program:
         return tuple(sorted({cell.node.timeframe for cell in self._cells.values()}, key=lambda one: one.rank))
 
     @property
-    def fields(self) -> frozenset[str]:
-        """Registry fields that nodes sample."""
-        return frozenset(cell.node.name for cell in self._cells.values() if cell.node.op is Op.FIELD)
+    def sampled(self) -> Mapping[Timeframe, frozenset[str]]:
+        """Registry fields that nodes read at the bars of each timeframe."""
+        found: dict[Timeframe, set[str]] = {}
+        for cell in self._cells.values():
+            if cell.node.op is Op.FIELD:
+                found.setdefault(cell.node.timeframe, set()).add(cell.node.name)
+        return {timeframe: frozenset(names) for timeframe, names in found.items()}
 
     @property
     def is_joint(self) -> bool:

@@ -11,6 +11,7 @@ Command: {"type": "watch", "uid", "expressions": {name: text}, "timeframe": "5m"
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.feeding import NEVER, Feed
-from marketbell.core.engine.operators import ClosedBars, Operator, Ticks, TickState
+from marketbell.core.engine.operators import Begun, ClosedBars, Operator, Ticks, TickState
 from marketbell.core.engine.program import Program, Tentative
+from marketbell.core.engine.sampling import FieldSampler
 from marketbell.core.engine.stored_bars import DayShelf, MinuteRing
 from marketbell.core.engine.timeframes import Bars, Sessions
 from marketbell.core.engine.watching import compile_texts, inputs_form, inputs_of, plan_form, plan_of
@@ -46,11 +48,17 @@ class Series(Operator):
 
     def __init__(
         self,
+        operators: Sequence[Operator] = (),
         *,
         ring_minutes: int = RING_MINUTES,
         shelf_days: int = SHELF_DAYS,
     ) -> None:
-        """How many closed minutes and days of each row are kept for who begins to watch later."""
+        """How many closed minutes and days of each row are kept for who begins to watch later.
+
+        `operators` tell their fields at the ends of bars.
+        """
+        self._sampler = FieldSampler(operators)
+        self._sampled: Mapping[Timeframe, frozenset[str]] = {}
         self._sessions = Sessions(*(_NOTHING for _ in range(6)))
         self._rows = 0
         self._idents: list[int] = []
@@ -95,12 +103,15 @@ class Series(Operator):
         """
         if any(node.op in {Op.FOREIGN, Op.CROSS} for node in plan.nodes):
             raise UserError("what reads other instruments is computed behind all shards, not in one of them")
+        if any(node.op is Op.FIELD and node.timeframe.unit in {"tick", "s"} for node in plan.nodes):
+            raise UserError("a field without `@` is read at the ends of minutes and longer bars, not within them")
         before, timeframes = self.program.numbers, self._feed.timeframes
         results = self.program.extend(plan)
         self.unwatch(uid, is_replaced=True)
         self.rejected.pop(uid, None)
         self._plans[uid], self._results[uid] = plan, results
         self._feed.use(self.program.timeframes)
+        self._use_fields()
         new = self.program.numbers - before
         if new:
             self._begin(plan, new, self._feed.timeframes - timeframes, state)
@@ -115,6 +126,12 @@ class Series(Operator):
         self._cold &= self.program.numbers
         if not is_replaced:
             self._feed.use(self.program.timeframes)
+            self._use_fields()
+
+    def _use_fields(self) -> None:
+        self._sampled = self.program.sampled
+        if not self._sampled:
+            self._sampler.forget()
 
     @property
     def watches(self) -> Mapping[str, Plan]:
@@ -171,6 +188,7 @@ class Series(Operator):
         for feed in (self._feed, self._warm_feed):
             feed.late = state.late
             feed.grow(count)
+        self._sampler.grow(count, state.late)
         self._ring.grow(count)
         self._shelf.grow(count)
         for name, array in self._row.items():
@@ -180,6 +198,14 @@ class Series(Operator):
     @property
     def wants_ticks(self) -> bool:
         return self._feed.wants_ticks
+
+    @property
+    def wants_minutes(self) -> bool:
+        return bool(self._sampled)
+
+    def begun(self, begun: Begun, state: TickState) -> None:  # noqa: ARG002 — the words say it all
+        if self._sampled:
+            self._sampler.begun(begun)
 
     def ticks(self, ticks: Ticks, state: TickState) -> None:  # noqa: ARG002 — the sessions are known
         if self._feed.wants_ticks:
@@ -209,8 +235,11 @@ class Series(Operator):
             self._sessions,
         )  # fmt: skip
         if found:
+            for timeframe in self._sampled.keys() & found.keys():
+                found[timeframe] = self._sampler.sampled(found[timeframe], self._sampled[timeframe], state)
             self.program.commit(found)
             self._keep(found)
+        self._sampler.settle()
 
     def _until(self, state: TickState) -> Ints:
         """Up to when each row is complete: its watermark, all of a session that is over."""
@@ -407,6 +436,12 @@ class Series(Operator):
         prices = [f[:, at] for at in (k.F_OPEN, k.F_HIGH, k.F_LOW, k.F_LAST)]
         days = self._sessions.day_bars(live, i[:, k.I_OPEN], np.column_stack([*prices, volume, vwap]), i[:, k.I_TRADES])
         forming, pending = self._feed.forming(rows, open_, days, self._sessions)
+        for timeframe, names in self._sampled.items():
+            for part in (forming, pending):
+                if timeframe in part:
+                    bars, now = part[timeframe], state.I[part[timeframe].rows]
+                    fields = self._sampler.fields(bars.rows, now[:, k.I_NEWEST], now, names, state)
+                    part[timeframe] = replace(bars, fields=fields)
         return self.program.peek(forming, pending)
 
     def gaps(self, uid: str) -> list[dict[str, Any]]:
@@ -453,6 +488,7 @@ class Series(Operator):
             ("shelf", self._shelf.checkpoint(count)),
             ("program", self.program.checkpoint(count)),
             ("feed", self._feed.checkpoint(count)),
+            ("fields", self._sampler.checkpoint(count) if self._sampled else {}),
         ]
         if self._warming is not None:
             parts += [("warming", self._warming.checkpoint(count)), ("warm_feed", self._warm_feed.checkpoint(count))]
@@ -483,6 +519,9 @@ class Series(Operator):
             self._cold_timeframes = frozenset(map(Timeframe.parse, meta["cold_timeframes"]))
             self._has_warmed = bool(meta["has_warmed"])
             self._restore_program(self.program, self._feed, arrays, "")
+            self._sampled = self.program.sampled
+            if self._sampled:
+                self._sampler.restore(_part(arrays, "fields"))
             if "warming.nodes" in arrays:
                 self._warming, self._warm_feed = self._empty()
                 self._restore_program(self._warming, self._warm_feed, arrays, "warm")

@@ -40,7 +40,7 @@ def hold(src_rows, src_end, src, last, rows, seen, head, link, out):
     for n in range(len(src_rows) - 1, -1, -1):
         link[n] = head[src_rows[n]]
         head[src_rows[n]] = n
-    # `current` of a row: the newest source bar that a reader of it has passed, as `-2 - n` in `link`'s stead.
+    # The newest source bar of each row that a reader of it has passed.
     current = np.full(len(head), -1, np.int64)
     for n in range(len(rows)):
         r = rows[n]
@@ -57,3 +57,23 @@ def last_places(rows, at):
     """The place of the last bar of each row; `at` (a row each) must hold -1."""
     for n in range(len(rows)):
         at[rows[n]] = n
+
+
+@njit(cache=True, error_model="numpy")
+def first_from(src_rows, src_start, rows, ends, head, link, out):
+    """For each bar the first source of its row that starts at or after its end, -1 without one.
+
+    Sources and bars are ascending for each row. `head` (a row each) and `link` (a source each) are scratch.
+    """
+    for r in range(len(head)):
+        head[r] = -1
+    for n in range(len(src_rows) - 1, -1, -1):
+        link[n] = head[src_rows[n]]
+        head[src_rows[n]] = n
+    for n in range(len(rows)):
+        r = rows[n]
+        at = head[r]
+        while at >= 0 and src_start[at] < ends[n]:
+            at = link[at]
+        head[r] = at
+        out[n] = at
