@@ -40,6 +40,8 @@ FIELDS = {
     "close": "day.open@1d",
 }  # fmt: skip
 
+TICKWISE = {"ten": "sma(close, 2)@10s", "volume": "volume@90s", "tick": "(sma(close, 3) - close@1m)@tick"}
+
 
 def table(name: str = "") -> SessionTable:
     """Forty days of one hour on weekdays, ending in a minute of 30 s."""
@@ -163,14 +165,17 @@ def test_values_do_not_depend_on_cuts_or_restarts(
 ) -> None:
     ticks = log_of(spots)
     whole = new()
-    out = [whole.apply([watch(), watch(FIELDS, "f", "1m")]), whole.apply_trades(trades(ticks))]
+    out = [
+        whole.apply([watch(), watch(FIELDS, "f", "1m"), watch(TICKWISE, "t", "10s")]),
+        whole.apply_trades(trades(ticks)),
+    ]
     out.append(whole.finish())
     wanted = expected(out, whole, TEXTS)
     for name, values in wanted.items():
         np.testing.assert_array_equal(whole.series.values("w", name, is_warm=False), values, err_msg=name)
 
     engine = new()
-    engine.apply([watch(), watch(FIELDS, "f", "1m")])
+    engine.apply([watch(), watch(FIELDS, "f", "1m"), watch(TICKWISE, "t", "10s")])
     parts: list[dict[Timeframe, Bars]] = []
     for number, (low, high) in enumerate(zip([0, *sorted(cuts)], [*sorted(cuts), len(ticks)], strict=True)):
         if number == restart:
@@ -209,6 +214,23 @@ def test_a_long_bar_closes_by_time_although_no_minute_did() -> None:
     bars = engine.series.take_bars()[M5]
     assert bars.values[0].tolist() == [50.0, 52.0, 50.0, 52.0, 3.0, 51.0]
     assert engine.series.take_bars() == {}
+
+
+def test_bars_of_seconds_and_ticks_come_from_accepted_ticks() -> None:
+    at = int(OPENS[0])
+    spots = [(0, at + 1 * SECOND, 50.0), (0, at + 9 * SECOND, 52.0), (0, at + 11 * SECOND, 60.0),
+             (0, at + 9_500 * SECOND // 1_000, 70.0), (0, at + 14 * SECOND, 61.0),
+             (0, at + 13 * SECOND, 90.0)]  # fmt: skip
+    engine = new()
+    engine.apply([watch({"close": "close@10s", "volume": "volume@10s"}, "ten", "10s")])
+    engine.apply([watch({"mean": "sma(close, 3)@tick"}, "tick", "tick")])
+    engine.apply_trades(trades(spots))
+    assert engine.series.values("ten", "close")[0] == 70.0
+    assert engine.series.values("ten", "volume")[0] == 3.0
+    assert engine.series.values("tick", "mean")[0] == (52 + 60 + 61) / 3
+    tentative = engine.tentative()
+    assert tentative.values(engine.series.result("ten", "close"), np.arange(3))[0] == 61.0
+    assert engine.series.take_bars()[Timeframe.parse("10s")].values[:, :5].tolist() == [[50.0, 70.0, 50.0, 70.0, 3.0]]
 
 
 def test_tentative_values_are_those_of_the_bar_if_it_closed_now() -> None:
