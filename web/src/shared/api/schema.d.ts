@@ -325,7 +325,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Stocks at or nearest to their 52-week high. */
+        /** Stocks whose 52-week high is of today, the largest change first. */
         get: operations["get_stocks_week52_high"];
         put?: never;
         post?: never;
@@ -342,7 +342,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Stocks at or nearest to their 52-week low. */
+        /** Stocks whose 52-week low is of today, the largest fall first. */
         get: operations["get_stocks_week52_low"];
         put?: never;
         post?: never;

@@ -90,7 +90,7 @@ def top_losers(query_data: PageQuery) -> dict[str, Any]:
 @bp.input(PageQuery, location="query")
 @bp.output(StockList)
 def week52_high(query_data: PageQuery) -> dict[str, Any]:
-    """Stocks at or nearest to their 52-week high."""
+    """Stocks whose 52-week high is of today, the largest change first."""
     return _ranking("high_52w", query_data)
 
 
@@ -99,7 +99,7 @@ def week52_high(query_data: PageQuery) -> dict[str, Any]:
 @bp.input(PageQuery, location="query")
 @bp.output(StockList)
 def week52_low(query_data: PageQuery) -> dict[str, Any]:
-    """Stocks at or nearest to their 52-week low."""
+    """Stocks whose 52-week low is of today, the largest fall first."""
     return _ranking("low_52w", query_data)
 
 
