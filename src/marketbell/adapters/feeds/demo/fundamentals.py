@@ -2,7 +2,8 @@
 
 Book value and yearly earnings a share follow from a company's usual P/B and P/E; ROE, ROCE and debt then
 follow from them. Quarters become known weeks after they end, at a company's own date, after the close.
-Ratios to the price (P/E, P/B, dividend yield) are as of the last close before the session.
+Ratios to the price (P/E, P/B, dividend yield) are as of the last close before the session; the engine makes
+them anew with every price, from the amounts a share.
 """
 
 from datetime import date, timedelta
@@ -81,6 +82,8 @@ class Accounts:
             "fund.roce": np.round(operating / (book * (1 + debt)) * 100, 2),
             "fund.debt_to_equity": debt,
             "fund.sales_growth_3y": np.round(self._growth + 0.8 * self._noise(end, 4), 2),
+            "fund.book_value_per_share": np.round(book, 2),
+            "fund.dividend_per_share": np.round(np.where(eps > 0, self._payout * eps, 0.0), 2),
         }
 
     def owners(self, end: date) -> dict[str, Floats]:
