@@ -15,29 +15,16 @@ from numba import njit
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 # A row: 1 more than the returns in the window, the place of the next, the shifts, the sums of distances, of squares
-# and of products (without the oldest), returns since they were rebuilt, the square that left, the last prices, the
+# and of products (without the oldest), returns since they were rebuilt, the squares that left, the last prices, the
 # window of returns. The index is a, the stock is b.
-COUNT, NEXT, SHIFT_A, SHIFT_B, A, B, AA, AB, AGE, LEFT, LAST_A, LAST_B, WINDOW = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-)
+COUNT, NEXT, SHIFT_A, SHIFT_B, A, B, AA, AB, BB = 0, 1, 2, 3, 4, 5, 6, 7, 8
+AGE, LEFT_A, LEFT_B, LAST_A, LAST_B, WINDOW = 9, 10, 11, 12, 13, 14
 STALE, OUTLIER, FLAT, FRESH, ZERO = 1e-6, 1e3, 1e-14, 32, 1e-14
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
 def places(p):
-    """Twelve numbers and the window of n pairs."""
+    """Fourteen numbers and the window of n pairs."""
     return WINDOW + 2 * int(p[0])
 
 
@@ -72,9 +59,11 @@ def run(state, rows, x, p, keep, out):
         sa = 0.0
         sb = 0.0
         saa = 0.0
+        sbb = 0.0
+        left_b = 0.0
         sab = 0.0
         age = 0.0
-        left = 0.0
+        left_a = 0.0
         if count:
             at = int(state[r, NEXT])
             shift_a = state[r, SHIFT_A]
@@ -82,9 +71,11 @@ def run(state, rows, x, p, keep, out):
             sa = state[r, A]
             sb = state[r, B]
             saa = state[r, AA]
+            sbb = state[r, BB]
+            left_b = state[r, LEFT_B]
             sab = state[r, AB]
             age = state[r, AGE]
-            left = state[r, LEFT]
+            left_a = state[r, LEFT_A]
         was_a = state[r, WINDOW + 2 * at]
         was_b = state[r, WINDOW + 2 * at + 1]
         state[r, WINDOW + 2 * at] = u
@@ -93,6 +84,7 @@ def run(state, rows, x, p, keep, out):
         a = u - shift_a
         b = v - shift_b
         saa += a * a
+        sbb += b * b
         sab += a * b
         sa += a
         sb += b
@@ -101,7 +93,7 @@ def run(state, rows, x, p, keep, out):
             scale = n * saa
             spread = scale - sa * sa
             age += 1
-            if spread < STALE * scale or left > OUTLIER * saa or age == FRESH * n:
+            if spread < STALE * scale or left_a > OUTLIER * saa or left_b > OUTLIER * sbb or age == FRESH * n:
                 age = 0.0
                 shift_a = 0.0
                 shift_b = 0.0
@@ -115,11 +107,13 @@ def run(state, rows, x, p, keep, out):
                 sa = 0.0
                 sb = 0.0
                 saa = 0.0
+                sbb = 0.0
                 sab = 0.0
                 for _ in range(n):
                     a = state[r, WINDOW + 2 * j] - shift_a
                     b = state[r, WINDOW + 2 * j + 1] - shift_b
                     saa += a * a
+                    sbb += b * b
                     sab += a * b
                     sa += a
                     sb += b
@@ -129,8 +123,10 @@ def run(state, rows, x, p, keep, out):
             value = (n * sab - sa * sb) / spread if spread > FLAT * scale else 0.0
             a = state[r, WINDOW + 2 * oldest] - shift_a
             b = state[r, WINDOW + 2 * oldest + 1] - shift_b
-            left = a * a
-            saa -= a * a
+            left_a = a * a
+            left_b = b * b
+            saa -= left_a
+            sbb -= left_b
             sab -= a * b
             sa -= a
             sb -= b
@@ -145,7 +141,9 @@ def run(state, rows, x, p, keep, out):
             state[r, AA] = saa
             state[r, AB] = sab
             state[r, AGE] = age
-            state[r, LEFT] = left
+            state[r, LEFT_A] = left_a
+            state[r, BB] = sbb
+            state[r, LEFT_B] = left_b
             state[r, LAST_A] = index
             state[r, LAST_B] = stock
         else:
