@@ -289,6 +289,11 @@ class Books(Operator):
             sides.append(list(zip((sign * keys).tolist(), sizes.tolist(), strict=True)))
         return sides[0], sides[1]
 
+    def newest(self) -> int:
+        """Event time of the newest message about any book, ns UTC; 0 before the first."""
+        used = len(self._row)
+        return max(0, int(self._B[:used, b.I_TIME].max())) if used else 0
+
     def state_of(self, row: int) -> BookState | None:
         """The state of a row's book; None without one."""
         slot = int(self._slot[row])

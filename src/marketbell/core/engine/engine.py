@@ -604,10 +604,13 @@ class Engine:
         return kept, fields
 
     def now(self) -> int:
-        """The market's clock: newest heartbeat or accepted tick, ns UTC; 0 before the first."""
+        """The market's clock: newest heartbeat or accepted tick, ns UTC; 0 before the first.
+
+        A source of books alone has the time of its newest book.
+        """
         count = len(self.instruments)
         newest = int(self._state.I[:count, k.I_NEWEST].max()) if count else 0
-        return max(self.clock, newest, 0)
+        return max(self.clock, newest, 0) or self.books.newest()
 
     def columns(self, rows: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
         """Every numeric field of the registry, for all rows or the given ones.

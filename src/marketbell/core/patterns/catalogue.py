@@ -76,9 +76,9 @@ VOLUME_SPIKE = Pattern(
     "Volume spike",
     Basis.BARS,
     8.0,
-    "The field volume_spike (the last closed minute's volume in standard deviations from the same minute of earlier "
-    "days, from 3 such days on, else from the last 20 minutes of the session) is at least 8, and the volume at least "
-    "5 times the mean of the up to 20 minutes of the session before it (at least 5).",
+    "Abnormal when the field volume_spike (the last closed minute's volume in standard deviations from the same "
+    "minute of earlier days, from 3 such days on, else from the last 20 minutes of the session) is at least 8, and the "
+    "volume at least 5 times the mean of the up to 20 minutes of the session before it (at least 5).",
     "Volumes of a minute are so skewed that 5 deviations come eight times a day in a stock, and three days are too "
     "few for a spread of their own: the second measure keeps those out.",
     "The z-score of the registry's field; the levels are ours.",
