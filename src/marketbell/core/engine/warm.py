@@ -40,6 +40,8 @@ def warm() -> None:
         **dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), prices),
     }
 
+    series = {"held": "(close@2m[1] - close@10s)@3m", "field": "change_pct@1m", "week": "close@1w"}
+    watch = {"type": "watch", "uid": "warm", "expressions": series, "timeframe": "3m"}
     level = {"type": "arm_level", "rule_uid": "warm", "version": 1, "instrument_id": ident, "direction": "above"}
     level["level"] = 1.5
 
@@ -51,6 +53,7 @@ def warm() -> None:
     engine.define([one])
     engine.apply(
         [
+            frame(FrameKind.COMMAND, payload=watch),
             frame(FrameKind.BAR, bar),
             frame(FrameKind.QUOTE, quote),
             frame(FrameKind.TRADE, {"instrument_id": ids, "event_time": times, "price": prices, "volume": prices}),
@@ -60,6 +63,7 @@ def warm() -> None:
             frame(FrameKind.BAR, bar, {"role": "source"}),
         ]
     )
+    engine.tentative()
     engine.finish()
     engine.columns()
     engine.lists()
