@@ -1,6 +1,7 @@
 """Expressions over a recorded source: their values at every bar, or at every accepted tick, as a long table.
 
-A bar is labelled by its start, a tick by its event_time. Everything runs in the engine's own Program over the
+A bar is labelled by its start, a tick by its event_time. A tick out of order moves fields (its day's high), but
+is no evaluation: only plain fields have a value at it. Everything runs in the engine's own Program over the
 engine's own bars: the values are those that a live run has.
 """
 
@@ -132,18 +133,10 @@ def _filled(plan: Plan, source: Recorded, timeframe: Timeframe) -> Bars:
 
 
 def _at_ticks(node: Node, values: Floats, trace: Trace) -> _Piece:
-    """A value for every accepted tick. One out of order is no evaluation: the value before it stands, a field moves."""
-    if node.op is Op.FIELD and node.name in trace.fields:
+    """Values at ticks: of a plain field at every accepted one, else where a rule is evaluated: at those in order."""
+    if node.op in {Op.FIELD, Op.BAR} and node.name in trace.fields:
         return trace.rows, trace.times, np.asarray(trace.fields[node.name], np.float64)
-    order = np.argsort(trace.rows, kind="stable")
-    place = np.cumsum(trace.is_ordered) - 1  # of the in-order tick at or before, in log order
-    last = np.where(trace.is_ordered, place, -1)[order]
-    first = np.concatenate([[True], trace.rows[order][1:] != trace.rows[order][:-1]])
-    # The first tick of an instrument is in order, so that nothing is carried from one to the next.
-    carried = last[np.maximum.accumulate(np.where((last >= 0) | first, np.arange(len(last)), 0))]
-    at = np.empty(len(order), np.int64)
-    at[order] = carried
-    return trace.rows, trace.times, values[at]
+    return trace.rows[trace.is_ordered], trace.times[trace.is_ordered], values
 
 
 def _long(pieces: Sequence[_Piece], names: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
