@@ -142,6 +142,17 @@ def test_a_sector_by_weight_and_by_heads() -> None:
     assert sector.unknown == 4
 
 
+def test_an_index_without_ticks_moves_with_its_members() -> None:
+    instruments = [Instrument("NSE:A", indices=("NIFTY50", "OTHER")), Instrument("NSE:NIFTY50", kind="index")]
+    columns = {name: np.full(2, np.nan) for name in READ}
+    columns["change_pct"][0], columns["fund.market_cap"][0] = 2.5, 1e9
+    found = market_lists(Universe.of(instruments), columns, 10, {})["index_members"]
+    assert [(one["index"], one["instrument"], one["change_pct"], one["count"]) for one in found] == [
+        ("NIFTY50", "NSE:NIFTY50", 2.5, 1),
+        ("OTHER", None, 2.5, 1),
+    ]
+
+
 def test_an_empty_market_has_lists_too() -> None:
     found = market_lists(Universe.of([]), {name: np.empty(0) for name in READ}, 10, {})
     assert set(map(len, found["lists"].values())) == {0}

@@ -9,15 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketbell.core.columns.frame import decode, encode
+from marketbell.core.columns.frame import Columns, Frame, FrameKind, decode, encode
 from marketbell.core.columns.rows import ChangedRows, changed_rows, rows_frame
 from marketbell.core.engine.cross_section import evaluate
+from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.lists import READ, Universe, market_lists
 from marketbell.core.engine.merge import NEVER
 from marketbell.core.engine.stage_two import Moment, StageTwo
 from marketbell.core.engine.telling import Teller
 from marketbell.core.engine.universes import Membership
+from marketbell.core.engine.view import BAR_FIELDS
+from marketbell.core.language.fields import FIELDS
 from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable
 from marketbell.core.primitives.errors import CheckpointError, UserError
 from marketbell.core.primitives.identity import SHARDS
 
@@ -378,3 +382,69 @@ def test_a_teller_follows_the_log_also_where_its_clock_stands() -> None:
     assert moment is not None
     assert moment.has_moved
     assert stage.table.instruments[1].sector == "Banks"
+
+
+FIRST = 18_700 * DAY + 4 * 3_600 * SECOND
+
+
+def sessions(name: str) -> SessionTable:
+    days = np.arange(18_700, 18_703, dtype=np.int64)
+    opens = days * DAY + 4 * 3_600 * SECOND
+    return SessionTable(name, "UTC", opens, opens + 60 * MINUTE, days, np.zeros(3, np.uint8))
+
+
+def beat(now: int) -> Frame:
+    return Frame(FrameKind.HEARTBEAT, 0, 7, 0, 0, now, now, 0)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sampled_from([1, 2, 3, 7]), st.integers(0, 2**32 - 1))
+def test_engines_over_split_shards_make_the_market_of_one_engine(size: int, seed: int) -> None:
+    """Ticks through one engine, and through an engine a group behind stage two: equal lists at every heartbeat."""
+    random = np.random.default_rng(seed)
+    count = 900
+    times = FIRST + np.cumsum(random.integers(0, SECOND, count))
+    which = random.integers(0, len(INSTRUMENTS), count)
+    trades: Columns = {
+        "instrument_id": np.array([int(one.instrument_id) for one in INSTRUMENTS], np.int64)[which],
+        "event_time": times - random.integers(0, 3, count) * SECOND,
+        "ingest_time": times,
+        "price": np.round(100 + random.normal(0, 3, count), 1),
+        "volume": np.cumsum(random.integers(0, 50, count)).astype(np.float64),
+    }
+    groups = {f"g{at}": rows for at, rows in enumerate(split(size, seed))}
+    whole = Engine(EngineConfig(), sessions)
+    whole.define([INSTRUMENTS[row] for row in random.permutation(len(INSTRUMENTS))])
+    engines = {name: Engine(EngineConfig(), sessions) for name in groups}
+    for name, rows in groups.items():
+        engines[name].define([INSTRUMENTS[row] for row in rows])
+    names = (*(field.name for field in FIELDS if field.name not in {"src.age", "event_time"}), *BAR_FIELDS)
+    tellers = {name: Teller(name, names, epoch="e") for name in groups}
+    stage = StageTwo(groups)
+    for position, beats in enumerate(np.array_split(np.arange(count), 25), start=1):
+        now = int(times[beats[-1]])
+        whole.apply_trades({name: column[beats] for name, column in trades.items()})
+        whole.apply([beat(now)])
+        for name, rows in groups.items():
+            own = beats[np.isin(which[beats], rows)]
+            engine = engines[name]
+            if len(own):
+                engine.apply_trades({column: values[own] for column, values in trades.items()})
+            engine.apply([beat(now)])
+            changed = np.arange(len(rows)) if position == 1 else engine.take_changed()
+            columns = engine.columns(changed)
+            stage.take(
+                tellers[name].tell(
+                    changed, columns, engine.instruments, position=position, now=now, is_full=position == 1
+                )
+            )
+        moment = stage.step()
+        assert moment is not None
+        assert moment.time == now
+        order = np.argsort(whole.keys())
+        columns = whole.columns()
+        for name in names:
+            if name in columns:
+                assert stage.table.column(name).tobytes() == columns[name][order].astype(np.float64).tobytes(), name
+        assert stage.table.event_time.tolist() == columns["event_time"][order].tolist()
+        assert stage.lists(10) == whole.lists(10)

@@ -29,6 +29,7 @@ class Universe:
     """What does not change with ticks: keys, kinds, sectors and groups by row.
 
     `key_places` is the place of each row's key among all keys, sorted. `indices` are rows in the order of keys.
+    `index_keys` are, index for index of `groups`, the keys of the instruments that quote them, '' where none does.
     """
 
     keys: tuple[str, ...]
@@ -37,6 +38,7 @@ class Universe:
     indices: tuple[int, ...]
     sector_codes: NDArray[np.int64]
     groups: Groups
+    index_keys: tuple[str, ...]
 
     @classmethod
     def of(cls, instruments: Sequence[Instrument]) -> Self:
@@ -47,14 +49,17 @@ class Universe:
         places[by_key] = np.arange(len(keys))
         groups = Groups.of(instruments)
         code = {name: at for at, name in enumerate(groups.sectors)}
+        indices = tuple(row for row in by_key if instruments[row].kind == "index")
+        quoted = {instruments[row].symbol: keys[row] for row in reversed(indices)}
         codes = [code.get(i.sector, UNKNOWN_SECTOR) if i.kind == "equity" else UNKNOWN_SECTOR for i in instruments]
         return cls(
             keys=keys,
             key_places=places,
             is_listed=np.array([i.kind in LISTED_KINDS for i in instruments], np.bool_),
-            indices=tuple(row for row in by_key if instruments[row].kind == "index"),
+            indices=indices,
             sector_codes=np.array(codes, np.int64),
             groups=groups,
+            index_keys=tuple(quoted.get(name, "") for name in groups.indices),
         )
 
 
@@ -78,6 +83,8 @@ def market_lists(
     aggregates: Aggregates | None = None,
 ) -> dict[str, Any]:
     """`lists` {name: keys}, `breadth` counts, `sectors` and `index_members` (see aggregates.py), `indices` keys.
+
+    An index's members say what it does also where it has no ticks of its own; `instrument` is the key that quotes it.
 
     `columns` has READ for all rows; `limit` is the length of a list; `undervalued` overrides thresholds of that
     list. `undervalued_definition` says in words what that list holds. `aggregates` are those of the same table where
@@ -111,7 +118,10 @@ def market_lists(
         "breadth": found.breadth(),
         "sectors": [{"sector": one.name, **_numbers(one)} for one in found.sectors()],
         "indices": [keys[row] for row in universe.indices],
-        "index_members": [{"index": one.name, **_numbers(one)} for one in found.indices()],
+        "index_members": [
+            {"index": one.name, "instrument": key or None, **_numbers(one)}
+            for one, key in zip(found.indices(), universe.index_keys, strict=True)
+        ],
     }
 
 
