@@ -67,7 +67,7 @@ def usage(name: str) -> str:
         return BUILT_INS[name].usage
     signature = BY_NAME[name]
     words = [
-        f"{argument} = {signature.default_x}" if _has_default(signature, argument) else argument
+        f"{argument} = {signature.default_x}" if has_default(signature, argument) else argument
         for argument in signature.arguments
     ]
     words += [_parameter_usage(parameter) for parameter in signature.parameters]
@@ -80,7 +80,7 @@ def _parameter_usage(parameter: Parameter) -> str:
     return f"{parameter.name} = {write_number(parameter.default)}"
 
 
-def _has_default(signature: Signature, argument: str) -> bool:
+def has_default(signature: Signature, argument: str) -> bool:
     """`x` may be left out, but not where a second series says that both are meant to be chosen."""
     return argument == "x" and "y" not in signature.arguments
 
@@ -101,7 +101,7 @@ def bind(call: ex.Call, report: Report) -> Bound | None:
     if given is None:
         return None
     for argument in signature.arguments:
-        if argument not in given and _has_default(signature, argument):
+        if argument not in given and has_default(signature, argument):
             given[argument] = ex.Field(signature.default_x, position=call.position)
     required = [*signature.arguments, *(one.name for one in signature.parameters if one.default is None)]
     missing = [f"`{name}`" for name in required if name not in given]
