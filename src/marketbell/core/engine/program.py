@@ -6,7 +6,7 @@ that ended at or before its own bar's end: at equal ends all bars are there befo
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from marketbell.core.engine import elementwise
 from marketbell.core.engine import series_kernel as sk
 from marketbell.core.engine.cells import Cell, as_list, from_list, key_of, make_cell
 from marketbell.core.engine.timeframes import Bars, Roller, Sessions
+from marketbell.core.engine.waves import Piece, Shape, renumbered, waves
 from marketbell.core.language.plan import Input, Node, Op, Plan
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import CheckpointError, UserError
@@ -83,7 +84,7 @@ class Program:
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._roots: dict[int, int] = {}
         self._next = 0
-        self._known_shape: _Shape | None = None
+        self._known_shape: Shape | None = None
         if plan is not None:
             self.results = self.extend(plan)
 
@@ -197,7 +198,7 @@ class Program:
             return self._pass(bars, self._roots)
         # A node reads a forming bar: its state must be that of the reader's own bar's end.
         found: dict[int, Floats] = {}
-        for places in _waves(bars, is_joint=self.is_joint):
+        for places in waves(bars, is_joint=self.is_joint):
             part = {timeframe: bars[timeframe].take(at) for timeframe, at in places.items()}
             for number, values in self._pass(part, self._roots).items():
                 timeframe = self._cells[number].node.timeframe
@@ -210,7 +211,7 @@ class Program:
         """All nodes once, in order: every one keeps its new state and last values."""
         shape = self._shape()
         wanted = set(wanted)
-        piece = _Piece(bars)
+        piece = Piece(bars)
         values = piece.values
         for number, cell in self._cells.items():
             own = bars.get(cell.node.timeframe)
@@ -234,7 +235,7 @@ class Program:
                     values.pop(node, None)
         return {number: found for number, found in values.items() if number in wanted}
 
-    def _shape(self) -> "_Shape":
+    def _shape(self) -> Shape:
         """What follows from the nodes alone; made again when they change."""
         if self._known_shape is None:
             last: dict[int, int] = {}
@@ -247,7 +248,7 @@ class Program:
             done: dict[int, list[int]] = {number: [] for number in self._cells}
             for node, reader in last.items():
                 done[reader].append(node)
-            self._known_shape = _Shape(done, held, {})
+            self._known_shape = Shape(done, held, {})
         return self._known_shape
 
     def _plain(self, cell: Cell, own: Bars, values: Mapping[int, Floats], *, is_kept: bool) -> Floats:
@@ -270,7 +271,7 @@ class Program:
             cell.run(cell.state, own.rows, x, cell.parameters, is_kept, out)
         return out
 
-    def _read(self, cell: Cell, own: Bars, piece: "_Piece") -> Floats:
+    def _read(self, cell: Cell, own: Bars, piece: Piece) -> Floats:
         """Values of a node that reads another timeframe, or other rows."""
         node = cell.node
         if node.op is Op.CROSS:
@@ -302,7 +303,7 @@ class Program:
             raise UserError(f"`{node.name}` needs a universe, and none is known here")
         return self.cross(node, own, inputs, before)
 
-    def _past(self, cell: Cell, piece: "_Piece") -> tuple[Ints, Floats]:
+    def _past(self, cell: Cell, piece: Piece) -> tuple[Ints, Floats]:
         """Ends and values of the other instrument's bars, with those of this piece."""
         item = cell.node.inputs[0]
         theirs = piece.bars.get(self._cells[item.node].node.timeframe)
@@ -341,7 +342,7 @@ class Program:
     def _tentative(self, bars: Mapping[Timeframe, Bars], numbers: Iterable[int]) -> dict[int, Floats]:
         """Values at forming bars (one a row and timeframe); nothing is kept."""
         values: dict[int, Floats] = {}
-        piece = _Piece(bars)
+        piece = Piece(bars)
         for number in numbers:
             cell = self._cells[number]
             node = cell.node
@@ -393,8 +394,8 @@ class Program:
     ) -> dict[int, Floats]:
         """Forming values of these rows on a copy of their state that took the pending bars."""
         copy = self.taken(rows)
-        copy.commit({timeframe: _renumbered(bars, rows) for timeframe, bars in pending.items()})
-        mine = {t: _renumbered(bars.take(np.isin(bars.rows, rows)), rows) for t, bars in forming.items()}
+        copy.commit({timeframe: renumbered(bars, rows) for timeframe, bars in pending.items()})
+        mine = {t: renumbered(bars.take(np.isin(bars.rows, rows)), rows) for t, bars in forming.items()}
         return copy.peek(mine).found
 
     # --- what readers see --------------------------------------------------------------------------
@@ -552,70 +553,6 @@ def evaluate(
 
 
 _READERS = frozenset({Op.HOLD, Op.LIVE, Op.FOREIGN, Op.CROSS})
-
-
-@dataclass(slots=True)
-class _Shape:
-    """`done`: whose values nobody needs after a node; `held`: nodes that another timeframe or row reads."""
-
-    done: dict[int, list[int]]
-    held: set[int]
-    below: dict[int, list[int]]
-
-
-class _Piece:
-    """Bars that are committed together, and what was found for them so far."""
-
-    def __init__(self, bars: Mapping[Timeframe, Bars]) -> None:
-        self.bars = bars
-        self.values: dict[int, Floats] = {}
-        self.before: dict[int, Floats] = {}
-        self._places: dict[Timeframe, tuple[Ints, Ints]] = {}
-        self._counts: dict[Timeframe, Ints] = {}
-
-    def counts(self, timeframe: Timeframe, rows: int) -> Ints:
-        """How many bars each row that has any has, in the order of `last_places`."""
-        if timeframe not in self._counts:
-            touched, _ = self.last_places(timeframe, rows)
-            self._counts[timeframe] = np.bincount(self.bars[timeframe].rows, minlength=rows)[touched]
-        return self._counts[timeframe]
-
-    def last_places(self, timeframe: Timeframe, rows: int) -> tuple[Ints, Ints]:
-        """Rows that have bars, and the place of the last bar of each."""
-        if timeframe not in self._places:
-            at = np.full(rows, -1, np.int64)
-            sk.last_places(self.bars[timeframe].rows, at)
-            touched = np.flatnonzero(at >= 0)
-            self._places[timeframe] = (touched, at[touched])
-        return self._places[timeframe]
-
-
-def _waves(bars: Mapping[Timeframe, Bars], *, is_joint: bool) -> Iterator[dict[Timeframe, Ints]]:
-    """Places of the bars, instant by instant of each row (of all rows at once where they read each other)."""
-    timeframes = list(bars)
-    rows = np.concatenate([bars[t].rows for t in timeframes])
-    times = np.concatenate([bars[t].sight for t in timeframes])
-    if is_joint:
-        wave = np.unique(times, return_inverse=True)[1]
-    else:
-        order = np.lexsort((times, rows))
-        r, t = rows[order], times[order]
-        is_new_row = np.concatenate([[True], r[1:] != r[:-1]])
-        step = np.cumsum(is_new_row | np.concatenate([[True], t[1:] != t[:-1]]))
-        wave = np.empty(len(rows), np.int64)
-        wave[order] = step - np.maximum.accumulate(np.where(is_new_row, step, 0))
-    order = np.argsort(wave, kind="stable")
-    cuts = np.flatnonzero(np.diff(wave[order])) + 1
-    which = np.repeat(np.arange(len(timeframes)), [len(bars[t]) for t in timeframes])
-    place = np.concatenate([np.arange(len(bars[t])) for t in timeframes])
-    for part in np.split(order, cuts):
-        found = ((t, place[part[which[part] == at]]) for at, t in enumerate(timeframes))
-        yield {timeframe: np.sort(at) for timeframe, at in found if len(at)}
-
-
-def _renumbered(bars: Bars, rows: Ints) -> Bars:
-    """The bars with the place in `rows` (ascending) in their rows' stead."""
-    return replace(bars, rows=np.searchsorted(rows, bars.rows))
 
 
 def _unknown(node: Node, bars: Bars, x: Sequence[Floats], before: Sequence[Floats]) -> Floats:  # noqa: ARG001 — a CrossSection
