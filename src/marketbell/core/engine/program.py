@@ -5,35 +5,27 @@ bars alone, never on how they were gathered into calls. A reader of another time
 that ended at or before its own bar's end: at equal ends all bars are there before anyone reads them.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketbell.core.engine import elementwise
 from marketbell.core.engine import series_kernel as sk
-from marketbell.core.engine.cells import Cell, as_list, from_list, key_of, make_cell
-from marketbell.core.engine.timeframes import Bars, Roller, Sessions
-from marketbell.core.engine.waves import Piece, Shape, renumbered, waves
+from marketbell.core.engine.aligned import Sessions
+from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.engine.cells import Cell
+from marketbell.core.engine.nodes import CrossSection, Nodes
+from marketbell.core.engine.waves import READERS, Piece, renumbered, waves
 from marketbell.core.language.plan import Input, Node, Op, Plan
 from marketbell.core.market.timeframe import Timeframe
-from marketbell.core.primitives.errors import CheckpointError, UserError
+from marketbell.core.primitives.errors import UserError
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+__all__ = ["CrossSection", "Program", "Tentative", "Values", "evaluate"]
 
 PAST = 1_024
 """Bars of another instrument that a program remembers for readers whose own bars close later."""
-
-
-class CrossSection(Protocol):
-    """What stands across a universe: rank, pct_of, avg_of."""
-
-    def __call__(self, node: Node, bars: Bars, x: Sequence[Floats], before: Sequence[Floats]) -> Floats:
-        """The node's value at each bar, from its inputs at these bars and their last values before (a row each)."""
 
 
 class Values(NamedTuple):
@@ -62,126 +54,8 @@ class Tentative:
         return np.where(at >= 0, forming[np.maximum(at, 0)], closed) if len(forming) else closed
 
 
-class Program:
+class Program(Nodes):
     """All nodes that somebody watches. See the module's docstring."""
-
-    def __init__(
-        self,
-        plan: Plan | None = None,
-        rows: int = 0,
-        *,
-        sessions: Sessions | None = None,
-        foreign: Callable[[str], int | None] | None = None,
-        cross: CrossSection | None = None,
-    ) -> None:
-        """`foreign` gives the row of an instrument's key, `sessions` are needed where a plan reads forming bars."""
-        self.rows = rows
-        self.sessions = sessions
-        self.foreign = foreign
-        self.cross = cross
-        self.results: dict[str, Input] = {}
-        self._cells: dict[int, Cell] = {}
-        self._numbers: dict[tuple[Any, ...], int] = {}
-        self._roots: dict[int, int] = {}
-        self._next = 0
-        self._known_shape: Shape | None = None
-        if plan is not None:
-            self.results = self.extend(plan)
-
-    # --- nodes -------------------------------------------------------------------------------------
-
-    def extend(self, plan: Plan) -> dict[str, Input]:
-        """Add a plan, sharing the nodes that exist. Gives the place of each of its results.
-
-        New nodes are empty: their values are unknown until bars come, or `adopt` warms them. UserError where
-        a function is not known.
-        """
-        self._known_shape = None
-        added: list[int] = []
-        numbers: list[int] = []
-        try:
-            for node in plan.nodes:
-                own = replace(node, inputs=tuple(Input(numbers[i.node], i.output) for i in node.inputs))
-                key = key_of(own)
-                number = self._numbers.get(key)
-                if number is None:
-                    number = self._next
-                    self._cells[number] = self._made(own)
-                    self._numbers[key] = number
-                    self._next += 1
-                    added.append(number)
-                numbers.append(number)
-        except UserError:
-            for number in added:
-                del self._numbers[key_of(self._cells.pop(number).node)]
-            raise
-        results = {name: Input(numbers[i.node], i.output) for name, i in plan.results}
-        for item in results.values():
-            self._roots[item.node] = self._roots.get(item.node, 0) + 1
-        return results
-
-    def _made(self, node: Node) -> Cell:
-        cell = make_cell(node, self.rows)
-        if node.op is Op.LIVE and self._is_finer(node):
-            cell.roller = Roller(self._cells[node.inputs[0].node].node.timeframe, self.rows)
-        return cell
-
-    def _is_finer(self, node: Node) -> bool:
-        return node.timeframe.rank < self._cells[node.inputs[0].node].node.timeframe.rank
-
-    def drop(self, results: Iterable[Input]) -> None:
-        """Give back results of `extend`; nodes that nobody needs any more leave with their state."""
-        for item in results:
-            self._roots[item.node] -= 1
-            if not self._roots[item.node]:
-                del self._roots[item.node]
-        self._known_shape = None
-        needed = self._ancestors(self._roots)
-        for number in [number for number in self._cells if number not in needed]:
-            del self._numbers[key_of(self._cells.pop(number).node)]
-
-    def _ancestors(self, roots: Iterable[int]) -> set[int]:
-        found: set[int] = set()
-        waiting = list(roots)
-        while waiting:
-            number = waiting.pop()
-            if number not in found:
-                found.add(number)
-                waiting += [item.node for item in self._cells[number].node.inputs]
-        return found
-
-    def grow(self, rows: int) -> None:
-        """Make room for `rows` rows; new ones have seen nothing."""
-        if rows > self.rows:
-            self.rows = rows
-            for cell in self._cells.values():
-                cell.grow(rows)
-
-    @property
-    def timeframes(self) -> tuple[Timeframe, ...]:
-        """The distinct timeframes of all nodes, finest first."""
-        return tuple(sorted({cell.node.timeframe for cell in self._cells.values()}, key=lambda one: one.rank))
-
-    @property
-    def sampled(self) -> Mapping[Timeframe, frozenset[str]]:
-        """Registry fields that nodes read at the bars of each timeframe."""
-        found: dict[Timeframe, set[str]] = {}
-        for cell in self._cells.values():
-            if cell.node.op is Op.FIELD:
-                found.setdefault(cell.node.timeframe, set()).add(cell.node.name)
-        return {timeframe: frozenset(names) for timeframe, names in found.items()}
-
-    @property
-    def is_joint(self) -> bool:
-        """True where a node reads another instrument."""
-        return any(cell.node.op in {Op.FOREIGN, Op.CROSS} for cell in self._cells.values())
-
-    def timeframe(self, item: Input) -> Timeframe:
-        """Timeframe of a result."""
-        return self._cells[item.node].node.timeframe
-
-    def __len__(self) -> int:
-        return len(self._cells)
 
     # --- bars --------------------------------------------------------------------------------------
 
@@ -216,7 +90,7 @@ class Program:
         for number, cell in self._cells.items():
             own = bars.get(cell.node.timeframe)
             if own is not None:
-                if cell.node.op in _READERS:
+                if cell.node.op in READERS:
                     found = self._read(cell, own, piece)[None, :]
                 else:
                     found = self._plain(cell, own, values, is_kept=True)
@@ -234,22 +108,6 @@ class Program:
                 if node not in wanted:
                     values.pop(node, None)
         return {number: found for number, found in values.items() if number in wanted}
-
-    def _shape(self) -> Shape:
-        """What follows from the nodes alone; made again when they change."""
-        if self._known_shape is None:
-            last: dict[int, int] = {}
-            held: set[int] = set()
-            for number, cell in self._cells.items():
-                for item in cell.node.inputs:
-                    last[item.node] = number
-                    if cell.node.op in _READERS:
-                        held.add(item.node)
-            done: dict[int, list[int]] = {number: [] for number in self._cells}
-            for node, reader in last.items():
-                done[reader].append(node)
-            self._known_shape = Shape(done, held, {})
-        return self._known_shape
 
     def _plain(self, cell: Cell, own: Bars, values: Mapping[int, Floats], *, is_kept: bool) -> Floats:
         """Values of a node that reads only its own timeframe."""
@@ -349,7 +207,7 @@ class Program:
             own = bars.get(node.timeframe)
             if own is None:
                 continue
-            if node.op not in _READERS:
+            if node.op not in READERS:
                 values[number] = self._plain(cell, own, values, is_kept=False)
             elif node.op is Op.CROSS:
                 inputs = [values[item.node][item.output] for item in node.inputs]
@@ -398,134 +256,6 @@ class Program:
         mine = {t: renumbered(bars.take(np.isin(bars.rows, rows)), rows) for t, bars in forming.items()}
         return copy.peek(mine).found
 
-    # --- what readers see --------------------------------------------------------------------------
-
-    def values(self, item: Input, rows: Ints) -> Floats:
-        """The last closed value at each row, NaN where unknown."""
-        return np.ascontiguousarray(self._cells[item.node].last[item.output, rows])
-
-    def is_warm(self, item: Input, rows: Ints) -> NDArray[np.bool_]:
-        """Where the value does not depend on where the history began, in this node and all that it reads."""
-        warm = np.ones(len(rows), np.bool_)
-        for number in self._ancestors([item.node]):
-            cell = self._cells[number]
-            warm &= cell.seen[rows] > cell.node.warm_up
-        return warm
-
-    @property
-    def numbers(self) -> frozenset[int]:
-        """The nodes, by number."""
-        return frozenset(self._cells)
-
-    @property
-    def of_days(self) -> frozenset[int]:
-        """Nodes that rest on days, weeks and months alone."""
-        found: set[int] = set()
-        for number, cell in self._cells.items():
-            if not cell.node.timeframe.is_intraday and all(item.node in found for item in cell.node.inputs):
-                found.add(number)
-        return frozenset(found)
-
-    def reset(self, rows: Ints, numbers: Iterable[int] | None = None) -> None:
-        """Forget what these rows have seen, in all nodes or the given ones."""
-        for number in self._cells if numbers is None else numbers:
-            cell = self._cells[number]
-            cell.state[rows] = 0.0
-            cell.last[:, rows] = np.nan
-            cell.seen[rows] = 0
-            if cell.roller is not None:
-                cell.roller.reset(rows)
-
-    def taken(self, rows: Ints) -> "Program":
-        """A copy of the state of these rows alone, numbered 0, 1, 2 …. Other instruments are unknown to it."""
-        copy = Program(rows=len(rows), sessions=None if self.sessions is None else self.sessions.take(rows))
-        copy.cross = None if self.cross is None else _unknown
-        copy._numbers, copy._roots, copy._next = dict(self._numbers), dict(self._roots), self._next
-        for number, cell in self._cells.items():
-            own = replace(cell, state=cell.state[rows], last=cell.last[:, rows], seen=cell.seen[rows])
-            own.roller = None if cell.roller is None else cell.roller.take(rows)
-            copy._cells[number] = own
-        return copy
-
-    def adopt(
-        self, other: "Program", rows: Ints, numbers: Iterable[int] | None = None, theirs: Ints | None = None
-    ) -> None:
-        """Take over the state of these rows from a program with the same nodes, in all nodes or the given ones.
-
-        `theirs`: the numbers of the rows over there, where they differ.
-        """
-        source = rows if theirs is None else theirs
-        numbers = self.numbers if numbers is None else set(numbers)
-        mapped: dict[int, int] = {}
-        for number, cell in other._cells.items():  # noqa: SLF001 — another of its own kind
-            inputs = tuple(Input(mapped.get(item.node, -1), item.output) for item in cell.node.inputs)
-            mine = self._numbers.get(key_of(replace(cell.node, inputs=inputs)))
-            if mine is None:
-                continue
-            mapped[number] = mine
-            if mine not in numbers:
-                continue
-            own = self._cells[mine]
-            own.state[rows] = cell.state[source]
-            own.last[:, rows] = cell.last[:, source]
-            own.seen[rows] = cell.seen[source]
-            own.past_end, own.past = cell.past_end, cell.past
-            if own.roller is not None and cell.roller is not None:
-                own.roller.sf[rows], own.roller.si[rows] = cell.roller.sf[source], cell.roller.si[source]
-
-    # --- checkpoints -------------------------------------------------------------------------------
-
-    def checkpoint(self, count: int | None = None) -> dict[str, NDArray[Any]]:
-        """The state of the first `count` rows as arrays that share nothing with it.
-
-        The row is the first axis of all but `nodes` (JSON) and, of other instruments' values, `*.end`, `*.past`.
-        """
-        at = slice(0, self.rows if count is None else count)
-        arrays: dict[str, NDArray[Any]] = {}
-        nodes = []
-        for number, cell in self._cells.items():
-            nodes.append([number, self._roots.get(number, 0), *as_list(cell.node)])
-            arrays[f"{number}.state"], arrays[f"{number}.seen"] = cell.state[at].copy(), cell.seen[at].copy()
-            arrays[f"{number}.last"] = np.ascontiguousarray(cell.last[:, at].T)
-            if cell.roller is not None:
-                arrays[f"{number}.sf"], arrays[f"{number}.si"] = cell.roller.sf[at].copy(), cell.roller.si[at].copy()
-            if cell.node.op is Op.FOREIGN:
-                arrays[f"{number}.end"], arrays[f"{number}.past"] = cell.past_end.copy(), cell.past.copy()
-        text = json.dumps({"next": self._next, "nodes": nodes})
-        arrays["nodes"] = np.frombuffer(text.encode(), np.uint8)
-        return arrays
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a checkpoint. CheckpointError where the arrays do not fit this program's functions."""
-        try:
-            meta = json.loads(np.asarray(arrays["nodes"], np.uint8).tobytes())
-            self._next = int(meta["next"])
-            self._cells, self._numbers, self._roots, self._known_shape = {}, {}, {}, None
-            for number, roots, *item in meta["nodes"]:
-                node = from_list(item)
-                self.grow(len(arrays[f"{number}.state"]))
-                self._cells[number] = cell = self._made(node)
-                self._numbers[key_of(node)] = number
-                if roots:
-                    self._roots[number] = roots
-                _fill(cell, number, arrays)
-        except (KeyError, ValueError, UserError) as error:
-            message = f"the checkpoint's series do not fit this program: {error}"
-            raise CheckpointError(message) from error
-
-
-def _fill(cell: Cell, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-    state, last = arrays[f"{number}.state"], arrays[f"{number}.last"]
-    if state.shape[1] != cell.places or last.shape[1] != cell.outputs:
-        message = f"the state of `{cell.node.name}` has another size"
-        raise ValueError(message)
-    rows = slice(0, len(state))
-    cell.state[rows], cell.last[:, rows], cell.seen[rows] = state, last.T, arrays[f"{number}.seen"]
-    if cell.roller is not None:
-        cell.roller.sf[rows], cell.roller.si[rows] = arrays[f"{number}.sf"], arrays[f"{number}.si"]
-    if cell.node.op is Op.FOREIGN:
-        cell.past_end, cell.past = arrays[f"{number}.end"].copy(), arrays[f"{number}.past"].copy()
-
 
 def evaluate(
     plan: Plan,
@@ -550,10 +280,3 @@ def evaluate(
         values = found[item.node][item.output] if item.node in found else np.empty(0)
         out[name] = Values(own.rows, own.start, values)
     return out
-
-
-_READERS = frozenset({Op.HOLD, Op.LIVE, Op.FOREIGN, Op.CROSS})
-
-
-def _unknown(node: Node, bars: Bars, x: Sequence[Floats], before: Sequence[Floats]) -> Floats:  # noqa: ARG001 — a CrossSection
-    return np.full(len(bars), np.nan)

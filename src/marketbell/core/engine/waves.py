@@ -7,16 +7,24 @@ import numpy as np
 
 from marketbell.core.engine import series_kernel as sk
 from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.language.plan import Op
 from marketbell.core.market.timeframe import Timeframe
+
+READERS = frozenset({Op.HOLD, Op.LIVE, Op.FOREIGN, Op.CROSS})
+"""Nodes that read another timeframe or row."""
 
 
 @dataclass(slots=True)
 class Shape:
-    """`done`: whose values nobody needs after a node; `held`: nodes that another timeframe or row reads."""
+    """`done`: whose values nobody needs after a node; `held`: nodes that another timeframe or row reads.
+
+    `below`: a node and what it reads in its own timeframe, in order; `ancestors`: and in any.
+    """
 
     done: dict[int, list[int]]
     held: set[int]
     below: dict[int, list[int]]
+    ancestors: dict[int, set[int]]
 
 
 class Piece:
