@@ -1,74 +1,33 @@
-"""`marketbell bench engine`: the engine on one core beside streaming libraries, bisect and a bare kernel.
+"""`marketbell bench engine`: the engine on one core beside streaming libraries, bisect, TA-Lib and a bare kernel.
 
 Ours starts from packed frames as they lie on the bus (1,024 ticks each) and does everything that the stream
 process asks of the engine. The peers start from Python tuples that are ready in memory, and do less: no
-52-week range, no volatility, no quality events, no lists. That favours them.
+52-week range, no quality events, no books, no patterns, no values of forming bars. That favours them.
 """
 
-import io
-from bisect import bisect_left, bisect_right
+import gc
 from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from marketbell.core.columns.frame import decode, encode
-from marketbell.core.engine.engine import Engine, EngineConfig
-from marketbell.processes.cli.bench import peers
+from marketbell.processes.cli.bench import engine_indicators, engine_levels, engine_scaling, engine_start, peers
+from marketbell.processes.cli.bench.engine_parts import ROWS_PER_FRAME, make_engine, packed_frames
+from marketbell.processes.cli.bench.engine_parts import run as run_engine
 from marketbell.processes.cli.bench.market import BenchMarket, make_market
 from marketbell.processes.cli.bench.rows import BenchRow, in_turn, seconds
-from marketbell.wiring.calendars import calendars
 
 INSTRUMENTS = 5_000
 TICKS = 1_000_000
-PEER_TICKS = 40_000
+PEER_TICKS = 150_000
 LEVELS = 100_000
-MANY_LEVELS = 1_000_000
+TICKS_PER_SECOND = 2_000
+"""Of market time: in the whole run every instrument closes eight minutes, in the peers' part one."""
 RUNS = 5
-ROWS_PER_FRAME = 1_024
-FRAMES_PER_CALL = 64
-
-
-def _packed(market: BenchMarket) -> list[bytes]:
-    return [encode(frame) for frame in market.frames(ROWS_PER_FRAME)]
-
-
-def _armed_engine(market: BenchMarket) -> Engine:
-    engine = Engine(EngineConfig(), calendars().sessions)
-    engine.define(market.instruments)
-    ids = [instrument.instrument_id for instrument in market.instruments]
-    for number, (row, level, is_up) in enumerate(
-        zip(market.level_row.tolist(), market.level_price.tolist(), market.level_up.tolist(), strict=True)
-    ):
-        engine.levels.arm(
-            {
-                "rule_uid": str(number),
-                "version": 1,
-                "rule": "bench",
-                "owner_id": "bench",
-                "instrument_id": ids[row],
-                "direction": "above" if is_up else "below",
-                "level": level,
-                "definition_hash": "",
-                "fire": "once",
-                "notify": [],
-            },
-            row,
-            0,
-        )
-    return engine
-
-
-def _run_ours(engine: Engine, packed: list[bytes]) -> int:
-    fired = 0
-    for first in range(0, len(packed), FRAMES_PER_CALL):
-        fired += len(engine.apply([decode(data) for data in packed[first : first + FRAMES_PER_CALL]]).fired)
-    return fired
-
-
-def _checkpoint(engine: Engine) -> dict[str, NDArray[np.generic]]:
-    return {name: np.array(array) for name, array in engine.checkpoint().items()}
+FIVE_SECONDS = 25
+"""Frames of a market of 5,000 ticks a second between two checkpoints."""
+_WARM_FRAMES = 120
 
 
 @njit(cache=True)
@@ -99,10 +58,10 @@ def _run_bare(market: BenchMarket) -> None:
         _bare(market.row[part], market.price[part], market.volume[part], *state)
 
 
-def _full_job() -> list[BenchRow]:
-    market = make_market(INSTRUMENTS, TICKS, LEVELS)
-    packed = _packed(market)
-    armed = _checkpoint(_armed_engine(market))
+def full_job() -> list[BenchRow]:
+    """The whole work on one core, and the same without indicators."""
+    market = make_market(INSTRUMENTS, TICKS, LEVELS, TICKS_PER_SECOND)
+    packed = packed_frames(market)
     few = slice(0, PEER_TICKS)
     ticks: list[peers.Tick] = list(
         zip(
@@ -115,109 +74,72 @@ def _full_job() -> list[BenchRow]:
     )
     levels = list(zip(market.level_row.tolist(), market.level_price.tolist(), market.level_up.tolist(), strict=True))
 
-    def ours() -> float:
-        engine = Engine.restore(armed, EngineConfig(), calendars().sessions)
-        _run_ours(engine, packed[:1])  # sorts the tables: arming is not what this case measures
-        return (TICKS - ROWS_PER_FRAME) / seconds(lambda: _run_ours(engine, packed[1:]))
+    def ours(*, has_indicators: bool) -> float:
+        engine = make_engine(market, has_indicators=has_indicators)
+        gc.collect()
+        return TICKS / seconds(lambda: run_engine(engine, packed, tells_forming=has_indicators))
 
     def peer(run: Callable[[list[peers.TickState], list[peers.Tick]], int]) -> Callable[[], float]:
         def measure() -> float:
             states = peers.armed_states(INSTRUMENTS, levels)
+            gc.collect()
             return PEER_TICKS / seconds(lambda: run(states, ticks))
 
         return measure
 
-    def bare() -> float:
-        return TICKS / seconds(lambda: _run_bare(market))
-
-    ours()  # compile
-    bare()
-    engine_rate, streamz, bytewax, plain, limit = in_turn(
-        RUNS, ours, peer(peers.run_streamz), peer(peers.run_bytewax), peer(peers.run_plain), bare
+    ours(has_indicators=True)  # compile
+    _run_bare(market)
+    whole, plain_ours, streamz, bytewax, plain, limit = in_turn(
+        RUNS,
+        lambda: ours(has_indicators=True),
+        lambda: ours(has_indicators=False),
+        peer(peers.run_streamz),
+        peer(peers.run_bytewax),
+        peer(peers.run_plain),
+        lambda: TICKS / seconds(lambda: _run_bare(market)),
     )
-    case = "quality, 1m and 1d bars, day statistics, 100k levels; 5,000 instruments, one core"
+    job = "quality, bars, statistics, patterns, 10 indicators, 100k levels; 5,000 instruments, one core"
     return [
-        BenchRow(case, "ticks/s", engine_rate, streamz, "streamz, per tick", 20.0),
-        BenchRow(case, "ticks/s", engine_rate, bytewax, "Bytewax, per tick, one worker", 20.0),
-        BenchRow(case, "ticks/s", engine_rate, plain, "plain Python loop"),
-        BenchRow(case, "ticks/s", engine_rate, limit, "bare Numba kernel: last, high, low, VWAP only (the limit)"),
-        *_checkpoint_rows(packed, armed),
+        BenchRow(job, "ticks/s", whole, streamz, "streamz, per tick, talipp", 20.0),
+        BenchRow(job, "ticks/s", whole, bytewax, "Bytewax, per tick, one worker, talipp", 20.0),
+        BenchRow(job, "ticks/s", whole, plain, "plain Python loop, talipp"),
+        BenchRow(job, "ticks/s", whole, limit, "bare Numba kernel: last, high, low, VWAP only (the limit)"),
+        BenchRow(job, "ticks/s", whole, plain_ours, "ours without the indicators"),
+        BenchRow(job, "ticks/s", whole, 3e6, "the design's 3 M", 1.0),
     ]
 
 
-def _checkpoint_rows(packed: list[bytes], armed: dict[str, NDArray[np.generic]]) -> list[BenchRow]:
-    engine = Engine.restore(armed, EngineConfig(), calendars().sessions)
-    _run_ours(engine, packed[:256])
+def checkpoints() -> list[BenchRow]:
+    """The pause of the engine while five seconds of a busy market lie between two checkpoints."""
+    rows = []
+    for levels, target in ((LEVELS, 50.0), (1_000_000, None)):
+        market = make_market(INSTRUMENTS, 1_024 * FIVE_SECONDS * 40, levels, 5_000)
+        packed = packed_frames(market)
+        engine = make_engine(market, has_indicators=True)
+        run_engine(engine, packed[:_WARM_FRAMES])
+        at = _WARM_FRAMES
+        first = seconds(engine.checkpoint) * 1_000
 
-    def pause() -> float:
-        return seconds(engine.checkpoint) * 1_000
+        def pause() -> float:
+            nonlocal at
+            run_engine(engine, packed[at : at + FIVE_SECONDS])  # noqa: B023 — used in this turn
+            at += FIVE_SECONDS
+            return seconds(engine.checkpoint) * 1_000  # noqa: B023
 
-    def saved() -> float:
-        return seconds(lambda: np.savez(io.BytesIO(), **engine.checkpoint())) * 1_000  # type: ignore[arg-type]
-
-    taken, packed_too = in_turn(RUNS, pause, saved)
-    return [
-        BenchRow(
-            "checkpoint of 5,000 instruments and 100k levels: pause of the engine",
-            "ms",
-            taken,
-            packed_too,
-            "the same with packing to one file in memory",
-            higher_is_better=False,
-        )
-    ]
-
-
-def _many_levels() -> list[BenchRow]:
-    market = make_market(INSTRUMENTS, 400_000, MANY_LEVELS)
-    packed = _packed(market)
-    armed = _checkpoint(_armed_engine(market))
-    few = 200_000
-    row, price = market.row[:few].tolist(), market.price[:few].tolist()
-    sorted_up: list[list[float]] = [[] for _ in range(INSTRUMENTS)]
-    sorted_down: list[list[float]] = [[] for _ in range(INSTRUMENTS)]
-    for at, level, is_up in zip(
-        market.level_row.tolist(), market.level_price.tolist(), market.level_up.tolist(), strict=True
-    ):
-        (sorted_up if is_up else sorted_down)[at].append(level)
-    for table in (sorted_up, sorted_down):
-        for levels in table:
-            levels.sort()
-
-    def ours() -> float:
-        engine = Engine.restore(armed, EngineConfig(), calendars().sessions)
-        _run_ours(engine, packed[:1])  # sorts the tables: arming is not what this case measures
-        return (len(market.row) - ROWS_PER_FRAME) / seconds(lambda: _run_ours(engine, packed[1:]))
-
-    def bisected() -> int:
-        fired = 0
-        last = [0.0] * INSTRUMENTS
-        for at, now in zip(row, price, strict=True):
-            before = last[at]
-            last[at] = now
-            if before in (0.0, now):
-                continue
-            if now > before:
-                levels = sorted_up[at]
-                fired += bisect_left(levels, now) - bisect_left(levels, before)
-            else:
-                levels = sorted_down[at]
-                fired += bisect_right(levels, before) - bisect_right(levels, now)
-        return fired
-
-    engine_rate, peer = in_turn(RUNS, ours, lambda: few / seconds(bisected))
-    return [
-        BenchRow(
-            "1M standing levels, with quality, bars and statistics on our side",
-            "ticks/s",
-            engine_rate,
-            peer,
-            "Python bisect, levels only",
-            5.0,
-        )
-    ]
+        (taken,) = in_turn(4 * RUNS, pause)
+        case = f"checkpoint of 5,000 instruments, 10 indicators, {levels:,} levels: pause after 5 s at 5,000 ticks/s"
+        rows.append(BenchRow(case, "ms", taken, target, "the goal", 1.0 if target else None, higher_is_better=False))
+        rows.append(BenchRow(case, "ms", taken, first, "the first one after a start", higher_is_better=False))
+    return rows
 
 
 def run() -> list[BenchRow]:
-    """All rows of `bench engine`; about a minute on two cores."""
-    return [*_full_job(), *_many_levels()]
+    """All rows of `bench engine`; several minutes on two cores."""
+    return [
+        *full_job(),
+        *engine_indicators.rows(),
+        *engine_levels.rows(),
+        *checkpoints(),
+        *engine_scaling.rows(),
+        *engine_start.rows(),
+    ]

@@ -47,8 +47,8 @@ class BenchMarket:
         return frames
 
 
-def make_market(instruments: int, ticks: int, levels: int) -> BenchMarket:
-    """Random walks with 0.05 % steps on a 0.05 grid, 10,000 ticks an event-second, levels within 5 %."""
+def make_market(instruments: int, ticks: int, levels: int, ticks_per_second: int = TICKS_PER_SECOND) -> BenchMarket:
+    """Random walks with 0.05 % steps on a 0.05 grid, levels within 5 %; `ticks_per_second` is market time."""
     rng = np.random.default_rng(SEED)
     known = [
         Instrument(key=f"NONE:B{number:05d}", name=f"Bench {number}", calendar="NONE", is_simulated=True)
@@ -71,7 +71,7 @@ def make_market(instruments: int, ticks: int, levels: int) -> BenchMarket:
     sold = np.where(first > 0, total[np.minimum(first, ticks - 1) - 1], 0.0)
     volume = np.empty(ticks)
     volume[order] = total - sold[grouped]
-    event_time = START + np.arange(ticks, dtype=np.int64) * (1_000_000_000 // TICKS_PER_SECOND)
+    event_time = START + np.arange(ticks, dtype=np.int64) * (1_000_000_000 // ticks_per_second)
     level_row = rng.integers(0, instruments, levels)
     level_price = np.round(start[level_row] * (1 + rng.uniform(-0.05, 0.05, levels)) / 0.05) * 0.05
     return BenchMarket(known, row, event_time, price, volume, level_row, level_price, rng.random(levels) < 0.5)

@@ -1,14 +1,19 @@
 """The engine's job written as a Python programmer would for a per-tick streaming library.
 
-One tick in, the alerts that it fired out: checks of quality, one-minute and day bars, session VWAP and
-standing levels by bisect. streamz and Bytewax call the same function, so what differs is the library.
+One tick in, the alerts that it fired out: checks of quality, one-minute and day bars, session VWAP, volatility
+and volume spike at each minute's close, ten indicators of talipp on the closed minutes, and standing levels by
+bisect. streamz and Bytewax call the same function, so what differs is the library.
 """
 
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean, pstdev
 from typing import Any
+
+from marketbell.processes.cli.bench.peer_indicators import TalippSet
 
 Tick = tuple[int, int, float, float]
 """row, event_time ns, price, cumulative volume."""
@@ -32,6 +37,9 @@ class TickState:
     sold: float = 0.0
     up: list[float] = field(default_factory=list)
     down: list[float] = field(default_factory=list)
+    indicators: TalippSet = field(default_factory=TalippSet)
+    volatility: float = math.nan
+    spike: float = math.nan
 
 
 def step(state: TickState, tick: Tick) -> list[float]:  # noqa: C901 — the whole job in one function, as a user writes it
@@ -51,7 +59,7 @@ def step(state: TickState, tick: Tick) -> list[float]:  # noqa: C901 — the who
     minute = at // (60 * SECOND)
     if minute != state.minute:
         if state.bar:
-            state.closed.append(state.bar)
+            close_minute(state)
         state.minute, state.bar = minute, [price, price, price, price, 0.0, 0]
     for bar in (state.bar, state.day):
         if not bar:
@@ -73,6 +81,19 @@ def step(state: TickState, tick: Tick) -> list[float]:  # noqa: C901 — the who
             if fired:
                 del state.down[bisect_right(state.down, price) : bisect_right(state.down, previous)]
     return fired
+
+
+def close_minute(state: TickState) -> None:
+    """Statistics over the last 20 minutes, and the indicators."""
+    state.closed.append(state.bar)
+    bars = list(state.closed)
+    if len(bars) > 10:
+        returns = [math.log(b[3] / a[3]) for a, b in pairwise(bars)]
+        state.volatility = 100 * pstdev(returns) * math.sqrt(375 * 252)
+        volumes = [bar[4] for bar in bars[:-1]]
+        spread = pstdev(volumes)
+        state.spike = (bars[-1][4] - fmean(volumes)) / spread if spread else math.nan
+    state.indicators.add(state.bar[1], state.bar[2], state.bar[3])
 
 
 def armed_states(instruments: int, levels: list[tuple[int, float, bool]]) -> list[TickState]:
