@@ -162,10 +162,12 @@ class Patterns(Operator):
         slots, second = np.ascontiguousarray(slots), (time // SECOND).astype(np.float64)
         values, evidence = s["book_values"], s["book_evidence"]
         delta, away, side = np.ascontiguousarray(delta), np.ascontiguousarray(away), np.ascontiguousarray(side)
+        touched = np.unique(slots)
+        before = np.nan_to_num(evidence[:, touched, 1])
         quote_stuffing.run(s["stuffing"], slots, kind, second, delta, away, values[0], evidence[0])
         layering.run(s["layering"], slots, kind, second, side, delta, away, values[1], evidence[1])
-        touched = np.unique(slots)
-        self._signs.update(self._row[touched[(values[:, touched, 1] == 1.0).any(axis=0)]].tolist())
+        came = (np.nan_to_num(evidence[:, touched, 1]) != before).any(axis=0)
+        self._signs.update(self._row[touched[came]].tolist())
 
     # --- what readers see ------------------------------------------------------------------------
 
