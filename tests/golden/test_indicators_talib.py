@@ -85,8 +85,7 @@ def pairs(bars: Bars, other: Floats, n: int) -> Iterator[tuple[str, list[float],
     yield "stdev", [n], [volume], [talib.STDDEV(volume, n)], 0.0
     yield "slope", [n], [close], [talib.LINEARREG_SLOPE(close, n)], level
     yield "corr", [n], [close, other], [talib.CORREL(close, other, n)], 1.0
-    if n > 2:  # the line through two points is as steep as rounding makes it
-        yield "beta", [n], [close, other], [talib.BETA(other, close, n)], 1.0
+    yield "beta", [n], [close, other], [talib.BETA(other, close, n)], 1.0
     yield "cci", [n], [typical], [talib.CCI(*hlc, n)], 100.0
     yield "atr", [n], hlc, [talib.ATR(*hlc, n)], 0.0
     yield "mfi", [n], [*hlc, volume], [talib.MFI(*hlc, volume, n)], 0.0
@@ -115,7 +114,7 @@ def test_windows_and_averages(markets: dict[str, Bars], n: int) -> None:
             lookback = BY_NAME[name].lookback(tuple(float(p) for p in parameters))
             assert np.argmin(np.isnan(ours[0])) == lookback
             names.add(name)
-    assert len(names) == 22 - (n == 2)
+    assert len(names) == 22
 
 
 @pytest.mark.parametrize("periods", [(12, 26, 9), (26, 12, 9), (5, 35, 5), (3, 10, 1), (7, 7, 3)])
