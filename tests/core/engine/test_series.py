@@ -364,13 +364,31 @@ def test_days_come_from_history_whenever_it_comes() -> None:
     late = new()
     late.apply([watch(texts, timeframe="1d")])
     late.apply_trades(trades(live_ticks(0, DAY_5, 8)))
-    late.apply([history(past, 86_400)])
+    late.apply([history(past[:2], 86_400)])
+    assert {gap["timeframe"] for gap in late.series.gaps("w")} == {"1d"}
+    late.apply([watch({"again": "sma(close, 2)@1d"}, "again", "1d")])
+    assert np.isnan(late.series.values("again", "again")[0])
+    late.apply([history(past[2:], 86_400)])
+    assert late.series.gaps("w") == []
     assert late.series.values("w", "mean")[0] == 13.0
+    assert late.series.values("again", "again")[0] == 13.5
     hole = new()
     hole.apply([watch(texts, timeframe="1d"), history(past[:4], 86_400)])
     hole.apply_trades(trades(live_ticks(0, DAY_5, 8)))
     assert np.isnan(hole.series.values("w", "mean")[0])
     assert {gap["timeframe"] for gap in hole.series.gaps("w")} == {"1d"}
+
+
+def test_a_day_without_a_trade_is_no_hole_where_others_traded() -> None:
+    engine = new()
+    past = [(row, int(OPENS[n]), float(10 + n)) for n in range(5) for row in (0, 1) if (row, n) != (0, 4)]
+    engine.apply([watch({"mean": "sma(close, 3)@1d"}, timeframe="1d"), heartbeat(DAY_5 - MINUTE)])
+    engine.apply([history(past, 86_400)])
+    engine.apply_trades(trades(live_ticks(1, DAY_5, 2)))
+    engine.apply([heartbeat(int(TABLE.close[5]) + 2 * SECOND)])
+    engine.apply_trades(trades(live_ticks(0, int(OPENS[6]), 2)))
+    assert engine.series.gaps("w") == []
+    assert engine.series.values("w", "mean")[:2].tolist() == [12.0, (13 + 14 + 101) / 3]
 
 
 def test_a_watch_that_is_not_warm_is_unknown_to_who_asks_for_warm_values() -> None:

@@ -55,6 +55,21 @@ class Sessions:
         ]
         return cls(joined[0], joined[1], joined[2], *(np.ascontiguousarray(own[:, at]) for at in range(3)))
 
+    def begun(self, rows: Ints, times: Ints) -> Ints:
+        """How many sessions of each row's calendar opened at or before each time."""
+        return self._count(self.opens, rows, times)
+
+    def passed(self, rows: Ints, times: Ints) -> Ints:
+        """How many sessions of each row's calendar closed at or before each time."""
+        return self._count(self.closes, rows, times)
+
+    def _count(self, edges: Ints, rows: Ints, times: Ints) -> Ints:
+        out = np.zeros(len(rows), np.int64)
+        for low, high in sorted(set(zip(self.low[rows].tolist(), self.high[rows].tolist(), strict=True))):
+            mine = np.flatnonzero((self.low[rows] == low) & (self.high[rows] == high))
+            out[mine] = np.searchsorted(edges[low:high], times[mine], side="right")
+        return out
+
     def elapsed(self, rows: Ints, times: Ints) -> Ints:
         """Session time of each row's calendar before each time, ns: differences leave out nights and holidays."""
         out = np.zeros(len(rows), np.int64)

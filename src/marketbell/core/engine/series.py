@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
+from marketbell.core.engine.coverage import Coverage
 from marketbell.core.engine.feeding import NEVER, Feed
 from marketbell.core.engine.operators import Begun, ClosedBars, Operator, Ticks, TickState
 from marketbell.core.engine.program import Program, Tentative
@@ -26,7 +27,7 @@ from marketbell.core.engine.stored_bars import DayShelf, MinuteRing
 from marketbell.core.engine.timeframes import Bars, Sessions
 from marketbell.core.engine.watching import compile_texts, inputs_form, inputs_of, plan_form, plan_of
 from marketbell.core.language.plan import Input, Op, Plan
-from marketbell.core.market.session import DAY, MINUTE, SECOND
+from marketbell.core.market.session import SECOND
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
 from marketbell.core.primitives.errors import CheckpointError, UserError
 
@@ -36,9 +37,8 @@ Floats = NDArray[np.float64]
 RING_MINUTES = 64
 SHELF_DAYS = 372
 _KEPT_BARS = 200_000
+_COUNTS = ("live_count", "ring_newest", "warm_newest")
 _NOTHING = np.empty(0, np.int64)
-_ROW_ARRAYS = ("first_live", "live_count", "first_day", "live_from", "covered", "hole_from", "hole_until",
-               "day_hole_from", "day_hole_until", "ring_newest", "warm_newest")  # fmt: skip
 
 
 class Series(Operator):
@@ -76,7 +76,10 @@ class Series(Operator):
         self._cold: frozenset[int] = frozenset()
         self._cold_timeframes: frozenset[Timeframe] = frozenset()
         self._has_warmed = False
-        self._row = {name: np.full(0, NEVER, np.int64) for name in _ROW_ARRAYS}
+        self._cover = Coverage()
+        self._live_count = np.zeros(0, np.int64)
+        self._ring_newest = np.empty(0, np.int64)
+        self._warm_newest = np.empty(0, np.int64)
         self._kept: list[tuple[Timeframe, Bars]] = []
         self._kept_count = 0
         self.bars_dropped = 0
@@ -149,14 +152,14 @@ class Series(Operator):
                 feed.begin(timeframe, np.where(ring_lost, oldest, NEVER))
             else:
                 feed.begin(timeframe, np.where(shelf_lost, self._shelf.start[:, 0], NEVER))
-        minutes, days = self._ring.bars(rows, self._sessions), self._shelf.bars(rows, self._sessions)
+        minutes, days = self._ring.bars(rows, self._sessions), self._days(rows)
         program.commit(feed.closed(minutes, days, self._until(state), self._sessions))
         self.program.adopt(program, rows, new)
         self._feed.adopt(feed, rows, only=timeframes)
         if self._warming is None or self._has_warmed:
             self._warming, self._warm_feed = self._empty(plan)
             self._cold, self._cold_timeframes, self._has_warmed = new, timeframes, False
-            self._row["warm_newest"][:] = NEVER
+            self._warm_newest[:] = NEVER
         else:
             self._warming.extend(plan)
             self._warm_feed.use(self._warming.timeframes)
@@ -191,9 +194,11 @@ class Series(Operator):
         self._sampler.grow(count, state.late)
         self._ring.grow(count)
         self._shelf.grow(count)
-        for name, array in self._row.items():
-            fill = 0 if name == "live_count" else NEVER
-            self._row[name] = np.concatenate([array, np.full(count - len(array), fill, np.int64)])
+        self._cover.grow(count)
+        more = count - len(self._live_count)
+        self._live_count = np.concatenate([self._live_count, np.zeros(more, np.int64)])
+        self._ring_newest = np.concatenate([self._ring_newest, np.full(more, NEVER)])
+        self._warm_newest = np.concatenate([self._warm_newest, np.full(more, NEVER)])
 
     @property
     def wants_ticks(self) -> bool:
@@ -214,15 +219,12 @@ class Series(Operator):
             )
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:
-        if state.clock > 0:
-            unset = self._row["live_from"] == NEVER
-            if unset.any():
-                self._row["live_from"][unset] = state.clock
+        self._cover.heartbeat(state.clock)
         if len(minutes.rows) or len(days.rows):
             minutes, days = _contiguous(minutes), _contiguous(days)
             self._meet(minutes, days)
             self._ring.push(minutes.rows, minutes.start, minutes.trades, minutes.values)
-            self._row["live_count"] += np.bincount(minutes.rows, minlength=self._rows)
+            self._live_count += np.bincount(minutes.rows, minlength=self._rows)
             self._shelf.put(days.rows, days.start, days.values)
         if not self._feed.timeframes:
             return
@@ -251,59 +253,25 @@ class Series(Operator):
     # --- where history and live meet ---------------------------------------------------------------
 
     def _meet(self, minutes: ClosedBars, days: ClosedBars) -> None:
-        """A row's first live bar: what history it has must reach up to it."""
-        first_live, first_day = self._row["first_live"], self._row["first_day"]
-        at = np.flatnonzero(first_live[minutes.rows] == NEVER)
-        if len(at):
-            rows, first = np.unique(minutes.rows[at], return_index=True)
-            first_live[rows] = minutes.start[at[first]]
-            self._row["live_count"][rows] = 0
-            begun = rows[first_day[rows] == NEVER]
-            inside = self._sessions.find(begun, first_live[begun])
-            opened = self._sessions.opens[np.maximum(inside, 0)] if len(self._sessions.opens) else first_live[begun]
-            first_day[begun] = np.where(inside >= 0, opened, first_live[begun])
-            self._leave_hole(rows)
-            self._leave_day_hole(begun)
-        at = np.flatnonzero(first_day[days.rows] == NEVER)
-        if len(at):
-            rows, first = np.unique(days.rows[at], return_index=True)
-            first_day[rows] = days.start[at[first]]
-            self._leave_day_hole(rows)
-
-    def _has_hole(self, rows: Ints) -> NDArray[np.bool_]:
-        """Where a minute or more of session time is missing between the history of minutes and live."""
-        covered, live = self._row["covered"][rows], self._live_from(rows)
-        missing = self._sessions.elapsed(rows, live) - self._sessions.elapsed(rows, covered)
-        has_hole: NDArray[np.bool_] = (covered != NEVER) & (missing >= MINUTE)
-        return has_hole
-
-    def _live_from(self, rows: Ints) -> Ints:
-        first, clock = self._row["first_live"][rows], self._row["live_from"][rows]
-        return np.where(clock == NEVER, first, np.minimum(first, clock))
-
-    def _leave_hole(self, rows: Ints) -> None:
-        """Rows whose history of minutes does not reach their first live one begin afresh with it."""
-        holes = rows[self._has_hole(rows)]
-        self._row["hole_from"][rows] = NEVER
-        if len(holes):
-            self._row["hole_from"][holes] = self._row["covered"][holes]
-            self._row["hole_until"][holes] = self._live_from(holes)
+        """A row's first live bars: what history it has must reach up to them."""
+        rows, day_rows = self._cover.begin(minutes, days, self._sessions)
+        if len(rows):
+            self._live_count[rows] = 0
+            holes = self._cover.minute_holes(rows, self._sessions)
             self._ring.clear(holes)
             self.program.reset(holes, self.program.numbers - self.program.of_days)
             self._feed.reset(holes, is_intraday=True)
+        if len(day_rows):
+            self._meet_days(day_rows)
 
-    def _leave_day_hole(self, rows: Ints) -> None:
-        """The same for days: not one session may be missing."""
-        newest, first = self._shelf.newest()[rows], self._row["first_day"][rows]
-        before, after = self._sessions.find(rows, newest), self._sessions.find(rows, first)
-        outside = (before < 0) | (after < 0)
-        missing = np.where(outside, first // DAY - newest // DAY, after - before) > 1
-        holes = rows[(newest >= 0) & missing]
-        self._row["day_hole_from"][rows] = NEVER
+    def _days(self, rows: Ints) -> Bars:
+        """The days of these rows that follow each other without a hole."""
+        days = self._shelf.bars(rows, self._sessions)
+        return days.take(days.start >= self._cover.first_known_day()[days.rows])
+
+    def _meet_days(self, rows: Ints) -> None:
+        holes = self._cover.day_holes(rows, self._sessions)
         if len(holes):
-            self._row["day_hole_from"][holes] = self._shelf.newest()[holes]
-            self._row["day_hole_until"][holes] = self._row["first_day"][holes]
-            self._shelf.clear(holes)
             self.program.reset(holes, self.program.of_days)
             self._feed.reset(holes, is_intraday=False)
 
@@ -318,47 +286,49 @@ class Series(Operator):
                 take(rows[at], columns["start"][at], np.ascontiguousarray(values[at]), state)
 
     def _day_history(self, rows: Ints, start: Ints, values: Floats, _: TickState) -> None:
-        first = self._row["first_day"][rows]
+        first = self._cover.first_day[rows]
         older = (first == NEVER) | (start < first)
         if not older.any():
             return
-        self._shelf.put(rows[older], start[older], values[older])
-        touched = np.unique(rows[older])
-        self._leave_day_hole(touched[self._row["first_day"][touched] != NEVER])
+        rows, start, values = rows[older], start[older], values[older]
+        self._shelf.put(rows, start, values)
+        touched = np.unique(rows)
+        self._cover.day_covered[touched] = np.maximum(self._cover.day_covered[touched], start.max())
+        self._meet_days(touched[self._cover.first_day[touched] != NEVER])
         nodes = self.program.of_days
         if not nodes:
             return
         program, feed = self._empty(*self._plans.values())
         feed.use(timeframe for timeframe in feed.timeframes if not timeframe.is_intraday)
         until = np.full(self._rows, NEVER)
-        days = self._shelf.bars(touched, self._sessions)
+        days = self._days(touched)
         np.maximum.at(until, days.rows, days.end)
         program.commit(feed.closed(Bars.empty(), days, until, self._sessions))
         self.program.adopt(program, touched, nodes)
         self._feed.adopt(feed, touched, only=feed.timeframes)
 
     def _minute_history(self, rows: Ints, start: Ints, values: Floats, state: TickState) -> None:
-        first = self._row["first_live"][rows]
+        first = self._cover.first_minute[rows]
         older = (first == NEVER) | (start < first)
         rows, start, values = rows[older], start[older], values[older]
         if not len(rows):
             return
         touched = np.unique(rows)
         bars = self._sessions.minute_bars(rows, start, values)
-        self._row["covered"][touched] = np.maximum(self._row["covered"][touched], bars.end.max())
-        waiting = self._row["first_live"][rows] == NEVER
-        new = waiting & (start > self._row["ring_newest"][rows])
+        self._cover.covered[touched] = np.maximum(self._cover.covered[touched], bars.end.max())
+        waiting = self._cover.first_minute[rows] == NEVER
+        new = waiting & (start > self._ring_newest[rows])
         self._ring.push(rows[new], start[new], bars.trades[new], values[new])
-        np.maximum.at(self._row["ring_newest"], rows[new], start[new])
+        np.maximum.at(self._ring_newest, rows[new], start[new])
         if self._warming is None:
             return
         self._has_warmed = True
-        before = self._row["warm_newest"][touched]
-        bars = bars.take(start > self._row["warm_newest"][rows])
+        before = self._warm_newest[touched]
+        bars = bars.take(start > self._warm_newest[rows])
         until = np.full(self._rows, NEVER)
         np.maximum.at(until, bars.rows, bars.end)
-        np.maximum.at(self._row["warm_newest"], bars.rows, bars.start)
-        days = self._shelf.bars(touched, self._sessions)
+        np.maximum.at(self._warm_newest, bars.rows, bars.start)
+        days = self._days(touched)
         low = np.full(self._rows, NEVER)
         low[touched] = before
         days = days.take((days.end > low[days.rows]) & (days.end <= until[days.rows]))
@@ -371,25 +341,25 @@ class Series(Operator):
         timeframes = [timeframe for timeframe in self._cold_timeframes if timeframe.is_intraday]
         if self._warming is None or not nodes:
             return
-        is_live = self._row["first_live"][rows] != NEVER
+        is_live = self._cover.first_minute[rows] != NEVER
         waiting, live = rows[~is_live], rows[is_live]
         self.program.adopt(self._warming, waiting, nodes)
         self._feed.adopt(self._warm_feed, waiting, only=timeframes)
         if not len(live):
             return
-        is_held = self._row["live_count"][live] <= self._ring.size
-        has_hole = self._has_hole(live) | ~is_held
-        self._row["hole_from"][live] = np.where(has_hole, self._row["covered"][live], NEVER)
-        oldest = self._ring.oldest()[1][live]
-        self._row["hole_until"][live] = np.where(is_held, self._live_from(live), oldest)
-        live = live[~has_hole]
+        holes = self._cover.minute_holes(live, self._sessions)
+        is_lost = self._live_count[live] > self._ring.size
+        lost = live[is_lost]
+        self._cover.hole_from[lost] = self._cover.covered[lost]
+        self._cover.hole_until[lost] = self._ring.oldest()[1][lost]
+        live = np.setdiff1d(live[~is_lost], holes)
         if not len(live):
             return
         program, feed = self._warming.taken(live), self._warm_feed.taken(live)
         sessions = self._sessions.take(live)
         minutes = self._ring.bars(live, self._sessions)
-        minutes = minutes.take(minutes.start >= self._row["first_live"][minutes.rows])
-        days = self._shelf.bars(live, self._sessions)
+        minutes = minutes.take(minutes.start >= self._cover.first_minute[minutes.rows])
+        days = self._days(live)
         days = days.take(days.end > until[days.rows])
         place = np.zeros(self._rows, np.int64)
         place[live] = np.arange(len(live))
@@ -453,7 +423,7 @@ class Series(Operator):
         is_intraday = any(timeframe.is_intraday and timeframe != TICK for timeframe in plan.timeframes)
         is_daily = any(not timeframe.is_intraday for timeframe in plan.timeframes)
         for is_asked, prefix, timeframe in ((is_intraday, "", MINUTE_1), (is_daily, "day_", DAY_1)):
-            low, high = self._row[f"{prefix}hole_from"], self._row[f"{prefix}hole_until"]
+            low, high = getattr(self._cover, f"{prefix}hole_from"), getattr(self._cover, f"{prefix}hole_until")
             out += [
                 {"instrument_id": self._idents[row], "timeframe": str(timeframe), "from": int(low[row]),
                  "until": int(high[row])}
@@ -482,8 +452,9 @@ class Series(Operator):
     # --- checkpoints -------------------------------------------------------------------------------
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
-        arrays = {f"row.{name}": array[:count].copy() for name, array in self._row.items()}
+        arrays = {f"row.{name}": getattr(self, f"_{name}")[:count].copy() for name in _COUNTS}
         parts: list[tuple[str, Mapping[str, NDArray[Any]]]] = [
+            ("cover", self._cover.checkpoint(count)),
             ("ring", self._ring.checkpoint(count)),
             ("shelf", self._shelf.checkpoint(count)),
             ("program", self.program.checkpoint(count)),
@@ -508,8 +479,9 @@ class Series(Operator):
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:  # noqa: ARG002 — see grow
         try:
             meta = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
-            for name, array in self._row.items():
-                array[: len(arrays[f"row.{name}"])] = arrays[f"row.{name}"]
+            for name in _COUNTS:
+                getattr(self, f"_{name}")[: len(arrays[f"row.{name}"])] = arrays[f"row.{name}"]
+            self._cover.restore(_part(arrays, "cover"))
             self._ring.restore(_part(arrays, "ring"))
             self._shelf.restore(_part(arrays, "shelf"))
             self._plans = {uid: plan_of(form) for uid, form in meta["plans"].items()}

@@ -96,16 +96,6 @@ class DayShelf:
             self.values = np.pad(self.values, ((0, 0), (0, more), (0, 0)))
         sk.put(rows, start, values, self.start, self.values, self.count)
 
-    def clear(self, rows: Ints) -> None:
-        """Forget the days of these rows."""
-        self.count = self.count.copy()
-        self.count[rows] = 0
-
-    def newest(self) -> Ints:
-        """Start of the newest day of each row, -1 without any."""
-        at = np.maximum(self.count - 1, 0)
-        return np.where(self.count > 0, self.start[np.arange(len(at)), at], -1)
-
     def bars(self, rows: Ints, sessions: Sessions) -> Bars:
         """The days of these rows, row by row, oldest first."""
         held = self.count[rows]
