@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from marketbell.core.engine.handover import merge
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.stream.cover import cover
 from marketbell.flows.stream.ownership import lease_name
+from marketbell.flows.stream.whole_market import LEADER
 
 SYMBOLS = 24
 HALVES = ("0-31", "32-63")
@@ -63,15 +65,20 @@ class Processes:
 
     def kill(self, number: int) -> None:
         """SIGKILL: the database ends its session, a new process takes its place."""
-        shards = self.desks[number].runner.shards
-        self.world.leases.take_away(lease_name(shards.first))
-        self.desks[number] = self.world.make_stream(shards)
+        self.cut_off(self.desks[number])
+        self.desks[number] = self.world.make_stream(self.desks[number].runner.shards)
+
+    def cut_off(self, desk: Any) -> None:
+        """What the database does when a session ends."""
+        self.world.leases.take_away(lease_name(desk.runner.shards.first))
+        if desk.publisher.market is not None and desk.publisher.market.is_leader:
+            self.world.leases.take_away(LEADER)
 
     def split(self, split: Sequence[str], *, is_kill: bool) -> None:
         """Stop all, gently or not, and start others."""
         for desk in self.desks:
             if is_kill:
-                self.world.leases.take_away(lease_name(desk.runner.shards.first))
+                self.cut_off(desk)
             else:
                 desk.runner.close()
                 self.world.clock.move(0.1)
@@ -92,6 +99,8 @@ class Processes:
             is_calm = self.world.ingest.runner.state == "ended" and not len(self.world.spill)
             for desk in self.desks:
                 is_calm &= not desk.ledger_lane.depth and not desk.bar_lane.depth and desk.runner.is_ready
+            markets = [desk.publisher.market for desk in self.desks]
+            is_calm &= markets == [None] or any(market.lists() is not None for market in markets)
             calm = calm + 1 if is_calm else 0
             if calm == 12:
                 for desk in self.desks:
@@ -120,6 +129,7 @@ def outcome(processes: Processes) -> dict[str, Any]:
     stores = processes.world.stores
     return {
         "columns": columns,
+        "market": market(processes),
         "quality": quality,
         "stored_quality": stores.quality.get("2021-04-28"),
         "firings": sorted(
@@ -127,6 +137,18 @@ def outcome(processes: Processes) -> dict[str, Any]:
             for firing, _ in stores.ledger.firings("owner", 100_000)
         ),
         "ticks": {name: sum(part.engine.counters()[name] for part in parts) for name in ("ticks_read", "accepted")},
+    }
+
+
+def market(processes: Processes) -> dict[str, Any]:
+    """Lists and what else the whole market shows, as readers find it in the cache."""
+    cache = processes.world.cache
+    lists, summary, quality = (orjson.loads(cache.get(f"market:{name}")) for name in ("lists", "summary", "quality"))
+    return {
+        "lists": {name: value for name, value in lists.items() if name != "as_of"},
+        "summary": {name: value for name, value in summary.items() if name not in {"as_of", "clock"}},
+        "quality": {name: quality[name] for name in ("totals", "instruments")},
+        "rows": sorted(cache.fields("market:rows")),
     }
 
 
@@ -207,7 +229,7 @@ def test_parts_that_stood_apart_meet_and_become_one(kit: Any, undivided: Process
     same(processes, undivided)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     partitions=st.sampled_from([1, 2]),

@@ -22,6 +22,7 @@ from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.runner import LOG, StreamRunner
 from marketbell.flows.stream.standing import Standing
+from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
@@ -92,6 +93,8 @@ class StreamDesk:
         self._clock = ports.clock
         ownership = Ownership(shards, ports.leases, ports.ledger)
         self.publisher = Publisher(ports.bus, ports.cache, ports.sessions, publish_every_s=publish_every_s)
+        if shards != ALL_SHARDS:
+            self.publisher.market = WholeMarket(ports.bus, ports.cache, ports.leases, shards, config.undervalued)
         self.ledger_lane = LedgerLane(ports.ledger, ports.rules, self.publisher.firings)
         self.bar_lane = BarLane(ports.bars, ports.snapshots, ports.quality, ownership.may_write)
         self.keeper = Keeper(
@@ -120,6 +123,7 @@ class StreamDesk:
             publisher=self.publisher,
             sessions=ports.sessions,
             checkpoint_every_s=checkpoint_every_s,
+            market=self.publisher.market,
         )
 
         self.charts = Charts(

@@ -29,7 +29,7 @@ from marketbell.ports.checkpoints import Checkpoint
 _QUALITY = "flow.quality"
 _PRODUCERS = "flow.producers"
 _HOMES = "flow.homes"
-_DATE = "flow.date"
+_FACTS = "flow.facts"
 _RUN, _END = b'"run"', b'"end_of_source"'
 _GAPS_KEPT = 100
 
@@ -94,11 +94,17 @@ class Partition:
         self.gaps: deque[dict[str, Any]] = deque(maxlen=_GAPS_KEPT)
         self.gap_count = 0
         self.date = 0
+        self.told = 0
+        """Market time (ns UTC) up to which the other processes were told of these shards."""
+        self.on_heartbeat: Callable[[Partition], None] | None = None
+        """Called behind each heartbeat of the log, with everything up to it applied."""
         self._has_begun = False
 
     def reset(self) -> None:
         """An empty state at the beginning of whatever log there is."""
+        on_heartbeat = self.on_heartbeat
         self.__init__(self.number, self._make, self._date_of, self.shards, self.whole)  # type: ignore[misc]
+        self.on_heartbeat = on_heartbeat
 
     @property
     def label(self) -> str:
@@ -110,7 +116,7 @@ class Partition:
         self.reset()
         arrays = dict(checkpoint.arrays)
         try:
-            quality, producers, homes, date = (arrays.pop(name) for name in (_QUALITY, _PRODUCERS, _HOMES, _DATE))
+            quality, producers, homes, facts = (arrays.pop(name) for name in (_QUALITY, _PRODUCERS, _HOMES, _FACTS))
         except KeyError as error:
             message = f"the checkpoint lacks {error}"
             raise CheckpointError(message) from error
@@ -126,7 +132,7 @@ class Partition:
         self.producers = {int(producer): int(last) for producer, last in producers}
         self.epoch, self.offset, self.run = checkpoint.epoch, checkpoint.offset, checkpoint.run
         self.sequence = checkpoint.sequence
-        self.date = int(date[0])
+        self.date, self.told = (int(value) for value in facts)
         self._has_begun = True
 
     def checkpoint(self, taken_at: int, fence: int = 0) -> Checkpoint:
@@ -136,7 +142,7 @@ class Partition:
         arrays[_QUALITY] = np.array(quality, np.int64).reshape(len(quality), 4)
         arrays[_PRODUCERS] = np.array(list(self.producers.items()), np.int64).reshape(len(self.producers), 2)
         arrays[_HOMES] = self.homes.checkpoint()
-        arrays[_DATE] = np.array([self.date], np.int64)
+        arrays[_FACTS] = np.array([self.date, self.told], np.int64)
         return Checkpoint(
             self.number, self.epoch, self.offset, self.sequence + 1, self.run, taken_at, arrays, self.shards, fence
         )
@@ -161,6 +167,7 @@ class Partition:
         arrays["touched"] = np.ones_like(arrays["touched"])  # who publishes rows knows them by new numbers now
         one.engine = self._make.restore(arrays)
         one.homes, one.date = self.homes, self.date
+        one.told, one.on_heartbeat = max(self.told, other.told), self.on_heartbeat
         one.quality = dict(self.quality)
         for place, count in other.quality.items():
             one.quality[place] = one.quality.get(place, 0) + count
@@ -211,6 +218,10 @@ class Partition:
                 last = self.producers.get(frame.producer, frame.last_seq)
                 self.producers[frame.producer] = max(last, frame.last_seq)
             self.offset = offset
+            if frame.kind is FrameKind.HEARTBEAT and self.on_heartbeat is not None:
+                self._flush(run, applied)
+                run = []
+                self.on_heartbeat(self)
         self._flush(run, applied)
         return applied
 

@@ -5,17 +5,19 @@ Bars, firings and books that could not be told wait in a bounded queue; who miss
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import structlog
 
+from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.primitives.errors import BusFullError, BusUnavailableError, TopicLostError, UnavailableError
 from marketbell.flows.stream import documents
 from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.partition import Partition
+from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
@@ -68,6 +70,8 @@ class Publisher:
         self.cache_error = ""
         self.charts: Charts | None = None
         """Who looks at single instruments; told of closed and forming bars."""
+        self.market: WholeMarket | None = None
+        """Where the shards are split over processes: who knows all of them."""
         self._charted: frozenset[int] = frozenset()
 
     def take(self, partition: Partition, outputs: Outputs) -> None:
@@ -151,16 +155,7 @@ class Publisher:
 
     def _rows(self, partitions: Sequence[Partition]) -> None:
         """Changed rows and books since the last time that the bus took them."""
-        for partition in partitions:
-            rows = partition.engine.take_changed().tolist()
-            self._tell_charts(partition, rows)
-            if self._runs.get(partition.label) != partition.run:
-                self._runs[partition.label] = partition.run
-                if self.charts is not None:
-                    self.charts.forget()
-                self._new_run(partitions)
-            self._changed.setdefault(partition.label, set()).update(rows)
-            self._cache_changed.setdefault(partition.label, set()).update(rows)
+        self._take_changed(partitions)
         if self.error and not self._flush():
             return
         for partition in partitions:
@@ -181,6 +176,20 @@ class Publisher:
             if not self._say(documents.dumps({"type": "depth"} | book)):
                 return
             self._cache_books[key] = self._books.pop(key)
+
+    def _take_changed(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            rows = partition.engine.take_changed().tolist()
+            if self.market is not None:
+                rows = sorted(self.market.changed(partition, rows).union(rows))
+            self._tell_charts(partition, rows)
+            if self._runs.get(partition.label) != partition.run:
+                self._runs[partition.label] = partition.run
+                if self.charts is not None:
+                    self.charts.forget()
+                self._new_run(partitions)
+            self._changed.setdefault(partition.label, set()).update(rows)
+            self._cache_changed.setdefault(partition.label, set()).update(rows)
 
     def _tell_charts(self, partition: Partition, changed: Sequence[int]) -> None:
         """The newest rows of instruments that somebody looks at."""
@@ -210,25 +219,55 @@ class Publisher:
         return True
 
     def _new_run(self, partitions: Sequence[Partition]) -> None:
-        """Instruments of another run are no rows of this one."""
+        """Instruments of another run are no rows of this one. Among several processes the leader sees to it."""
+        if self.market is not None:
+            return
         known = {one.key for partition in partitions for one in partition.engine.instruments}
         try:
             if not known.issuperset(self._cache.fields("market:rows")):
                 self._cache.delete("market:rows")
-                for partition in partitions:
-                    every = range(len(partition.engine.keys()))
-                    self._cache_changed.setdefault(partition.label, set()).update(every)
+                self._fill_cache(partitions)
         except BusUnavailableError as error:
             self.cache_error = error.message
 
     def _lists(self, partitions: Sequence[Partition]) -> None:
-        """Lists and summary to topic and cache; rows, books and quality to the cache."""
+        """Rows, books and quality to the cache; lists and summary, where they are made here, to topic and cache."""
         engines = [partition.engine for partition in partitions]
         now = max(engine.now() for engine in engines)
+        counts: dict[str, dict[str, int]] = {}
+        for engine in engines:
+            counts |= engine.quality_counts()
+            self._evidence |= documents.evidence(engine)
+        try:
+            if self.market is None:
+                lists: dict[str, Any] | None = documents.merged_lists(engines) | {"as_of": now or None}
+                quality: dict[str, Any] = {"instruments": counts, "recent": list(self._recent)}
+            else:
+                lists = self.market.lists()
+                quality = self.market.quality(counts, list(self._recent))
+            if lists is not None:
+                self._whole(engines, lists, quality, max(now, lists["as_of"] or 0))
+            self._cached_rows(partitions)
+            for key, document in list(self._evidence.items()):
+                self._cache.set(f"market:evidence:{key}", documents.dumps(document), ttl_s=_EVIDENCE_S)
+                del self._evidence[key]
+            for key, book in list(self._cache_books.items()):
+                self._cache.set(f"market:depth:{key}", documents.dumps(book))
+                del self._cache_books[key]
+        except BusUnavailableError as error:
+            if not self.cache_error:
+                log.warning("cache.delayed", error=error.message)
+            self.cache_error = error.message
+        else:
+            if self.cache_error:
+                self._fill_cache(partitions)
+            self.cache_error = ""
+
+    def _whole(self, engines: Sequence[Engine], lists: Mapping[str, Any], quality: Mapping[str, Any], now: int) -> None:
+        """Documents about the whole market. What waits for the topic waits in order; a lost cache raises."""
         source = next((engine.source for engine in engines if engine.source), {})
         calendar = str(source.get("calendar") or "XNSE")
-        lists = documents.merged_lists(engines) | {"as_of": now or None}
-        self._queue(MARKET, documents.dumps({"type": "lists"} | lists))
+        self._queue(MARKET, documents.dumps({"type": "lists"} | dict(lists)))
         session = documents.session_document(engines[0], calendar, now, self._sessions)
         summary = {
             "as_of": now or None,
@@ -243,34 +282,17 @@ class Publisher:
         if said != self._sources.get(0):
             self._sources[0] = said
             self._queue(MARKET, said)
-        counts: dict[str, dict[str, int]] = {}
-        for engine in engines:
-            counts |= engine.quality_counts()
-            self._evidence |= documents.evidence(engine)
-        quality = {"totals": documents.totals(counts), "instruments": counts, "recent": list(self._recent)}
-        self._queue(MARKET, documents.dumps({"type": "quality", "as_of": now or None} | quality))
-        try:
-            self._cache.set("market:lists", documents.dumps(lists))
-            self._cache.set("market:summary", documents.dumps(summary))
-            self._cache.set("market:quality", documents.dumps(quality))
-            self._cached_rows(partitions)
-            for key, document in list(self._evidence.items()):
-                self._cache.set(f"market:evidence:{key}", documents.dumps(document), ttl_s=_EVIDENCE_S)
-                del self._evidence[key]
-            for key, book in list(self._cache_books.items()):
-                self._cache.set(f"market:depth:{key}", documents.dumps(book))
-                del self._cache_books[key]
-        except BusUnavailableError as error:
-            if not self.cache_error:
-                log.warning("cache.delayed", error=error.message)
-            self.cache_error = error.message
-        else:
-            if self.cache_error:
-                # a cache that was away may have come back empty
-                for partition in partitions:
-                    every = range(len(partition.engine.keys()))
-                    self._cache_changed.setdefault(partition.label, set()).update(every)
-            self.cache_error = ""
+        counted = {"totals": documents.totals(quality["instruments"])} | dict(quality)
+        self._queue(MARKET, documents.dumps({"type": "quality", "as_of": now or None} | counted))
+        self._cache.set("market:lists", documents.dumps(lists))
+        self._cache.set("market:summary", documents.dumps(summary))
+        self._cache.set("market:quality", documents.dumps(counted))
+
+    def _fill_cache(self, partitions: Sequence[Partition]) -> None:
+        """Write every row again: the cache was emptied, or was away and may have come back empty."""
+        for partition in partitions:
+            every = range(len(partition.engine.keys()))
+            self._cache_changed.setdefault(partition.label, set()).update(every)
 
     def _cached_rows(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:

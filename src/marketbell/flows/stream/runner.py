@@ -34,6 +34,7 @@ from marketbell.flows.stream.partition import Applied, Partition, Recorded
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.records import firing_of, late_frame, quality_totals, snapshot_rows
 from marketbell.flows.stream.standing import Standing, slowest
+from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
@@ -90,6 +91,7 @@ class StreamRunner:
         publisher: Publisher,
         sessions: Callable[[str], SessionTable],
         checkpoint_every_s: float,
+        market: WholeMarket | None = None,
     ) -> None:
         """`make(number, shards, whole)` makes an empty state; `partitions` is how many a new log will have."""
         self._make = make
@@ -105,6 +107,7 @@ class StreamRunner:
         self._keeper = keeper
         self._publisher = publisher
         self._sessions = sessions
+        self._market = market
         self._checkpoint_every_s = checkpoint_every_s
         self._mark = 0
         self._due = {"house": float("-inf"), "snapshot": float("-inf")}
@@ -174,6 +177,8 @@ class StreamRunner:
                 self._say(error.message)
                 self._clock.sleep(max_wait_s)
         self._join()
+        if self._market is not None:
+            self._market.tick(self._clock.monotonic())
         self._publisher.tick(self._running(), self._clock.monotonic())
         self._house(self._clock.monotonic())
         return did_work
@@ -335,6 +340,8 @@ class StreamRunner:
             self._publisher.forget(one.partition.label)
         self._ledger_lane.clear()
         self._bar_lane.clear()
+        if self._market is not None:
+            self._market.resign()
         self._slices = self._empty()
 
     def _load(self) -> None:
@@ -348,9 +355,15 @@ class StreamRunner:
             for part in cover(self._checkpoints, mine)
         ]
 
+    def _tell(self, partition: Partition) -> None:
+        if self._market is not None:
+            self._market.heartbeat(partition, self._ownership.fence)
+
     def _restored(self, number: int, part: Covered, whole: Shards) -> _Slice:
         """Shards with the state of one checkpoint."""
         partition = self._make(number, part.shards, whole)
+        if self._market is not None:
+            partition.on_heartbeat = self._tell
         for sentence in part.damaged:
             log.error("checkpoint.damaged", shards=str(part.shards), error=sentence)
         if part.checkpoint is not None:
@@ -449,7 +462,10 @@ class StreamRunner:
             for one in self._slices:
                 if one.phase == "running":
                     one.lag = self._bus.lag(LOG, one.partition.number, one.partition.offset)
-            for number, offset in slowest(self._standing.tell(self.status())).items():
+            status = self._standing.tell(self.status())
+            if self._market is not None:
+                self._market.expect(status)
+            for number, offset in slowest(status).items():
                 self._bus.commit(GROUP, LOG, number, offset)
         except UnavailableError:
             pass  # the next turn meets the same outage and says so
@@ -527,6 +543,8 @@ class StreamRunner:
     def release(self) -> None:
         """Let the next one have the shards."""
         self._ownership.release()
+        if self._market is not None:
+            self._market.resign()
         try:
             self._standing.end()
         except BusUnavailableError as error:

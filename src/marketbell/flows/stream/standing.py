@@ -71,7 +71,8 @@ def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "waiting": waiting,
         "problem": next(iter(problems), None),
         "processes": [
-            {name: part[name] for name in ("shards", "is_owner", "fence", "ticks_per_s", "problem")} for part in parts
+            {name: part[name] for name in ("shards", "fence", "ticks_per_s", "problem")} | {"is_owner": part in owners}
+            for part in parts
         ],
     }
 
