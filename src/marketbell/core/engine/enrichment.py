@@ -175,6 +175,8 @@ class Enrichment(Operator):
         names: Collection[str],
     ) -> dict[str, NDArray[Any]]:
         """Facts at bars' ends, and those of quarters before (`fund.eps[4q]`)."""
+        if not any(name.startswith("fund.") for name in names):
+            return {}
         found = self.at(rows, times, columns["close"], state)
         for name in names:
             base, _, back = name.removesuffix("q]").partition("[")

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from marketbell.core.columns.frame import Columns, FrameKind
-from marketbell.core.fundamentals.published import facts_in
+from marketbell.core.fundamentals.published import day_text, facts_in, period_day
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import MarketbellError, StoreUnavailableError
 from marketbell.flows.ingest.preamble import history_of
@@ -101,7 +101,8 @@ def facts_of(payload: Mapping[str, Any], source: str) -> list[Fact]:
         Fact(
             instrument_id=int(item["instrument_id"]),
             name=fact.name,
-            period_end=fact.period_end,
+            # Without a period it is of the day of its publication: two such values do not overwrite each other.
+            period_end=day_text(period_day(fact)),
             value=fact.value,
             published_at=fact.published_at,
             source=fact.source,

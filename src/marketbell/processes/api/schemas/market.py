@@ -18,6 +18,7 @@ class FieldInfo(Answer):
     description: str
     unit: str
     source: str
+    members: list[str] = Field(default_factory=list, description="Of an enum: its words, in the order of their codes.")
 
 
 class FieldList(Answer):
