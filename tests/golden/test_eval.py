@@ -204,6 +204,28 @@ def test_other_instruments_and_the_whole_universe(shared_data: Path) -> None:
     np.testing.assert_array_equal(wide["r"], known.rank(axis=1, ascending=False).where(close.notna()))
 
 
+def test_books_beside_trades(shared_data: Path) -> None:
+    source = shared_data / "orderbook/binance_spot_btcusdt_20240808.jsonl.gz"
+    found = table([source], "b = book.imbalance", "c = close", 's = book.state = "ready"', "last = book.imbalance@1s")
+    at_trades = one(found, "b")
+    assert len(at_trades) == len(one(found, "c")) > 100
+    assert at_trades.dropna().between(-1, 1).all()
+    assert (one(found, "s").eq(1.0).to_numpy() == at_trades[-len(one(found, "s")) :].notna().to_numpy()).mean() > 0.99
+    last = at_trades.groupby(at_trades.index.floor("1s")).last()
+    assert (one(found, "last").dropna() == last.reindex(one(found, "last").dropna().index)).mean() > 0.99
+
+
+def test_fields_that_the_source_does_not_tell_are_unknown_or_refused(
+    days: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = table(days[:1], "b = book.imbalance", "pe = fund.pe@1m", "known = fund.pe is known")
+    assert one(found, "b").isna().all()
+    assert one(found, "pe").isna().all()
+    assert set(one(found, "known")) == {0.0}
+    assert run(["eval", "x = abnormal.pump_and_dump_score", "--data", str(days[0])]) == 2
+    assert "not yet supported in an evaluation: the field `abnormal." in capsys.readouterr().err
+
+
 def test_minute_files_have_their_own_bars(shared_data: Path) -> None:
     source = shared_data / "intraday/us_spy_minute_202012.csv.gz"
     found = table([source], "r = rsi(14)", "v = day.volume", "d = close@1d", "h = high@1h")

@@ -19,7 +19,7 @@ from marketbell.core.engine.outputs import BAR_COLUMNS, joined
 from marketbell.core.engine.timeframes import FAR, Bars, Roller, Sessions, TickRoller
 from marketbell.core.market.session import DAY, SECOND, SessionTable
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
-from marketbell.core.primitives.errors import InvalidSourceError
+from marketbell.core.primitives.errors import InvalidSourceError, UserError
 from marketbell.flows.stream.replay import frame_of
 from marketbell.ports.feeds import Batch, PacedFeed
 
@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 FUNDAMENTAL = "fund."
+BOOK = "book."
 _END = (1 << 63) - 1
 _CHUNK = 1 << 14
 _TRADED = (FrameKind.TRADE, FrameKind.BAR)
@@ -104,6 +105,10 @@ class Recorded:
             at = self._last_before(bars, is_tick=timeframe == TICK)
             values = self.ticks().fields
             for name in plain:
+                if name not in values:
+                    raise UserError(
+                        f"not yet supported in an evaluation: the field `{name}`, which a recording cannot tell"
+                    )
                 found[name] = np.where(at >= 0, np.asarray(values[name], np.float64)[np.maximum(at, 0)], np.nan)
         found |= self._facts(bars, [name for name in names if name.startswith(FUNDAMENTAL)])
         return replace(bars, fields=found)
@@ -263,9 +268,12 @@ def _trace(feed: PacedFeed, engine: Engine, finest: Timeframe) -> Trace:
         if batch.kind not in _TRADED:
             engine.apply([_frame(batch)])
             continue
+        # Changes of books and trades come in runs: no book changes inside one of trades.
+        books = {name: values for name, values in engine.columns().items() if name.startswith(BOOK)}
         kept, fields = engine.trace(batch.columns, batch.kind)
-        rows.append(_rows({"instrument_id": np.asarray(batch.columns["instrument_id"])[kept]}, places))
-        parts.append(fields)
+        own = _rows({"instrument_id": np.asarray(batch.columns["instrument_id"])[kept]}, places)
+        rows.append(own)
+        parts.append(fields | {name: values[own] for name, values in books.items()})
         names = ("event_time", "price", "volume") if finest == TICK else ("start", "close", "volume")
         given.append({name: np.asarray(batch.columns[name])[kept] for name in names})
     fields = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
