@@ -319,6 +319,14 @@ def test_shards_may_go_to_other_groups() -> None:
     assert times(stage) == [200]
     assert stage.table.keys == ("NSE:S00", "NSE:S01")
     assert not stage.take(message("0-63", 1, 2, 300, price=9.0))
+    stage.merge.expect(["0-15", "16-63"])
+    stage.take(full("0-15", 3, 9, 300))
+    stage.take(full("16-63", 1, 9, 310))
+    assert times(stage) == [300]
+    assert stage.table.keys == ("NSE:S00", "NSE:S01", "NSE:S03")
+    stage.take(message("0-15", 9, 10, 310))
+    assert times(stage) == [310]
+    assert stage.table.keys == ("NSE:S01", "NSE:S03")  # nobody has S00 any more
 
 
 def test_rows_behind_their_heartbeat_and_strangers_are_counted() -> None:

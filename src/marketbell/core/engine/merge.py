@@ -24,7 +24,10 @@ that nobody defined; messages of an owner whose fence is no longer the newest.""
 
 @dataclass(slots=True)
 class _Group:
-    """What is known of a group. `position` and `heartbeat` are of the newest message that counted."""
+    """What is known of a group. `position` and `heartbeat` are of the newest message that counted.
+
+    `is_known`: its full rows were told; `is_settled`: a moment with them came out.
+    """
 
     name: str
     number: int
@@ -33,6 +36,7 @@ class _Group:
     position: int = 0
     heartbeat: int = NEVER
     is_known: bool = False
+    is_settled: bool = False
     asks_for_full: bool = True
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
@@ -91,7 +95,7 @@ class Merge:
         self.expect(groups)
 
     def expect(self, groups: Iterable[str]) -> None:
-        """These groups make the market from now on. What others told stays until somebody defines it anew."""
+        """These groups make the market from now on. What others told stays until all of these have told in full."""
         expected = tuple(dict.fromkeys(groups))
         for name in expected:
             if name not in self._groups:
@@ -135,6 +139,16 @@ class Merge:
         """The group's log epoch and the position behind its newest message."""
         known = self._groups[group]
         return known.epoch, known.position
+
+    @property
+    def is_settled(self) -> bool:
+        """True once every expected group's full rows came out of `pop`: who else has rows is gone."""
+        return all(group.is_settled for group in self._groups.values())
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of the expected groups."""
+        return tuple(group.number for group in self._groups.values())
 
     def name_of(self, number: int) -> str:
         """The name of a group by its number; '' where it is no longer expected."""
@@ -219,6 +233,9 @@ class Merge:
         self.time = heapq.heappop(self._cells)
         # which group comes first makes no difference to any row: a row has one owner
         parts = sorted(self._pending.pop(self.time), key=lambda part: part.group)
+        full = {part.group for part in parts if part.is_full}
+        for group in self._groups.values():
+            group.is_settled |= group.number in full
         self.rows_waiting -= sum(len(part.ids) for part in parts)
         return self.time, parts
 

@@ -27,7 +27,7 @@ from marketbell.core.engine.aggregates import FACTS, Aggregates, Groups
 from marketbell.core.engine.cross_section import CrossSection, cross_section
 from marketbell.core.engine.lists import READ, Universe, market_lists
 from marketbell.core.engine.merge import NEVER, Merge, Part
-from marketbell.core.engine.merged_table import MergedTable
+from marketbell.core.engine.merged_table import NOBODY, MergedTable
 from marketbell.core.engine.universes import FOREVER, Membership, Universes
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import CheckpointError, UserError
@@ -110,6 +110,9 @@ class StageTwo:
                 has_moved |= row is None or table.instruments[row] != one
             has_moved |= bool(gone)
             table.define(told.values(), part.group, gone=gone)
+        if any(part.is_full for part in parts) and self.merge.is_settled:
+            orphans = np.flatnonzero(~np.isin(table.owner, self.merge.numbers)).tolist()
+            has_moved |= table.define((), NOBODY, gone=[table.keys[row] for row in orphans])
         return has_moved
 
     def _apply(self, parts: Sequence[Part]) -> NDArray[np.int64]:
