@@ -16,9 +16,9 @@ SINCE = 0
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """One number."""
-    return 1 + 0 * len(p)
+    return 1
 
 
 @njit(cache=True, error_model="numpy")

@@ -17,9 +17,9 @@ SEEN, LAST, BALANCE = 0, 1, 2
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """Three numbers."""
-    return 3 + 0 * len(p)
+    return 3
 
 
 @njit(cache=True, error_model="numpy")

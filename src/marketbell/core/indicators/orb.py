@@ -20,9 +20,9 @@ SEEN, SESSION, HIGH, LOW, BARS = 0, 1, 2, 3, 4
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """Five numbers."""
-    return 5 + 0 * len(p)
+    return 5
 
 
 @njit(cache=True, error_model="numpy")

@@ -15,9 +15,9 @@ from numba import njit
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """None: the bar itself says all."""
-    return 0 * len(p)
+    return 0
 
 
 @njit(cache=True, error_model="numpy")

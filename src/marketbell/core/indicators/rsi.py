@@ -17,9 +17,9 @@ COUNT, LAST, GAIN, LOSS = 0, 1, 2, 3
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """Four numbers, whatever n is."""
-    return 4 + 0 * len(p)
+    return 4
 
 
 @njit(cache=True, error_model="numpy")

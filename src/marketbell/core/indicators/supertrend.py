@@ -19,9 +19,9 @@ COUNT, LAST, AVERAGE, UPPER, LOWER, TREND = 0, 1, 2, 3, 4, 5
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """Six numbers, whatever n is."""
-    return 6 + 0 * len(p)
+    return 6
 
 
 @njit(cache=True, error_model="numpy")

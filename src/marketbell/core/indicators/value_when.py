@@ -17,9 +17,9 @@ HELD, VALUE = 0, 1
 LIMIT = 1e37  # from here on a number counts as infinite: its squares and products could overflow
 
 
-def places(p):
+def places(p):  # noqa: ARG001 — every kernel has this form
     """Two numbers."""
-    return 2 + 0 * len(p)
+    return 2
 
 
 @njit(cache=True, error_model="numpy")
