@@ -150,6 +150,39 @@ def test_depth_and_its_absence(api: Any) -> None:
     book = api.get("/api/stocks/AAA/depth")
     assert book["bids"] == [{"price": "100.00", "size": 5}]
     assert book["asks"] == [{"price": "100.05", "size": None}]
+    assert book["state"] == "ready"
+    lost = {"bids": [[100.0, 0.25]], "asks": [], "as_of": 1, "state": "resyncing"}
+    api.cache.set("market:depth:NSE:AAA", orjson.dumps(lost))
+    book = api.get("/api/stocks/AAA/depth")
+    assert (book["state"], book["bids"][0]["size"]) == ("resyncing", 0.25)
+
+
+def test_evidence_names_every_pattern_and_the_numbers_of_the_newest_sign(api: Any) -> None:
+    items = api.get("/api/stocks/AAA/evidence")["items"]
+    assert {item["state"] for item in items} == {"unknown"}
+    assert all(item["evidence"] is None and item["definition"] and item["caution"] for item in items)
+    row = {"close": 1.0, "abnormal.volume_spike": 1.0, "abnormal.volume_spike_score": 9.5, "abnormal.layering": 0.0}
+    api.cache.put_fields("market:rows", {"NSE:AAA": orjson.dumps(row)})
+    numbers = {"volume": 900.0, "before": 100.0, "times": 9.0, "deviations": 9.5}
+    end = 1_619_580_000 * 10**9
+    signs = [
+        {"pattern": "volume_spike", "start": end - 60 * 10**9, "end": end, "numbers": numbers},
+        {"pattern": "layering", "start": 1 << 61, "end": 1 << 61, "numbers": {}},
+    ]
+    api.cache.set("market:evidence:NSE:AAA", orjson.dumps({"items": signs}))
+    api.clock.move(5.0)
+    answer = api.get("/api/stocks/AAA/evidence")
+    assert answer["instrument"] == "NSE:AAA"
+    first, second = answer["items"][:2]
+    assert (first["pattern"], first["state"], first["score"], first["threshold"]) == (
+        "volume_spike", "present", "9.5", "8",
+    )  # fmt: skip
+    assert first["evidence"]["end"] == "2021-04-28T03:20:00.000Z"
+    told = {one["name"]: (one["value"], one["unit"]) for one in first["evidence"]["numbers"]}
+    assert told["times"] == ("9", "x")
+    # a sign from after the market's clock is of another run
+    assert (second["pattern"], second["state"], second["evidence"]) == ("layering", "absent", None)
+    api.get("/api/stocks/NOBODY/evidence", 404)
 
 
 def test_nothing_is_known_before_it_was_published(api: Any) -> None:

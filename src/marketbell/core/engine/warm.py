@@ -39,6 +39,18 @@ def warm() -> None:
         "event_time": times,
         **dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), prices),
     }
+    # A snapshot of two levels, and an update of one of them.
+    book: Columns = {
+        "instrument_id": np.full(3, ident, np.int64),
+        "event_time": np.full(3, start),
+        "first_update": np.array([1, 1, 2]),
+        "last_update": np.array([1, 1, 2]),
+        "previous_update": np.full(3, -1),
+        "flags": np.array([1, 3, 2], np.uint8),
+        "side": np.array([0, 1, 0], np.uint8),
+        "price": np.array([1.0, 2.0, 1.0]),
+        "size": np.ones(3),
+    }
 
     series = {"held": "(close@2m[1] - close@10s)@3m", "field": "change_pct@1m", "week": "close@1w"}
     watch = {"type": "watch", "uid": "warm", "expressions": series, "timeframe": "3m"}
@@ -56,6 +68,7 @@ def warm() -> None:
             frame(FrameKind.COMMAND, payload=watch),
             frame(FrameKind.BAR, bar),
             frame(FrameKind.QUOTE, quote),
+            frame(FrameKind.BOOK, book),
             frame(FrameKind.TRADE, {"instrument_id": ids, "event_time": times, "price": prices, "volume": prices}),
             frame(FrameKind.HEARTBEAT),
             frame(FrameKind.COMMAND, payload=level),

@@ -518,8 +518,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The order book, best price first; empty sides where the feed has none. */
+        /** The order book, best price first; empty sides where the feed has none or the book is not ready. */
         get: operations["get_symbol_get_depth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stocks/{stock_id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Abnormal patterns of a stock: whether each shows, its score, and the numbers of its newest sign.
+         * @description A pattern is a shape in the data and a suspicion at most; it says nothing about anybody's intent.
+         */
+        get: operations["get_symbol_get_evidence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -535,7 +555,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest published fundamentals with their period, publication time and source. */
+        /** Each fundamental with its basis (published or derived), period, publication time, version and source. */
         get: operations["get_symbol_get_fundamentals"];
         put?: never;
         post?: never;
@@ -912,6 +932,32 @@ export interface components {
             ok: boolean;
         };
         /**
+         * EvidenceList
+         * @description Every pattern of an instrument, those that are present first.
+         */
+        EvidenceList: {
+            /** Instrument */
+            instrument: string;
+            /** Items */
+            items: components["schemas"]["PatternItem"][];
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Source */
+            source: string;
+        };
+        /**
+         * EvidenceNumber
+         * @description One number that a pattern rests on. `unit` is %, units, x (times), count or empty.
+         */
+        EvidenceNumber: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            value: components["schemas"]["DecimalStr"] | null;
+            /** Unit */
+            unit: string;
+        };
+        /**
          * FeedControl
          * @description What to change about replay and demo feeds.
          */
@@ -1019,6 +1065,11 @@ export interface components {
             unit: string;
             /** Source */
             source: string;
+            /**
+             * Members
+             * @description Of an enum: its words, in the order of their codes.
+             */
+            members: string[];
         };
         /**
          * FieldList
@@ -1076,7 +1127,7 @@ export interface components {
         };
         /**
          * FundamentalFact
-         * @description One published value.
+         * @description One value and where it comes from. A derived one bears the dates and the source of its newest input.
          */
         FundamentalFact: {
             /** Name */
@@ -1089,12 +1140,40 @@ export interface components {
             /** Period End */
             period_end: string | null;
             published_at: components["schemas"]["UtcTime"] | null;
+            /**
+             * Version
+             * @description 1 for the first publication; restatements count on.
+             * @default null
+             */
+            version: number | null;
             /** Source */
             source: string;
+            /**
+             * Basis
+             * @description Derived: by `formula` from `inputs`.
+             * @default published
+             * @enum {string}
+             */
+            basis: "published" | "derived";
+            /**
+             * Formula
+             * @default null
+             */
+            formula: string | null;
+            /**
+             * Inputs
+             * @description Published fields that it is derived from.
+             */
+            inputs: string[];
+            /**
+             * @description What was published under this name itself.
+             * @default null
+             */
+            published_value: components["schemas"]["DecimalStr"] | null;
         };
         /**
          * FundamentalList
-         * @description The newest published value of each field, as of the market's clock.
+         * @description The value of each field that is known at the market's clock.
          */
         FundamentalList: {
             /** Instrument */
@@ -1107,7 +1186,9 @@ export interface components {
         };
         /**
          * Fundamentals
-         * @description Newest published values. Percentages are percentage points.
+         * @description The registry's `fund.*` now: derived from the live price where that can be, else as published.
+         *
+         *     Percentages are percentage points.
          */
         Fundamentals: {
             /** @default null */
@@ -1115,7 +1196,13 @@ export interface components {
             /** @default null */
             pb: components["schemas"]["DecimalStr"] | null;
             /** @default null */
+            ps: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
             eps: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            eps_quarter: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            earnings_yield: components["schemas"]["DecimalStr"] | null;
             /** @default null */
             roe: components["schemas"]["DecimalStr"] | null;
             /** @default null */
@@ -1124,18 +1211,59 @@ export interface components {
             debt_to_equity: components["schemas"]["DecimalStr"] | null;
             /** @default null */
             market_cap: components["schemas"]["DecimalStr"] | null;
+            /**
+             * Shares Outstanding
+             * @default null
+             */
+            shares_outstanding: number | null;
+            /** @default null */
+            book_value_per_share: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            dividend_per_share: components["schemas"]["DecimalStr"] | null;
             /** @default null */
             dividend_yield: components["schemas"]["DecimalStr"] | null;
             /** @default null */
+            sales: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            sales_quarter: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            net_profit: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            net_profit_quarter: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            ebitda: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            operating_margin: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            net_margin: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
             sales_growth_3y: components["schemas"]["DecimalStr"] | null;
             /** @default null */
+            sales_growth_qoq: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            profit_growth_qoq: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            profit_growth_yoy: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            eps_growth_3y: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            cagr_5y: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            pe_median_5y: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
             promoter_holding: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            promoter_holding_change: components["schemas"]["DecimalStr"] | null;
             /** @default null */
             pledged_pct: components["schemas"]["DecimalStr"] | null;
             /** @default null */
             fii_holding: components["schemas"]["DecimalStr"] | null;
             /** @default null */
+            fii_holding_change: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
             dii_holding: components["schemas"]["DecimalStr"] | null;
+            /** @default null */
+            dii_holding_change: components["schemas"]["DecimalStr"] | null;
             /** @default null */
             public_holding: components["schemas"]["DecimalStr"] | null;
         };
@@ -1208,10 +1336,14 @@ export interface components {
         /**
          * OrderBook
          * @description Both sides by price, the best first. Empty where the feed has no depth.
+         *
+         *     `state` is null without a book, else building, ready, resyncing, crossed or empty.
          */
         OrderBook: {
             /** Instrument */
             instrument: string;
+            /** State */
+            state: string | null;
             /** Bids */
             bids: components["schemas"]["BookLevel"][];
             /** Asks */
@@ -1237,6 +1369,41 @@ export interface components {
             checkpoint_age_s: number | null;
             /** Gaps */
             gaps: number | null;
+        };
+        /**
+         * PatternItem
+         * @description One abnormal pattern. `state` is present, absent or unknown; `score` is compared with `threshold`.
+         */
+        PatternItem: {
+            /** Pattern */
+            pattern: string;
+            /** Title */
+            title: string;
+            /** State */
+            state: string;
+            score: components["schemas"]["DecimalStr"] | null;
+            threshold: components["schemas"]["DecimalStr"];
+            /** Basis */
+            basis: string;
+            /** Definition */
+            definition: string;
+            /** Reason */
+            reason: string;
+            /** Reference */
+            reference: string;
+            /** Caution */
+            caution: string;
+            evidence: components["schemas"]["PatternSign"] | null;
+        };
+        /**
+         * PatternSign
+         * @description The newest sign of a pattern: what was measured from when to when.
+         */
+        PatternSign: {
+            start: components["schemas"]["UtcTime"];
+            end: components["schemas"]["UtcTime"];
+            /** Numbers */
+            numbers: components["schemas"]["EvidenceNumber"][];
         };
         /**
          * ProcessState
@@ -2944,6 +3111,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrderBook"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_symbol_get_evidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                stock_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceList"];
                 };
             };
             /** @description Not found */
