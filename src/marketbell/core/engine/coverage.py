@@ -61,14 +61,16 @@ class Coverage:
     def begin(self, minutes: ClosedBars, days: ClosedBars, sessions: Sessions) -> tuple[Ints, Ints]:
         """Live bars came: rows whose first minute is among them, and rows whose first session is."""
         rows, first = _first_of(minutes, self.first_minute)
+        daily, opened = _first_of(days, self.first_day)
+        if not len(rows) and not len(daily):
+            return rows, daily
         self.first_minute[rows] = first
+        self.first_day[daily] = opened
         new = self.first_day[rows] == NEVER
         begun, at = rows[new], first[new]
         inside = sessions.find(begun, at)
         opened = sessions.opens[np.maximum(inside, 0)] if len(sessions.opens) else at
         self.first_day[begun] = np.where(inside >= 0, opened, at)
-        daily, first = _first_of(days, self.first_day)
-        self.first_day[daily] = first
         return rows, np.concatenate([begun, daily])
 
     def live_point(self, rows: Ints, first: Ints) -> Ints:
@@ -113,5 +115,7 @@ class Coverage:
 def _first_of(bars: ClosedBars, known: Ints) -> tuple[Ints, Ints]:
     """Rows of which nothing is known yet, and the start of their first bar."""
     at = np.flatnonzero(known[bars.rows] == NEVER)
+    if not len(at):
+        return at, at
     rows, first = np.unique(bars.rows[at], return_index=True)
     return rows, bars.start[at[first]]

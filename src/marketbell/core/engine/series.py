@@ -224,7 +224,7 @@ class Series(Operator):
             minutes, days = _contiguous(minutes), _contiguous(days)
             self._meet(minutes, days)
             self._ring.push(minutes.rows, minutes.start, minutes.trades, minutes.values)
-            self._live_count += np.bincount(minutes.rows, minlength=self._rows)
+            np.add.at(self._live_count, minutes.rows, 1)
             self._shelf.put(days.rows, days.start, days.values)
         if not self._feed.timeframes:
             return
