@@ -18,7 +18,16 @@ interface Book {
   bids: unknown;
   asks: unknown;
   as_of?: string | number | null;
+  state?: string | null;
 }
+
+/** Why a book shows no levels. */
+const STATES: Record<string, string> = {
+  building: "The book is being built: no snapshot covers these prices yet.",
+  resyncing: "Updates are missing: the book waits for a snapshot.",
+  crossed: "The book is crossed: its best bid is not below its best ask.",
+  empty: "A side of the book has no orders.",
+};
 
 /** Levels as `[price, size]` (live) or `{price, size}` (REST). */
 export function levelsOf(side: unknown): Level[] {
@@ -38,9 +47,17 @@ export function DepthPanel({ stock }: { stock: Stock }) {
   const book: Book | undefined = live ?? asked.data;
   const bids = levelsOf(book?.bids).slice(0, 5);
   const asks = levelsOf(book?.asks).slice(0, 5);
+  const reason = STATES[book?.state ?? ""];
   // Where there is no book there is no panel: an index, or a feed without depth.
-  if (bids.length === 0 && asks.length === 0) return null;
-  const most = Math.max(1, ...bids.map((level) => level.size), ...asks.map((level) => level.size));
+  if (bids.length === 0 && asks.length === 0) {
+    if (!reason) return null;
+    return (
+      <Panel title="Order book" source={sourceWord(source)} asOf={book?.as_of} clock={clock}>
+        <p className={classes.spread}>{reason}</p>
+      </Panel>
+    );
+  }
+  const most = Math.max(...bids.map((level) => level.size), ...asks.map((level) => level.size)) || 1;
   const best = bids[0] && asks[0] ? Number(asks[0].price) - Number(bids[0].price) : null;
   return (
     <Panel title="Order book" source={sourceWord(source)} asOf={book?.as_of} clock={clock}>
