@@ -58,6 +58,8 @@ export function DepthPanel({ stock }: { stock: Stock }) {
     );
   }
   const most = Math.max(...bids.map((level) => level.size), ...asks.map((level) => level.size)) || 1;
+  // Coins trade in fractions.
+  const amount = (size: number) => (size % 1 ? formats.number(size, 4) : formats.count(size));
   const best = bids[0] && asks[0] ? Number(asks[0].price) - Number(bids[0].price) : null;
   return (
     <Panel title="Order book" source={sourceWord(source)} asOf={book?.as_of} clock={clock}>
@@ -77,7 +79,7 @@ export function DepthPanel({ stock }: { stock: Stock }) {
             const ask = asks[index];
             return (
               <tr key={index}>
-                <td className="num">{bid && formats.count(bid.size)}</td>
+                <td className="num">{bid && amount(bid.size)}</td>
                 <td className={classes.bid}>
                   {bid && <i style={{ width: `${(bid.size / most) * 100}%` }} />}
                   <span className="num">{bid && formats.price(bid.price, stock.tick_size)}</span>
@@ -86,7 +88,7 @@ export function DepthPanel({ stock }: { stock: Stock }) {
                   {ask && <i style={{ width: `${(ask.size / most) * 100}%` }} />}
                   <span className="num">{ask && formats.price(ask.price, stock.tick_size)}</span>
                 </td>
-                <td className="num">{ask && formats.count(ask.size)}</td>
+                <td className="num">{ask && amount(ask.size)}</td>
               </tr>
             );
           })}
