@@ -80,6 +80,8 @@ class Series(Operator):
         self._live_count = np.zeros(0, np.int64)
         self._ring_newest = np.empty(0, np.int64)
         self._warm_newest = np.empty(0, np.int64)
+        self._stale = np.zeros(0, np.bool_)
+        self._has_stale = False
         self._kept: list[tuple[Timeframe, Bars]] = []
         self._kept_count = 0
         self.bars_dropped = 0
@@ -108,6 +110,7 @@ class Series(Operator):
             raise UserError("what reads other instruments is computed behind all shards, not in one of them")
         if any(node.op is Op.FIELD and node.timeframe.unit in {"tick", "s"} for node in plan.nodes):
             raise UserError("a field without `@` is read at the ends of minutes and longer bars, not within them")
+        self._settle_days()
         before, timeframes = self.program.numbers, self._feed.timeframes
         results = self.program.extend(plan)
         self.unwatch(uid, is_replaced=True)
@@ -199,6 +202,7 @@ class Series(Operator):
         self._live_count = np.concatenate([self._live_count, np.zeros(more, np.int64)])
         self._ring_newest = np.concatenate([self._ring_newest, np.full(more, NEVER)])
         self._warm_newest = np.concatenate([self._warm_newest, np.full(more, NEVER)])
+        self._stale = np.concatenate([self._stale, np.zeros(more, np.bool_)])
 
     @property
     def wants_ticks(self) -> bool:
@@ -219,6 +223,7 @@ class Series(Operator):
             )
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:
+        self._settle_days()
         self._cover.heartbeat(state.clock)
         if len(minutes.rows) or len(days.rows):
             minutes, days = _contiguous(minutes), _contiguous(days)
@@ -295,17 +300,26 @@ class Series(Operator):
         touched = np.unique(rows)
         self._cover.day_covered[touched] = np.maximum(self._cover.day_covered[touched], start.max())
         self._meet_days(touched[self._cover.first_day[touched] != NEVER])
+        self._stale[touched] = True
+        self._has_stale = True
+
+    def _settle_days(self) -> None:
+        """Feed the days of rows whose history has grown anew: once for many frames of it."""
+        if not self._has_stale:
+            return
+        rows = np.flatnonzero(self._stale)
+        self._stale[:], self._has_stale = False, False
         nodes = self.program.of_days
         if not nodes:
             return
         program, feed = self._empty(*self._plans.values())
         feed.use(timeframe for timeframe in feed.timeframes if not timeframe.is_intraday)
         until = np.full(self._rows, NEVER)
-        days = self._days(touched)
+        days = self._days(rows)
         np.maximum.at(until, days.rows, days.end)
         program.commit(feed.closed(Bars.empty(), days, until, self._sessions))
-        self.program.adopt(program, touched, nodes)
-        self._feed.adopt(feed, touched, only=feed.timeframes)
+        self.program.adopt(program, rows, nodes)
+        self._feed.adopt(feed, rows, only=feed.timeframes)
 
     def _minute_history(self, rows: Ints, start: Ints, values: Floats, state: TickState) -> None:
         first = self._cover.first_minute[rows]
@@ -385,6 +399,7 @@ class Series(Operator):
 
         KeyError for a watch or name that does not exist.
         """
+        self._settle_days()
         item = self._results[uid][name]
         at = np.arange(self._rows) if rows is None else rows
         values = self.program.values(item, at)
@@ -396,6 +411,7 @@ class Series(Operator):
 
     def tentative(self, rows: Ints, minutes: ClosedBars, state: TickState) -> Tentative:
         """Values as if the forming bars closed as they stand. `minutes`: the open ones of these rows, ascending."""
+        self._settle_days()
         open_ = self._sessions.minute_bars(minutes.rows, minutes.start, minutes.values, minutes.trades)
         own = state.I[rows]
         live = rows[(own[:, k.I_OPEN] != k.NEVER) & (own[:, k.I_SEALED] == 0)]
@@ -452,6 +468,7 @@ class Series(Operator):
     # --- checkpoints -------------------------------------------------------------------------------
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
+        self._settle_days()
         arrays = {f"row.{name}": getattr(self, f"_{name}")[:count].copy() for name in _COUNTS}
         parts: list[tuple[str, Mapping[str, NDArray[Any]]]] = [
             ("cover", self._cover.checkpoint(count)),
