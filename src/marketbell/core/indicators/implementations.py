@@ -62,11 +62,13 @@ class Implementation:
     rows[i], i = 0, 1, … in order, and puts the values after it into out[:, i]. With `keep` the row moves on (a
     closed bar); without it the row stays exactly as it was (the tentative value of a forming bar).
     state float64[rows, places], rows int64[n], x float64[inputs, n], p float64[parameters], out float64[outputs, n].
+    `text` is the docstring of its file: definition, source, what it makes of unknown inputs.
     """
 
     signature: Signature
     places: Callable[[Sequence[float]], int]
     run: Run
+    text: str
 
 
 _MODULES = {
@@ -107,7 +109,8 @@ _MODULES = {
 }
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
-    name: Implementation(BY_NAME[name], module.places, module.run) for name, module in _MODULES.items()
+    name: Implementation(BY_NAME[name], module.places, module.run, module.__doc__ or "")
+    for name, module in _MODULES.items()
 }
 
 

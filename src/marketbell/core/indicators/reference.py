@@ -3,8 +3,6 @@
 A test compares the page with the file; it says how to write it anew.
 """
 
-import sys
-
 from marketbell.core.indicators.catalogue import SIGNATURES, Parameters, Signature
 from marketbell.core.indicators.implementations import IMPLEMENTATIONS
 
@@ -69,8 +67,7 @@ def lookback(signature: Signature) -> str:
 
 def paragraphs(name: str) -> dict[str, str]:
     """The parts of the kernel's docstring: `title`, and what follows Definition, Source and Unknown."""
-    text = sys.modules[IMPLEMENTATIONS[name].places.__module__].__doc__ or ""
-    title, _, body = text.partition("\n\n")
+    title, _, body = IMPLEMENTATIONS[name].text.partition("\n\n")
     found = {"title": " ".join(title.split()).rstrip(".")}
     label = ""
     for line in body.splitlines():
