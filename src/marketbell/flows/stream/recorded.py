@@ -27,9 +27,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 FUNDAMENTAL = "fund."
-BOOK = "book."
 _END = (1 << 63) - 1
 _CHUNK = 1 << 14
+_RUN = 64
 _TRADED = (FrameKind.TRADE, FrameKind.BAR)
 
 
@@ -188,7 +188,7 @@ def record(
     sessions = Sessions.of([calendar(one.calendar) for one in instruments])
     outputs = [main.apply([_frame(batch) for batch in feed.reference()])]
     batches = _batches(feed)
-    outputs += [main.apply([_frame(batch)]) for batch in batches]
+    outputs += [main.apply([_frame(batch) for batch in batches[at : at + _RUN]]) for at in range(0, len(batches), _RUN)]
     # What was published up to the source's end is known at its end.
     now = feed.end_time or 0
     outputs.append(main.apply([Frame(FrameKind.HEARTBEAT, 0, 0, 0, 0, now, now, 0)]))
@@ -261,6 +261,7 @@ def _trace(feed: PacedFeed, engine: Engine, finest: Timeframe) -> Trace:
     engine.define(list(feed.instruments()))
     engine.apply([_frame(batch) for batch in feed.reference()])
     places = {int(one.instrument_id): row for row, one in enumerate(engine.instruments)}
+    every = np.arange(len(places))
     rows: list[Ints] = []
     parts: list[dict[str, NDArray[Any]]] = []
     given: list[dict[str, NDArray[Any]]] = []
@@ -269,7 +270,7 @@ def _trace(feed: PacedFeed, engine: Engine, finest: Timeframe) -> Trace:
             engine.apply([_frame(batch)])
             continue
         # Changes of books and trades come in runs: no book changes inside one of trades.
-        books = {name: values for name, values in engine.columns().items() if name.startswith(BOOK)}
+        books = engine.books.columns(every, {}, engine.tick_state(), 0)
         kept, fields = engine.trace(batch.columns, batch.kind)
         own = _rows({"instrument_id": np.asarray(batch.columns["instrument_id"])[kept]}, places)
         rows.append(own)
