@@ -158,7 +158,7 @@ TICKS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(TICKS, st.lists(st.integers(0, 150), max_size=8), st.integers(0, 8))
 def test_values_do_not_depend_on_cuts_or_restarts(
     spots: list[tuple[int, int, int, int]], cuts: list[int], restart: int
