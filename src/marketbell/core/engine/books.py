@@ -213,7 +213,7 @@ class Books(Operator):
         )
 
     def _with_rows(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.stack([self._row[pairs[:, 0]], pairs[:, 1]], axis=1)
+        return np.stack([self._row[pairs[:, 0]], pairs[:, 1]], axis=1) if len(pairs) else pairs
 
     def news(self) -> BookNews:
         """What the newest entry did."""
