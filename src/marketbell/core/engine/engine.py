@@ -25,6 +25,7 @@ from marketbell.core.engine.operators import Begun, ClosedBars, Ticks, TickState
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Gap, Outputs, joined
 from marketbell.core.engine.patterns import Patterns
 from marketbell.core.engine.program import Tentative
+from marketbell.core.engine.scratch import Scratch
 from marketbell.core.engine.series import Series
 from marketbell.core.engine.state import RowState, whole
 from marketbell.core.engine.view import numeric_columns
@@ -41,6 +42,7 @@ _SOURCE_BARS: Callable[..., Any] = k.source_bars
 _TRACE_TRADES: Callable[..., Any] = k.trace_trades
 _TRACE_BARS: Callable[..., Any] = k.trace_bars
 _QUOTES: Callable[..., Any] = k.quotes
+_HEARTBEAT: Callable[..., Any] = k.heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Engine:
         self._sessions = sessions
         self._late = round(config.late_s * _NANOS)
         self._state = RowState(self._late)
+        self._out = Scratch()
         self.instruments: list[Instrument] = []
         self._rows: dict[int, int] = {}
         self._keys: list[str] = []
@@ -81,18 +84,8 @@ class Engine:
         self.series = next(one for one in self.operators if isinstance(one, Series))
         self._universe: Universe | None = None
         self._instruments_json = ""
-        self._scratch()
 
     # --- state ---------------------------------------------------------------------------------
-
-    def _scratch(self) -> None:
-        self._bi, self._bf = np.empty((256, 3), np.int64), np.empty((256, 6))
-        self._di, self._df = np.empty((64, 3), np.int64), np.empty((64, 6))
-        self._qi = np.empty((256, 5), np.int64)
-        self._fi, self._ff = np.empty((64, 4), np.int64), np.empty((64, 2))
-        self._late_at = np.empty(64, np.int64)
-        self._taken, self._taken_f = np.empty((0, 2), np.int64), np.empty(0)
-        self._begun, self._begun_i = np.empty((0, 3), np.int64), np.empty((0, k.NI), np.int64)
 
     def _calendar(self, name: str) -> tuple[int, int, int]:
         """Range of a calendar in the session arrays, and the minutes of its usual session."""
@@ -246,28 +239,31 @@ class Engine:
         at = rows.find(c["instrument_id"])
         wants_ticks = any(operator.wants_ticks for operator in self.operators)
         wants_minutes = any(operator.wants_minutes for operator in self.operators)
-        if wants_ticks and len(self._taken_f) < count:
-            self._taken, self._taken_f = np.empty((2 * count, 2), np.int64), np.empty(2 * count)
-        (
-            rows.ring, self._bi, self._bf, self._di, self._df, self._qi, self._fi, self._ff,
-            self._late_at, self._begun, self._begun_i, nb, nd, nq, nf, nl, nm, accepted,
-        ) = _TRADES(
-            at, rows.F, rows.I, rows.Q, rows.BF, rows.BI, rows.slots, self._late, self._opens, self._closes,
-            self._dates, rows.ring, rows.ring_used, rows.returns, rows.minutes, rows.profile, rows.hist_t,
-            rows.hist_f, rows.touched, *self.levels.tables, self._bi, self._bf, self._di, self._df, self._qi,
-            self._fi, self._ff, self._late_at, wants_ticks, wants_minutes, self._taken, self._taken_f,
-            self._begun, self._begun_i, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]),
+        out = self._out
+        if wants_ticks:
+            out.make_room_for_ticks(count)
+        out.run(
+            rows,
+            count,
+            lambda: _TRADES(
+                out.counts, at, rows.F, rows.I, rows.Q, rows.BF, rows.BI, rows.slots, self._late, self._opens,
+                self._closes, self._dates, rows.ring, rows.ring_f, rows.ring_used, rows.returns, rows.minutes,
+                rows.profile, rows.hist_t, rows.hist_f, rows.touched, *self.levels.tables, out.bi, out.bf, out.di,
+                out.df, out.qi, out.fi, out.ff, out.late_at, wants_ticks, wants_minutes, out.taken, out.taken_f,
+                out.begun, out.begun_i, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]),
+            ),
         )  # fmt: skip
+        nq, nl, nm, accepted = out.counts[[k.N_QUALITY, k.N_LATE, k.N_BEGUN, k.N_ACCEPTED]].tolist()
         self._totals["ticks_read"] += count
         self._totals["accepted"] += accepted
         if wants_ticks:
             self._tell_taken(c, at, accepted)
         if wants_minutes and nm:
             self._tell_begun(nm)
-        self._collect_bars(nb, nd, collected)
-        self._collect_fired(nf, collected)
+        self._collect_bars(collected)
+        self._collect_fired(collected)
         if nq:
-            qi = self._qi[:nq]
+            qi = out.qi[:nq]
             collected.quality.append(
                 {
                     "instrument_id": qi[:, 0].copy(),
@@ -281,19 +277,19 @@ class Engine:
                 for ident, number in zip(*np.unique(unknown, return_counts=True), strict=True):
                     self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(number)
         if nl:
-            late = self._late_at[:nl]
+            late = out.late_at[:nl]
             collected.late.append({name: column[late] for name, column in c.items()})
 
     def _tell_taken(self, c: Columns, rows: NDArray[np.int64], accepted: int) -> None:
         """Hand the accepted ticks of a run to the operators that want them."""
-        place = self._taken[:accepted, 0]
+        place = self._out.taken[:accepted, 0]
         ticks = Ticks(
             rows[place],
             np.asarray(c["event_time"], np.int64)[place],
             np.asarray(c["price"], np.float64)[place],
             np.asarray(c["volume"], np.float64)[place],
-            self._taken_f[:accepted],
-            self._taken[:accepted, 1] == 1,
+            self._out.taken_f[:accepted],
+            self._out.taken[:accepted, 1] == 1,
         )
         state = self.tick_state()
         for operator in self.operators:
@@ -302,7 +298,7 @@ class Engine:
 
     def _tell_begun(self, count: int) -> None:
         """Hand the rows as they stood before the first ticks of new minutes to the operators that want them."""
-        begun, words = self._begun[:count], self._begun_i[:count]
+        begun, words = self._out.begun[:count], self._out.begun_i[:count]
         found = Begun(begun[:, 0], begun[:, 1], begun[:, 2], words.view(np.float64), words)
         state = self.tick_state()
         for operator in self.operators:
@@ -323,21 +319,23 @@ class Engine:
             self.clock,
         )
 
-    def _tell_closed(self, nb: int, nd: int) -> None:
+    def _tell_closed(self, minutes: int, days: int) -> None:
         """Hand the bars that the kernel just closed to the operators."""
-        if not self.operators:
-            return
-        minutes = ClosedBars(self._bi[:nb, 0], self._bi[:nb, 1], self._bi[:nb, 2], self._bf[:nb])
-        days = ClosedBars(self._di[:nd, 0], self._di[:nd, 1], self._di[:nd, 2], self._df[:nd])
-        state = self.tick_state()
+        out, state = self._out, self.tick_state()
+        closed = (
+            ClosedBars(out.bi[:minutes, 0], out.bi[:minutes, 1], out.bi[:minutes, 2], out.bf[:minutes]),
+            ClosedBars(out.di[:days, 0], out.di[:days, 1], out.di[:days, 2], out.df[:days]),
+        )
         for operator in self.operators:
-            operator.closed(minutes, days, state)
+            operator.closed(*closed, state)
 
-    def _collect_bars(self, nb: int, nd: int, collected: Collected) -> None:
-        self._tell_closed(nb, nd)
+    def _collect_bars(self, collected: Collected) -> None:
+        out = self._out
+        minutes, days = out.counts[[k.N_BARS, k.N_DAYS]].tolist()
+        self._tell_closed(minutes, days)
         for count, i, f, into in (
-            (nb, self._bi, self._bf, collected.bars_1m),
-            (nd, self._di, self._df, collected.bars_1d),
+            (minutes, out.bi, out.bf, collected.bars_1m),
+            (days, out.di, out.df, collected.bars_1d),
         ):
             if count:
                 into.append(
@@ -354,10 +352,11 @@ class Engine:
                     }
                 )
 
-    def _collect_fired(self, nf: int, collected: Collected) -> None:
-        if nf:
-            ids = self._state.I[self._fi[:nf, 3], k.I_ID]
-            collected.fired.append(self.levels.fired(self._fi[:nf], self._ff[:nf], ids, self._keys))
+    def _collect_fired(self, collected: Collected) -> None:
+        out, count = self._out, int(self._out.counts[k.N_FIRED])
+        if count:
+            ids = self._state.I[out.fi[:count, 3], k.I_ID]
+            collected.fired.append(self.levels.fired(out.fi[:count], out.ff[:count], ids, self._keys))
 
     def _rows_of(self, ids: NDArray[Any]) -> NDArray[np.int64]:
         return self._state.find(ids)
@@ -374,12 +373,24 @@ class Engine:
         self, rows: NDArray[np.int64], event_time: NDArray[np.int64], values: Sequence[Any], collected: Collected
     ) -> None:
         """Best bids and asks (bid, bid_size, ask, ask_size), and the levels on them."""
-        kept = self._state
-        lv, ls, _, eh, ef, rules = self.levels.tables
-        self._fi, self._ff, nf = _QUOTES(
-            kept.F, kept.I, kept.touched, lv, ls, eh, ef, rules, self._fi, self._ff, rows, event_time, *values
+        table, out = self._state, self._out
+        out.run(
+            table,
+            len(rows),
+            lambda: _QUOTES(
+                out.counts,
+                table.F,
+                table.I,
+                table.touched,
+                *self.levels.tables,
+                out.fi,
+                out.ff,
+                rows,
+                event_time,
+                *values,
+            ),
         )
-        self._collect_fired(nf, collected)
+        self._collect_fired(collected)
 
     def _depth(self, columns: Columns, collected: Collected) -> None:
         """Books pass through to the readers; their best levels are quotes."""
@@ -411,8 +422,10 @@ class Engine:
         for operator in self.operators:
             operator.book(rows, columns, state)
         self._book_news(self.books.news(), collected)
-        for ident, count in zip(*np.unique(ids[rows < 0], return_counts=True), strict=True):
-            self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
+        unknown = ids[rows < 0]
+        if len(unknown):
+            for ident, count in zip(*np.unique(unknown, return_counts=True), strict=True):
+                self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
 
     def _book_news(self, news: BookNews, collected: Collected) -> None:
         if len(news.rows):
@@ -433,13 +446,16 @@ class Engine:
     def _heartbeat(self, now: int, collected: Collected, *, is_clock: bool) -> None:
         if is_clock:
             self.clock = max(self.clock, now)
-        rows = self._state
-        self._bi, self._bf, self._di, self._df, nb, nd = k.heartbeat(
-            rows.F, rows.I, rows.BF, rows.BI, rows.slots, now, self._late, rows.returns, rows.minutes,
-            rows.profile, rows.hist_t, rows.hist_f, rows.touched, len(self.instruments),
-            self._bi, self._bf, self._di, self._df,
+        rows, out, count = self._state, self._out, len(self.instruments)
+        out.run(
+            rows,
+            count,
+            lambda: _HEARTBEAT(
+                out.counts, rows.F, rows.I, rows.BF, rows.BI, rows.slots, now, self._late, rows.returns, rows.minutes,
+                rows.profile, rows.hist_t, rows.hist_f, rows.touched, count, out.bi, out.bf, out.di, out.df,
+            ),
         )  # fmt: skip
-        self._collect_bars(nb, nd, collected)
+        self._collect_bars(collected)
 
     def _bar_columns(self, columns: Columns) -> dict[str, NDArray[Any]]:
         names = ("open", "high", "low", "close", "volume", "prev_close")
@@ -465,19 +481,22 @@ class Engine:
 
     def _source_bars(self, columns: Columns, collected: Collected) -> None:
         c = self._bar_columns(columns)
-        rows = self._state
-        self._bi, self._bf, self._di, self._df, self._fi, self._ff, nb, nd, nf, skipped = _SOURCE_BARS(
-            rows.F, rows.I, rows.BF, rows.BI, rows.slots, self._opens, self._closes, self._dates,
-            rows.returns, rows.minutes, rows.profile, rows.hist_t, rows.hist_f, rows.touched, *self.levels.tables,
-            self._bi, self._bf, self._di, self._df, self._fi, self._ff,
-            c["rows"], c["timeframe"], c["start"], c["open"], c["high"], c["low"], c["close"], c["volume"],
-            c["prev_close"],
+        rows, out = self._state, self._out
+        out.run(
+            rows,
+            len(c["rows"]),
+            lambda: _SOURCE_BARS(
+                out.counts, rows.F, rows.I, rows.BF, rows.BI, rows.slots, self._opens, self._closes, self._dates,
+                rows.returns, rows.minutes, rows.profile, rows.hist_t, rows.hist_f, rows.touched,
+                *self.levels.tables, out.bi, out.bf, out.di, out.df, out.fi, out.ff, *c.values(),
+            ),
         )  # fmt: skip
+        skipped = int(out.counts[k.N_ACCEPTED])
         self._totals["ticks_read"] += len(c["rows"])
         self._totals["accepted"] += len(c["rows"]) - skipped
         self._totals["bars_skipped"] += skipped
-        self._collect_bars(nb, nd, collected)
-        self._collect_fired(nf, collected)
+        self._collect_bars(collected)
+        self._collect_fired(collected)
 
     def _profiles(self, columns: Columns) -> None:
         rows = self._rows_of(columns["instrument_id"])
@@ -575,23 +594,28 @@ class Engine:
         count = len(columns["instrument_id"])
         rows = np.empty(count, np.int64)
         words = np.empty((count, k.NI), np.int64)
-        table, tables = self._state, self.levels.tables
-        outputs = self._bi, self._bf, self._di, self._df
-        if kind is FrameKind.TRADE:
-            c = concatenated([columns])
-            table.ring, size = _TRACE_TRADES(
-                table.find(c["instrument_id"]), table.F, table.I, table.Q, table.BF, table.BI, table.slots,
-                self._late, self._opens, self._closes, self._dates, table.ring, table.ring_used, table.returns,
-                table.minutes, table.profile, table.hist_t, table.hist_f, table.touched, *tables, *outputs,
-                self._qi, self._fi, self._ff, self._late_at, self._taken, self._taken_f, self._begun, self._begun_i,
-                *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), rows, words,
-            )  # fmt: skip
-        else:
-            size = _TRACE_BARS(
-                table.F, table.I, table.BF, table.BI, table.slots, self._opens, self._closes, self._dates,
-                table.returns, table.minutes, table.profile, table.hist_t, table.hist_f, table.touched, *tables,
-                *outputs, self._fi, self._ff, *self._bar_columns(columns).values(), rows, words,
-            )  # fmt: skip
+        table, out = self._state, self._out
+        c = concatenated([columns]) if kind is FrameKind.TRADE else self._bar_columns(columns)
+        done = size = 0
+        while done < count:
+            outputs = out.bi, out.bf, out.di, out.df
+            if kind is FrameKind.TRADE:
+                done, size = _TRACE_TRADES(
+                    out.counts, table.find(c["instrument_id"]), table.F, table.I, table.Q, table.BF, table.BI,
+                    table.slots, self._late, self._opens, self._closes, self._dates, table.ring, table.ring_f,
+                    table.ring_used, table.returns, table.minutes, table.profile, table.hist_t, table.hist_f,
+                    table.touched, *self.levels.tables, *outputs, out.qi, out.fi, out.ff, out.late_at, out.taken,
+                    out.taken_f, out.begun, out.begun_i, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), done,
+                    size, rows, words,
+                )  # fmt: skip
+            else:
+                done, size = _TRACE_BARS(
+                    out.counts, table.F, table.I, table.BF, table.BI, table.slots, self._opens, self._closes,
+                    self._dates, table.returns, table.minutes, table.profile, table.hist_t, table.hist_f,
+                    table.touched, *self.levels.tables, *outputs, out.fi, out.ff, *c.values(), done, size, rows, words,
+                )  # fmt: skip
+            if done < count:
+                out.make_room(table)
         self.levels.mark_all()
         f, i = words[:size].view(np.float64), words[:size]
         kept = rows[:size]

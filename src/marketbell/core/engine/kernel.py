@@ -171,6 +171,21 @@ POLICY_EVERY = 1
 POLICY_DAY = 2
 POLICY_BAR = 3
 
+# --- how far a kernel came and how much of each output is filled --------------------------------------
+# No kernel makes its arrays longer: where an output (or the ring) has no room for one more input it stops,
+# and its caller makes room and calls again. Handing arrays on inside the loop would count references to
+# them, an atomic instruction each.
+N_DONE = 0  # inputs applied
+N_BARS = 1
+N_DAYS = 2
+N_QUALITY = 3
+N_FIRED = 4
+N_LATE = 5
+N_BEGUN = 6
+N_ACCEPTED = 7  # of bars as the source: those that were left out
+N_WANTED = 8  # room that the levels of the next row may need, 0 when they were not the reason to stop
+NN = 9
+
 K_EPOCH = 0
 K_BAD_PRICE = 1
 K_FUTURE = 2
@@ -220,26 +235,11 @@ def _session_of(opens, closes, lo, hi, t):
 
 
 @njit(cache=True, error_model="numpy")
-def _grown(a, need):
-    """The array, or a copy with at least `need` places (twice as many).
-
-    Element by element: assigning slices would compile Numba's messages about shapes with every kernel.
-    """
-    if need <= len(a):
-        return a
-    b = np.empty((max(need, 2 * len(a)), a.shape[1]), a.dtype)
-    for n in range(len(a)):
-        for c in range(a.shape[1]):
-            b[n, c] = a[n, c]
-    return b
-
-
-@njit(cache=True, error_model="numpy")
 def _cross(I, r, prev, now, t, evals, heads, h, lv, ls, rules, fi, ff, nf):
     """The levels of list `h` (even: upwards) that lie between two evaluations; then the neighbours of `now`.
 
     Upwards [prev, now), downwards (now, prev]. What fired for good or has expired leaves the list. An
-    unknown `prev` crosses nothing. The output arrays grow as needed.
+    unknown `prev` crosses nothing. The outputs must have room for the whole list.
     """
     start = heads[h, H_START]
     end = start + heads[h, H_SIZE]
@@ -251,8 +251,6 @@ def _cross(I, r, prev, now, t, evals, heads, h, lv, ls, rules, fi, ff, nf):
         b = _upper(lv, a, end, prev) if prev > now else a
     kept = a
     if a < b:
-        fi = _grown(fi, nf + b - a)
-        ff = _grown(ff, nf + b - a)
         for k in range(a, b):
             s = ls[k]
             stays = True
@@ -299,7 +297,7 @@ def _cross(I, r, prev, now, t, evals, heads, h, lv, ls, rules, fi, ff, nf):
     at = kept if h & 1 == 0 else a
     low = lv[at - 1] if at > start else -np.inf
     high = lv[at] if at < end else np.inf
-    return fi, ff, nf, low, high
+    return nf, low, high
 
 
 @njit(cache=True, error_model="numpy")
@@ -334,14 +332,14 @@ def _cross_fields(F, I, r, t, first, last, evals, eh, ef, lv, ls, rules, fi, ff,
         if math.isnan(now):
             continue
         if not (ef[e, E_UP_LOW] < now <= ef[e, E_UP_HIGH]):
-            fi, ff, nf, ef[e, E_UP_LOW], ef[e, E_UP_HIGH] = _cross(
+            nf, ef[e, E_UP_LOW], ef[e, E_UP_HIGH] = _cross(
                 I, r, prev, now, t, evals, eh, 2 * e, lv, ls, rules, fi, ff, nf
             )
         if not (ef[e, E_DOWN_LOW] <= now < ef[e, E_DOWN_HIGH]):
-            fi, ff, nf, ef[e, E_DOWN_LOW], ef[e, E_DOWN_HIGH] = _cross(
+            nf, ef[e, E_DOWN_LOW], ef[e, E_DOWN_HIGH] = _cross(
                 I, r, prev, now, t, evals, eh, 2 * e + 1, lv, ls, rules, fi, ff, nf
             )
-    return fi, ff, nf
+    return nf
 
 
 @njit(cache=True, error_model="numpy")
@@ -376,18 +374,27 @@ def _evaluate(F, I, r, prev, now, t, lv, ls, heads, eh, ef, rules, fi, ff, nf):
     I[r, I_EVALS] = evals + 1
     first = nf
     if not (F[r, F_UP_LOW] < now <= F[r, F_UP_HIGH]):
-        fi, ff, nf, F[r, F_UP_LOW], F[r, F_UP_HIGH] = _cross(
-            I, r, prev, now, t, evals, heads, 2 * r, lv, ls, rules, fi, ff, nf
-        )
+        nf, F[r, F_UP_LOW], F[r, F_UP_HIGH] = _cross(I, r, prev, now, t, evals, heads, 2 * r, lv, ls, rules, fi, ff, nf)
     if not (F[r, F_DOWN_LOW] <= now < F[r, F_DOWN_HIGH]):
-        fi, ff, nf, F[r, F_DOWN_LOW], F[r, F_DOWN_HIGH] = _cross(
+        nf, F[r, F_DOWN_LOW], F[r, F_DOWN_HIGH] = _cross(
             I, r, prev, now, t, evals, heads, 2 * r + 1, lv, ls, rules, fi, ff, nf
         )
     if I[r, I_EXTRA] > 0:
-        fi, ff, nf = _cross_fields(F, I, r, t, CHANGE_PCT, FIELDS, evals, eh, ef, lv, ls, rules, fi, ff, nf)
+        nf = _cross_fields(F, I, r, t, CHANGE_PCT, FIELDS, evals, eh, ef, lv, ls, rules, fi, ff, nf)
     if nf - first > 1:
         _by_arming(fi, ff, rules, first, nf)
-    return fi, ff, nf
+    return nf
+
+
+@njit(cache=True, error_model="numpy")
+def _levels_of(I, r, heads, eh):
+    """How many levels a row has: no evaluation can fire more."""
+    count = heads[2 * r, H_SIZE] + heads[2 * r + 1, H_SIZE]
+    if I[r, I_EXTRA] > 0:
+        block = 2 * (I[r, I_EXTRA] - 1) * (FIELDS - 1)
+        for h in range(block, block + 2 * (FIELDS - 1)):
+            count += eh[h, H_SIZE]
+    return count
 
 
 @njit(cache=True, error_model="numpy")
@@ -608,7 +615,7 @@ def _is_duplicate(I, ring, ring_f, r, t, price, volume, trade_id, oldest):
 
 
 @njit(cache=True, error_model="numpy")
-def _room_in_ring(I, ring, ring_f, ring_used, r, oldest):
+def _room_in_ring(I, ring, ring_used, r, oldest):
     """Forget what is older than `oldest`, and where that is not enough, move to twice the room."""
     cap = I[r, I_RING_CAP]
     at = I[r, I_RING_AT]
@@ -620,9 +627,6 @@ def _room_in_ring(I, ring, ring_f, ring_used, r, oldest):
         new_at = ring_used[0]
         new_cap = max(SMALLEST_RING, 2 * cap)
         ring_used[0] = new_at + new_cap
-        if new_at + new_cap > len(ring):
-            ring = _grown(ring, new_at + new_cap)
-            ring_f = ring.view(np.float64)
         for k in range(length):
             j = at + ((head - length + k) & (cap - 1))
             for c in range(NG):
@@ -631,7 +635,6 @@ def _room_in_ring(I, ring, ring_f, ring_used, r, oldest):
         I[r, I_RING_CAP] = new_cap
         I[r, I_RING_HEAD] = length
     I[r, I_RING_LEN] = length
-    return ring, ring_f
 
 
 @njit(cache=True, error_model="numpy")
@@ -657,32 +660,40 @@ def _fetch(I, BI, ring, rows, first, last, slots):
 
 @njit(cache=True, error_model="numpy")
 def trades(
-    rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_used, returns, minutes, profile,
-    hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at, wants_ticks,
-    wants_minutes, taken, taken_f, begun, begun_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_,
-    flags,
+    counts, rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_f, ring_used, returns, minutes,
+    profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at,
+    wants_ticks, wants_minutes, taken, taken_f, begun, begun_i, ids, event_time, ingest_time, price_, volume_,
+    size_, trade_id_, flags,
 ):  # fmt: skip
-    """Apply ticks in log order; `rows` are their instruments' rows, -1 unknown.
+    """Apply ticks in log order from counts[N_DONE] on; `rows` are their instruments' rows, -1 unknown.
 
-    Returns the arrays that may have grown, and how much of each is filled. `taken` must hold all ticks where
-    `wants_ticks`. Where `wants_minutes`, `begun` takes each row's words as they stood before the first tick
-    in order of a minute that is newer than the row's newest tick.
+    `taken` must hold all ticks where `wants_ticks`. Where `wants_minutes`, `begun` takes each row's words as
+    they stood before the first tick in order of a minute that is newer than the row's newest tick.
     """
-    nb = np.int64(0)
-    nd = np.int64(0)
-    nq = np.int64(0)
-    nf = np.int64(0)
-    nl = np.int64(0)
-    nm = np.int64(0)
-    accepted = np.int64(0)
-    fetched = 0
-    ring_f = ring.view(np.float64)
-    for n in range(len(ids)):
+    nb = counts[N_BARS]
+    nd = counts[N_DAYS]
+    nq = counts[N_QUALITY]
+    nf = counts[N_FIRED]
+    nl = counts[N_LATE]
+    nm = counts[N_BEGUN]
+    accepted = counts[N_ACCEPTED]
+    counts[N_WANTED] = 0
+    last = len(ids)
+    done = last
+    fetched = counts[N_DONE]
+    for n in range(counts[N_DONE], last):
         if n == fetched:
-            fetched = min(n + AHEAD, len(ids))
+            fetched = min(n + AHEAD, last)
             touched[len(touched) - 1] = np.uint8(_fetch(I, BI, ring, rows, n, fetched, slots) & 1)
-        if nq + 3 > len(qi):
-            qi = _grown(qi, nq + 3)
+        if (
+            nq + 3 > len(qi)
+            or nb + 2 * slots > len(bi)
+            or nd == len(di)
+            or nl == len(late_at)
+            or (wants_minutes and nm == len(begun))
+        ):
+            done = n
+            break
         t = event_time[n]
         price = price_[n]
         ident = ids[n]
@@ -720,11 +731,6 @@ def trades(
                     kind = K_DUPLICATE
                 elif t < oldest or (t < I[r, I_CLOSE] and I[r, I_SEALED] == 1) or (s >= 0 and t < I[r, I_OPEN]):
                     kind = K_LATE
-                    if nl == len(late_at):
-                        late2 = np.empty(2 * nl, np.int64)
-                        for k in range(nl):
-                            late2[k] = late_at[k]
-                        late_at = late2
                     late_at[nl] = n
                     nl += 1
         if kind >= 0:
@@ -738,14 +744,28 @@ def trades(
             nq += 1
             continue
 
-        # Accepted. What the row said at the end of a minute is what it says before the next one's first tick.
+        # Accepted, if there is room for what may come of it.
         ordered = t >= newest
+        if I[r, I_RING_LEN] == I[r, I_RING_CAP] and ring_used[0] + max(SMALLEST_RING, 2 * I[r, I_RING_CAP]) > len(ring):
+            done = n
+            break
+        is_quiet = (
+            F[r, F_UP_LOW] < price <= F[r, F_UP_HIGH]
+            and F[r, F_DOWN_LOW] <= price < F[r, F_DOWN_HIGH]
+            and I[r, I_EXTRA] == 0
+        )
+        if ordered and not is_quiet:
+            wanted = _levels_of(I, r, heads, eh)
+            if nf + wanted > len(fi):
+                counts[N_WANTED] = wanted
+                done = n
+                break
+
+        # What the row said at the end of a minute is what it says before the next one's first tick.
         if wants_minutes and ordered:
             first = opens[s] if s >= 0 else I[r, I_OPEN]
             start = first + (t - first) // MINUTE * MINUTE
             if start > newest:
-                begun = _grown(begun, nm + 1)
-                begun_i = _grown(begun_i, nm + 1)
                 begun[nm, 0] = r
                 begun[nm, 1] = start
                 begun[nm, 2] = n
@@ -754,20 +774,11 @@ def trades(
                 nm += 1
 
         # A new session first ends the one before.
-        if nb + slots > len(bi):
-            bi = _grown(bi, nb + slots)
-            bf = _grown(bf, nb + slots)
         if s >= 0:
-            if nd + 1 > len(di):
-                di = _grown(di, nd + 1)
-                df = _grown(df, nd + 1)
             if I[r, I_OPEN] != NEVER and I[r, I_SEALED] == 0:
                 nb, nd = _seal(
                     F, I, BF, BI, r, slots, returns, minutes, profile, hist_t, hist_f, bf, bi, nb, df, di, nd
                 )
-                if nb + slots > len(bi):
-                    bi = _grown(bi, nb + slots)
-                    bf = _grown(bf, nb + slots)
             _begin_day(F, I, r, opens[s], closes[s], dates[s], price, t, hist_t, hist_f)
         touched[r] = 1
         if ordered:
@@ -869,7 +880,7 @@ def trades(
 
         # Remember it for duplicates. What is too old is looked at only where room is wanted.
         if I[r, I_RING_LEN] == I[r, I_RING_CAP]:
-            ring, ring_f = _room_in_ring(I, ring, ring_f, ring_used, r, I[r, I_NEWEST] - late)
+            _room_in_ring(I, ring, ring_used, r, I[r, I_NEWEST] - late)
         head = I[r, I_RING_HEAD]
         j = I[r, I_RING_AT] + head
         ring[j, G_TIME] = t
@@ -883,51 +894,60 @@ def trades(
         if ordered:
             prev = F[r, F_LAST]
             F[r, F_LAST] = price
-            # Asked here and not inside: the call passes many words of array headers.
-            if (
-                F[r, F_UP_LOW] < price <= F[r, F_UP_HIGH]
-                and F[r, F_DOWN_LOW] <= price < F[r, F_DOWN_HIGH]
-                and I[r, I_EXTRA] == 0
-            ):
+            if is_quiet:
                 I[r, I_EVALS] += 1
             else:
-                fi, ff, nf = _evaluate(F, I, r, prev, price, t, lv, ls, heads, eh, ef, rules, fi, ff, nf)
-    return ring, bi, bf, di, df, qi, fi, ff, late_at, begun, begun_i, nb, nd, nq, nf, nl, nm, accepted
+                nf = _evaluate(F, I, r, prev, price, t, lv, ls, heads, eh, ef, rules, fi, ff, nf)
+    counts[N_DONE] = done
+    counts[N_BARS] = nb
+    counts[N_DAYS] = nd
+    counts[N_QUALITY] = nq
+    counts[N_FIRED] = nf
+    counts[N_LATE] = nl
+    counts[N_BEGUN] = nm
+    counts[N_ACCEPTED] = accepted
 
 
 @njit(cache=True, error_model="numpy")
 def heartbeat(
-    F, I, BF, BI, slots, now, late, returns, minutes, profile, hist_t, hist_f, touched, count, bi, bf, di, df
+    counts, F, I, BF, BI, slots, now, late, returns, minutes, profile, hist_t, hist_f, touched, count, bi, bf, di, df
 ):
-    """End the sessions whose close lies `late` behind the venue's time."""
-    nb = np.int64(0)
-    nd = np.int64(0)
-    for r in range(count):
+    """End the sessions whose close lies `late` behind the venue's time; counts[N_DONE] are the rows seen."""
+    nb = counts[N_BARS]
+    nd = counts[N_DAYS]
+    done = count
+    for r in range(counts[N_DONE], count):
         if I[r, I_OPEN] == NEVER or I[r, I_SEALED] == 1 or I[r, I_CLOSE] + late > now:
             continue
-        if nb + slots > len(bi):
-            bi = _grown(bi, nb + slots)
-            bf = _grown(bf, nb + slots)
-        if nd + 1 > len(di):
-            di = _grown(di, nd + 1)
-            df = _grown(df, nd + 1)
+        if nb + slots > len(bi) or nd == len(di):
+            done = r
+            break
         nb, nd = _seal(F, I, BF, BI, r, slots, returns, minutes, profile, hist_t, hist_f, bf, bi, nb, df, di, nd)
         touched[r] = 1
-    return bi, bf, di, df, nb, nd
+    counts[N_DONE] = done
+    counts[N_BARS] = nb
+    counts[N_DAYS] = nd
 
 
 @njit(cache=True, error_model="numpy")
-def quotes(F, I, touched, lv, ls, eh, ef, rules, fi, ff, rows, event_time, bid, bid_size, ask, ask_size):
+def quotes(counts, F, I, touched, lv, ls, heads, eh, ef, rules, fi, ff, rows, event_time, bid, bid_size, ask, ask_size):
     """Newest best bid and ask of each row; a price that is not above 0 is unknown.
 
     Each quote that is not older than the row's newest is one evaluation of the levels on bid and ask.
-    Returns the firings.
     """
-    nf = np.int64(0)
-    for n in range(len(rows)):
+    nf = counts[N_FIRED]
+    counts[N_WANTED] = 0
+    done = len(rows)
+    for n in range(counts[N_DONE], len(rows)):
         r = rows[n]
         if r < 0 or event_time[n] < I[r, I_QUOTE_TIME]:
             continue
+        if I[r, I_EXTRA] > 0:
+            wanted = _levels_of(I, r, heads, eh)
+            if nf + wanted > len(fi):
+                counts[N_WANTED] = wanted
+                done = n
+                break
         I[r, I_QUOTE_TIME] = event_time[n]
         F[r, F_BID] = bid[n] if bid[n] > 0 else np.nan
         F[r, F_BID_SIZE] = bid_size[n]
@@ -938,12 +958,11 @@ def quotes(F, I, touched, lv, ls, eh, ef, rules, fi, ff, rows, event_time, bid, 
         I[r, I_QUOTES] = evals + 1
         if I[r, I_EXTRA] > 0:
             first = nf
-            fi, ff, nf = _cross_fields(
-                F, I, r, event_time[n], BID, CHANGE_PCT, evals, eh, ef, lv, ls, rules, fi, ff, nf
-            )
+            nf = _cross_fields(F, I, r, event_time[n], BID, CHANGE_PCT, evals, eh, ef, lv, ls, rules, fi, ff, nf)
             if nf - first > 1:
                 _by_arming(fi, ff, rules, first, nf)
-    return fi, ff, nf
+    counts[N_DONE] = done
+    counts[N_FIRED] = nf
 
 
 @njit(cache=True, error_model="numpy")
@@ -979,21 +998,23 @@ def history(F, I, opens, returns, hist_t, hist_f, touched, rows, timeframe, star
 
 @njit(cache=True, error_model="numpy")
 def source_bars(
-    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls, heads,
-    eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
+    counts, F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls,
+    heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
     prev_close,
 ):  # fmt: skip
     """Bars as the source itself: each is final as it comes and is one evaluation of tick rules at its end.
 
-    Minute bars build the day; a daily bar is the whole day. A bar that is not newer than the row's
-    newest is left out (the reader delivers bars in time order). Returns the outputs and how many
-    bars were left out. A price inside a minute is not known: turnover and vwap take (high + low + close) / 3.
+    Minute bars build the day; a daily bar is the whole day. A bar that is not newer than the row's newest is
+    left out (the reader delivers bars in time order). A price inside a minute is not known: turnover and
+    vwap take (high + low + close) / 3.
     """
-    nb = np.int64(0)
-    nd = np.int64(0)
-    nf = np.int64(0)
-    skipped = 0
-    for n in range(len(rows)):
+    nb = counts[N_BARS]
+    nd = counts[N_DAYS]
+    nf = counts[N_FIRED]
+    skipped = counts[N_ACCEPTED]
+    counts[N_WANTED] = 0
+    done = len(rows)
+    for n in range(counts[N_DONE], len(rows)):
         r = rows[n]
         price = close[n]
         if r < 0 or not (price > 0 and price < np.inf):
@@ -1013,13 +1034,12 @@ def source_bars(
         if end <= I[r, I_NEWEST]:
             skipped += 1
             continue
-        nb_need = nb + slots + 1
-        if nb_need > len(bi):
-            bi = _grown(bi, nb_need)
-            bf = _grown(bf, nb_need)
-        if nd + 2 > len(di):
-            di = _grown(di, nd + 2)
-            df = _grown(df, nd + 2)
+        wanted = _levels_of(I, r, heads, eh)
+        if nf + wanted > len(fi):
+            counts[N_WANTED] = wanted
+        if nf + wanted > len(fi) or nb + slots + 1 > len(bi) or nd + 2 > len(di):
+            done = n
+            break
         touched[r] = 1
         first = open_[n] if open_[n] > 0 else price
         top = high[n] if high[n] > 0 else price
@@ -1075,8 +1095,12 @@ def source_bars(
             nb += 1
             _minute_statistics(F, I, r, start[n], price, volume[n], returns, minutes, profile)
             I[r, I_LAST_MINUTE] = start[n]
-        fi, ff, nf = _evaluate(F, I, r, prev, price, end, lv, ls, heads, eh, ef, rules, fi, ff, nf)
-    return bi, bf, di, df, fi, ff, nb, nd, nf, skipped
+        nf = _evaluate(F, I, r, prev, price, end, lv, ls, heads, eh, ef, rules, fi, ff, nf)
+    counts[N_DONE] = done
+    counts[N_BARS] = nb
+    counts[N_DAYS] = nd
+    counts[N_FIRED] = nf
+    counts[N_ACCEPTED] = skipped
 
 
 @njit(cache=True, error_model="numpy")
@@ -1110,52 +1134,59 @@ def forming_bars(BF, BI, F, slots, count, start, values):
 
 @njit(cache=True, error_model="numpy")
 def trace_trades(
-    rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_used, returns, minutes, profile,
-    hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at, taken, taken_f,
-    begun, begun_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags, kept, trace_i,
+    counts, rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_f, ring_used, returns, minutes,
+    profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at, taken,
+    taken_f, begun, begun_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags, first, count,
+    kept, trace_i,
 ):  # fmt: skip
-    """Apply ticks one by one and copy the row's words after each accepted one; returns how many they were.
+    """Apply ticks one by one from `first` on and copy the row's words after each accepted one.
 
-    `kept` takes their places in the input. What the ticks bring forth is left out.
+    `kept` takes their places in the input, `count` are those that are kept already. What the ticks bring
+    forth is left out. Returns how many ticks are applied (fewer where room is wanted) and kept.
     """
-    count = 0
-    for n in range(len(ids)):
-        found = trades(
-            rows[n : n + 1], F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_used, returns, minutes,
-            profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at,
-            False, False, taken, taken_f, begun, begun_i, ids[n : n + 1], event_time[n : n + 1],
+    for n in range(first, len(ids)):
+        for c in range(NN):
+            counts[c] = 0
+        trades(
+            counts, rows[n : n + 1], F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_f, ring_used,
+            returns, minutes, profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi,
+            fi, ff, late_at, False, False, taken, taken_f, begun, begun_i, ids[n : n + 1], event_time[n : n + 1],
             ingest_time[n : n + 1], price_[n : n + 1], volume_[n : n + 1], size_[n : n + 1], trade_id_[n : n + 1],
             flags[n : n + 1],
         )  # fmt: skip
-        ring = found[0]
-        if found[17] == 0:
+        if counts[N_DONE] == 0:
+            return n, count
+        if counts[N_ACCEPTED] == 0:
             continue
         kept[count] = n
         for c in range(NI):
             trace_i[count, c] = I[rows[n], c]
         count += 1
-    return ring, count
+    return len(ids), count
 
 
 @njit(cache=True, error_model="numpy")
 def trace_bars(
-    F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls, heads,
-    eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
-    prev_close, kept, trace_i,
+    counts, F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls,
+    heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
+    prev_close, first, count, kept, trace_i,
 ):  # fmt: skip
     """The same for bars as the source."""
-    count = 0
-    for n in range(len(rows)):
-        found = source_bars(
-            F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched,
+    for n in range(first, len(rows)):
+        for c in range(NN):
+            counts[c] = 0
+        source_bars(
+            counts, F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched,
             lv, ls, heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows[n : n + 1],
             timeframe[n : n + 1], start[n : n + 1], open_[n : n + 1], high[n : n + 1], low[n : n + 1],
             close[n : n + 1], volume[n : n + 1], prev_close[n : n + 1],
         )  # fmt: skip
-        if found[9] == 1:
+        if counts[N_DONE] == 0:
+            return n, count
+        if counts[N_ACCEPTED] == 1:
             continue
         kept[count] = n
         for c in range(NI):
             trace_i[count, c] = I[rows[n], c]
         count += 1
-    return count
+    return len(rows), count

@@ -37,7 +37,8 @@ class RowState:
         """`late` is the allowed lateness, ns: it says how many minutes of a row may be open at once."""
         self.slots = 1 << (late // k.MINUTE + 1).bit_length()
         """A power of 2, at least late // MINUTE + 2."""
-        self.ring = np.zeros((64, k.NG), np.int64)
+        self.ring: NDArray[np.int64] = np.zeros((64, k.NG), np.int64)
+        self.ring_f = self.ring.view(np.float64)
         self.ring_used = np.zeros(1, np.int64)
         self._history_pieces: dict[int, NDArray[np.int64]] = {}
         self._history_seen: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -99,9 +100,10 @@ class RowState:
         find_rows(self.table, self.shift, np.require(ids, np.int64, ["C", "W"]), rows)
         return rows
 
-    def forget_neighbours(self) -> None:
-        """The lists of levels were built anew: every row looks for its neighbours again."""
-        self.F[:, [k.F_UP_LOW, k.F_DOWN_LOW]] = np.inf
+    def grow_ring(self) -> None:
+        """Twice the room for accepted ticks."""
+        self.ring = np.concatenate([self.ring, np.zeros_like(self.ring)])
+        self.ring_f = self.ring.view(np.float64)
 
     def bytes_per_row(self) -> dict[str, float]:
         """Memory of each array for one row, open minutes and the row's place in the table included."""
@@ -166,6 +168,7 @@ class RowState:
         self.ring_used[0] = len(arrays["ring"])
         self.ring = np.zeros((max(64, len(arrays["ring"])), k.NG), np.int64)
         self.ring[: len(arrays["ring"])] = arrays["ring"]
+        self.ring_f = self.ring.view(np.float64)
 
 
 def whole(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
