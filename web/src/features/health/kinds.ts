@@ -48,6 +48,11 @@ const KINDS: Record<string, Words> = {
     means: "The first tick came long after the open.",
     action: "size 0, kept",
   },
+  book_gap: {
+    title: "Order book gap",
+    means: "Changes of an order book are missing: its levels are unknown until the next snapshot.",
+    action: "waits for a snapshot",
+  },
   gap: { title: "Gap", means: "Frames of the feed are missing.", action: "shown" },
 };
 
