@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from marketbell.adapters.feeds.replay import ReplayFeed
@@ -180,6 +182,22 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         read_facts(write(tmp_path / "empty.csv", "symbol,pe\n"))
     with pytest.raises(InvalidSourceError, match="cannot be read"):
         read_facts(write(tmp_path / "broken.json", "{"))
+
+
+def test_a_table_of_ones_own(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "symbol": ["ABC"],
+            "published_at": pa.array([date(2026, 5, 2)]).cast(pa.timestamp("ns")),
+            "period_end": [date(2026, 3, 31)],
+            "roe": [15.5],
+        }
+    )
+    pq.write_table(table, tmp_path / "own.parquet")
+    assert is_facts_file(tmp_path / "own.parquet")
+    roe = of(read_facts(tmp_path / "own.parquet"), "ABC")["roe"]
+    assert (roe.value, roe.period_end) == (15.5, "2026-03-31")
+    assert utc(roe.published_at) == "2026-05-02T23:59:59+00:00", "a day is its last second"
 
 
 def test_numbers_and_dates_as_providers_write_them() -> None:

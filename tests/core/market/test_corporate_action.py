@@ -148,11 +148,11 @@ def test_a_recorded_split_is_found_and_mended(shared_data: Path) -> None:
 def test_a_split_on_the_exchange_is_no_crash(shared_data: Path) -> None:
     """KIRLPNU from Rs 2 to Re 1 on 2026-08-18: halved overnight in the recorded bars, less than a percent in truth."""
     parquet = pytest.importorskip("pyarrow.parquet")
-    table = parquet.read_table(shared_data / "daily_ohlcv" / "nse_full_market_days_202608.parquet").to_pylist()
-    found = sorted((row for row in table if row["symbol"] == "KIRLPNU"), key=lambda row: row["date"])
+    path = shared_data / "daily_ohlcv" / "nse_full_market_days_202608.parquet"
+    table = parquet.read_table(path, filters=[("symbol", "=", "KIRLPNU")]).sort_by("date")
     epoch = date(1970, 1, 1)
-    dates = np.array([(row["date"].date() - epoch).days for row in found])
-    bars = {name: np.array([float(row[name]) for row in found]) for name in ("close", "prev_close", "volume")}
+    dates = table["date"].cast("date32").cast("int32").to_numpy().astype(np.int64)
+    bars = {name: np.array(table[name].to_pylist(), np.float64) for name in ("close", "prev_close", "volume")}
     purpose = "Face Value Split (Sub-Division) - From Rs 2/- Per Share To Re 1/- Per Share"
     actions = parse_purpose(purpose, (date(2026, 8, 18) - epoch).days, 2)
     made = adjust(dates, bars, actions)

@@ -291,7 +291,10 @@ def text_rows(path: Path) -> list[dict[str, str]]:
     if path.name.endswith(".json"):
         listed: list[Mapping[str, Any]] = list(_json_rows(path))
     elif path.name.endswith(".parquet"):
-        listed = pq.read_table(path).to_pylist()
+        table = pq.read_table(path)
+        # As text by Arrow itself: times as Python objects would bring pandas in.
+        columns = {name: table[name].cast(pa.string()).to_pylist() for name in table.column_names}
+        listed = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     else:
         with _opened(path) as stream:
             listed = list(csv.DictReader(stream))

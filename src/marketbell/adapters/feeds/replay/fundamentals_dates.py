@@ -17,6 +17,8 @@ RESULT_DELAY_DAYS, YEAR_RESULT_DELAY_DAYS = 45, 60
 quarterly report is due within 45 days at the latest and a yearly one within 90."""
 US_YEAR_DELAY_DAYS = 90
 
+_MIDNIGHT = re.compile(r"[ T]00:00:00(\.0+)?$")
+"""A date that a table kept as a time."""
 _FORMS = ("%d-%b-%Y %H:%M:%S", "%d-%b-%Y", "%d-%m-%Y", "%m/%d/%Y", "%Y%m%d")
 
 
@@ -81,7 +83,7 @@ def modified(path: Path) -> Moment:
 
 
 def _parsed(text: str) -> date | datetime | None:
-    word = text.strip()
+    word = _MIDNIGHT.sub("", text.strip())
     if not word:
         return None
     try:
