@@ -15,7 +15,7 @@ BAR_FIELDS: dict[str, tuple[str, str]] = {
 }
 """Type and meaning of names that only a bar has; `close` and `volume` are fields too."""
 
-RESERVED_FIELDS = frozenset({"oi", "fund.cagr_5y", "fund.pe_median_5y", "cagr_5y"})
+RESERVED_FIELDS = frozenset({"oi"})
 RESERVED_NAMESPACES = frozenset({"opt", "fut", "book", "news", "macro", "mkt", "pos", "acct", "my"})
 
 
