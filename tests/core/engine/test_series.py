@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketbell.adapters.calendars.dated import CalendarCatalogue
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.outputs import Outputs
@@ -19,6 +21,8 @@ from marketbell.core.engine.watching import compile_texts
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, Timeframe
+
+# ruff: noqa: PD011 — the values of bars are no DataFrame
 
 FIRST_DAY = 18_701  # Monday, 2021-03-15
 KEYS = ("NSE:A", "NSE:B", "NSE:C")
@@ -460,3 +464,70 @@ def test_fields_within_a_minute_are_refused() -> None:
     engine = new()
     engine.apply([watch({"a": "fund.pe@10s"})])
     assert "minutes" in engine.series.rejected["w"]
+
+
+def test_instruments_may_come_while_a_watch_runs() -> None:
+    engine = new()
+    engine.apply([watch({"mean": "sma(close, 2)@5m", "ten": "close@10s", "high": "day.high@5m"}, timeframe="5m")])
+    engine.apply_trades(trades(live_ticks(0, DAY_5, 8)))
+    more = [Instrument(f"NSE:N{n}") for n in range(100)]
+    engine.define(more)
+    engine = Engine.restore(engine.checkpoint(), EngineConfig(), table)
+    late = trades(live_ticks(0, DAY_5, 12))
+    late["instrument_id"][:] = int(more[-1].instrument_id)
+    engine.apply_trades(late)
+    engine.apply_trades(trades(live_ticks(0, DAY_5 + 8 * MINUTE, 4, 108.0)))
+    for name, value in {"mean": (104 + 109) / 2, "high": 109.0}.items():
+        found = engine.series.values("w", name)
+        assert found[0] == found[102] == value
+        assert np.isnan(found[1:102]).all()
+
+
+def test_a_recorded_day_has_the_bars_of_pandas(shared_data: Path) -> None:
+    import pandas as pd
+
+    frame_ = pd.read_csv(shared_data / "intraday" / "nse_ticks" / "2021-04-28" / "RELIANCE.csv.gz")
+    times = pd.to_datetime(frame_["timestamp"]).dt.tz_localize("Asia/Kolkata").dt.tz_convert("UTC").dt.tz_localize(None)
+    stamp = times.astype("datetime64[ns]").astype(np.int64).to_numpy()
+    one = Instrument("NSE:RELIANCE", calendar="XNSE")
+    columns = {
+        "instrument_id": np.full(len(stamp), int(one.instrument_id)),
+        "event_time": stamp,
+        "ingest_time": np.maximum.accumulate(stamp),
+        "price": frame_["ltp"].to_numpy(float),
+        "volume": frame_["volume"].to_numpy(float),
+    }
+    engine = Engine(EngineConfig(), CalendarCatalogue().sessions)
+    engine.define([one])
+    engine.apply([watch({"a": "close@5m", "b": "close@1h", "c": "close@15s", "d": "close@60s"})])
+    outputs, found = [], []
+    cuts = np.sort(np.random.default_rng(5).integers(0, len(stamp), 40))
+    for low, high in zip([0, *cuts], [*cuts, len(stamp)], strict=True):
+        outputs.append(engine.apply_trades({name: column[low:high] for name, column in columns.items()}))
+        found.append(engine.series.take_bars())
+    outputs.append(engine.finish())
+    found.append(engine.series.take_bars())
+    minutes = pd.concat([pd.DataFrame(out.bars_1m) for out in outputs], ignore_index=True)
+    opened = minutes["start"].iloc[0]
+    for text, length in (("5m", 5), ("1h", 60)):
+        wanted = minutes.groupby((minutes["start"] - opened) // (length * MINUTE)).agg(
+            start=("start", "first"), open=("open", "first"), high=("high", "max"), low=("low", "min"),
+            close=("close", "last"), volume=("volume", "sum"), trades=("trades", "sum"),
+        )  # fmt: skip
+        bars = Bars.joined([part[Timeframe.parse(text)] for part in found if Timeframe.parse(text) in part])
+        np.testing.assert_array_equal(bars.values[:, :5], wanted[["open", "high", "low", "close", "volume"]])
+        np.testing.assert_array_equal(bars.trades, wanted["trades"])
+        np.testing.assert_array_equal(bars.start, wanted["start"])
+    # Bars of 15 s are their minutes when four of them are put together, late ticks included.
+    quarter = Bars.joined([part[Timeframe.parse("15s")] for part in found if Timeframe.parse("15s") in part])
+    together = pd.DataFrame({
+        "start": quarter.start, "high": quarter.values[:, 1], "low": quarter.values[:, 2],
+        "open": quarter.values[:, 0], "close": quarter.values[:, 3], "volume": quarter.values[:, 4],
+        "trades": quarter.trades,
+    }).groupby((quarter.start - opened) // MINUTE).agg(
+        open=("open", "first"), high=("high", "max"), low=("low", "min"), close=("close", "last"),
+        volume=("volume", "sum"), trades=("trades", "sum"),
+    )  # fmt: skip
+    names = ["open", "high", "low", "close", "volume", "trades"]
+    np.testing.assert_array_equal(together[names], minutes[names])
+    assert len(quarter) > 1_000
