@@ -330,3 +330,11 @@ def test_the_reference_is_at_most_too_new(shared_data: Path) -> None:
     assert {reason for _, reason in later} == {NOT_YET}
     assert len(found) - len(later) >= 13
     assert all(isinstance(node, Node) for node in compiler.plan().nodes)
+
+
+def test_the_examples_of_the_page_can_be_evaluated() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/expressions.md").read_text()
+    (block,) = re.findall(r"```expression\n(.*?)```", page, re.DOTALL)
+    lines = block.strip().splitlines()
+    assert len(lines) > 10
+    assert plan(*lines).results
