@@ -25,6 +25,7 @@ from marketbell.core.market.session import SessionTable
 from marketbell.core.primitives.errors import InvalidSourceError
 from marketbell.flows.stream.evaluate import evaluate, read
 from marketbell.wiring.calendars import calendars
+from marketbell.wiring.replay import replay_to_files
 
 Sessions = Callable[[str], SessionTable]
 
@@ -360,3 +361,11 @@ def test_golden_market_cap_from_counted_shares(shared_data: Path, sessions: Sess
         )
         assert known >= 300, field
         assert share >= least, (field, share)
+
+
+def test_a_replay_of_facts_alone_writes_them_into_the_snapshot(shared_data: Path, tmp_path: Path) -> None:
+    source = f"{shared_data / 'fundamentals' / 'us_sp500_financials.csv'}@2026-08-22"
+    summary = replay_to_files([source], tmp_path)
+    assert (summary["instruments"], summary["fundamentals"]["published_at_estimated"]) == (277, 0)
+    rows = {row["instrument"]: row for row in pq.read_table(tmp_path / "snapshot.parquet").to_pylist()}
+    assert (rows["US:AOS"]["fund.pe"], rows["US:AOS"]["event_time"], rows["US:AOS"]["close"]) == (17.571032, None, None)

@@ -22,7 +22,8 @@ def arrow_table(columns: Mapping[str, NDArray[Any] | Sequence[str]], times: Sequ
         if not isinstance(column, np.ndarray):
             arrays[name] = _texts(column)
         elif name in times:
-            arrays[name] = _fixed(np.ascontiguousarray(column, np.int64), pa.timestamp("ns", tz="UTC"))
+            moments = np.ascontiguousarray(column, np.int64)
+            arrays[name] = _fixed(moments, pa.timestamp("ns", tz="UTC"), moments != 0)  # 0 is unknown
         elif column.dtype.kind == "f":
             arrays[name] = _fixed(np.ascontiguousarray(column, np.float64), pa.float64(), ~np.isnan(column))
         else:
