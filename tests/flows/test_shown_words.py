@@ -18,5 +18,5 @@ from marketbell.flows.market_views.numbers import shown
         ("book.microprice", 61685.993, "61685.99"),
     ],
 )
-def test_words_and_yes_or_no(name: str, value: float | None, word: str | bool | None) -> None:
+def test_words_and_yes_or_no(name: str, value: float | None, word: object) -> None:
     assert shown(name, value, 0.01) == word
