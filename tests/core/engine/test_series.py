@@ -413,7 +413,8 @@ def test_watches_share_and_end_and_say_what_is_wrong() -> None:
     engine.apply([frame(FrameKind.COMMAND, payload={"type": "unwatch", "uid": "one"})])
     assert len(engine.series.program) == shared
     engine.apply([watch({"wrong": "sma(close"}, "three"), watch({"other": "rank(close, ALL)@1d"}, "four")])
-    assert set(engine.series.rejected) == {"three", "four"}
+    engine.apply([frame(FrameKind.COMMAND, payload={"type": "watch", "uid": "five"})])
+    assert set(engine.series.rejected) == {"three", "four", "five"}
     engine.apply([watch({"b": "close@15m"}, "two")])
     assert engine.series.names("two") == ("b",)
     engine.apply([frame(FrameKind.COMMAND, payload={"type": "unwatch", "uid": "two"})])

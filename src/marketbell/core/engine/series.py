@@ -90,13 +90,13 @@ class Series(Operator):
 
     def command(self, payload: Mapping[str, Any], state: TickState) -> None:
         kind = payload.get("type")
+        uid = str(payload.get("uid", ""))
         if kind == "unwatch":
-            self.unwatch(str(payload["uid"]))
+            self.unwatch(uid)
         elif kind == "watch":
-            uid = str(payload["uid"])
             try:
                 timeframe = Timeframe.parse(str(payload.get("timeframe", "1d")))
-                self.watch(uid, compile_texts(payload["expressions"], timeframe), state)
+                self.watch(uid, compile_texts(payload.get("expressions"), timeframe), state)
             except UserError as error:
                 self.rejected[uid] = error.message
 

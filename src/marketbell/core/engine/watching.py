@@ -11,11 +11,13 @@ from marketbell.core.language.plan import Input, Plan
 from marketbell.core.language.tree import Position
 from marketbell.core.language.types import judge
 from marketbell.core.market.timeframe import Timeframe
-from marketbell.core.primitives.errors import InvalidRuleError
+from marketbell.core.primitives.errors import InvalidRuleError, UserError
 
 
-def compile_texts(expressions: Mapping[str, str], timeframe: Timeframe) -> Plan:
-    """A plan of expressions by name; `timeframe` is that of what names none. UserError for the first that is wrong."""
+def compile_texts(expressions: object, timeframe: Timeframe) -> Plan:
+    """A plan of texts by name; `timeframe` is that of what names none. UserError for the first that is wrong."""
+    if not isinstance(expressions, Mapping) or not all(isinstance(text, str) for text in expressions.values()):
+        raise UserError("a watch needs `expressions`: texts by name")
     compiler = Compiler()
     for name, text in expressions.items():
         errors: list[InvalidRuleError] = []
@@ -27,7 +29,7 @@ def compile_texts(expressions: Mapping[str, str], timeframe: Timeframe) -> Plan:
         judge(tree, report)
         if errors:
             raise RuleErrors(errors)
-        compiler.add(name, tree, timeframe)
+        compiler.add(str(name), tree, timeframe)
     return compiler.plan()
 
 
