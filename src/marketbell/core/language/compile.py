@@ -394,7 +394,20 @@ class Compiler:
         found = self._compile(of, inner.timeframe)
         if inner.timeframe == at or self._value(found) is not None:
             return self._hold(found, at)
+        if self._reads_others(found):
+            raise _not_yet(call, "`live` around other instruments; write `$NIFTY.live(close@1d)`")
         return self._node(Op.LIVE, at, inputs=(found,))
+
+    def _reads_others(self, found: Input) -> bool:
+        """Other instruments' own forming bars would have to be known at the same instant."""
+        waiting, timeframe = [found.node], self._nodes[found.node].timeframe
+        while waiting:
+            node = self._nodes[waiting.pop()]
+            if node.timeframe == timeframe:
+                if node.op in {Op.FOREIGN, Op.CROSS}:
+                    return True
+                waiting += [one.node for one in node.inputs]
+        return False
 
     def _has(self, timeframe: Timeframe, position: Position) -> None:
         """The data's own bars must be at least as fine."""
