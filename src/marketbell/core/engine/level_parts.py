@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
-from marketbell.core.engine.firings import A_HASH, A_INSTRUMENT, A_KNOWN, A_NAME, A_TEMPLATE, A_UID, SPAN
+from marketbell.core.engine.firings import A_HASH, A_INSTRUMENT, A_KNOWN, A_NAME, A_TEMPLATE, A_UID, A_VERSION, SPAN
 from marketbell.core.engine.levels import whole
 
 _BYTES = (1 << SPAN) - 1
@@ -100,8 +100,8 @@ def _normal(
 
 
 def _once(rules: NDArray[np.int64], about: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each rule once: the slot that has an instrument before the one that only heard of a disarming."""
-    order = np.lexsort((about[:, A_INSTRUMENT] == 0, about[:, A_HASH]))
+    """Each rule once: the slot that was armed last; one that only heard of a disarming comes behind all others."""
+    order = np.lexsort((-about[:, A_VERSION], about[:, A_INSTRUMENT] == 0, about[:, A_HASH]))
     rules, about = rules[order], about[order]
     is_first = np.ones(len(about), np.bool_)
     is_first[1:] = about[1:, A_HASH] != about[:-1, A_HASH]
