@@ -101,12 +101,12 @@ def pss_of_self(pid: int) -> int:
 def _print(found: dict[str, Any]) -> None:
     typer.echo(f"Marketbell {found['version']} at {found['url']} (pid {found['pid']}, since {found['since']})")
     typer.echo(found["banner"])
-    typer.echo(f"{'process':<10}{'state':<12}{'pid':>8}{'port':>7}{'MB':>6}{'restarts':>10}")
+    typer.echo(f"{'process':<14}{'state':<12}{'pid':>8}{'port':>7}{'MB':>6}{'restarts':>10}")
     for child in found["processes"]:
         if child["state"] == "done":
             continue
         row = (
-            f"{child['name']:<10}{child['state']:<12}{child['pid'] or '':>8}{child['port'] or '':>7}"
+            f"{child['name']:<14}{child['state']:<12}{child['pid'] or '':>8}{child['port'] or '':>7}"
             f"{child['pss'] / 1e6:>6.0f}{child['restarts']:>10}  {child['reason']}"
         )
         typer.echo(row.rstrip())
