@@ -317,7 +317,7 @@ def assert_whole(book: LevelBook) -> None:
     placed: list[int] = []
     taken: set[int] = set()
     for table in (heads, block_heads):
-        for start, size, room in table[table[:, lists.H_ROOM] > 0].tolist():
+        for start, size, room, _ in table[table[:, lists.H_ROOM] > 0].tolist():
             assert size <= room
             assert taken.isdisjoint(range(start, start + room))
             taken.update(range(start, start + room))
@@ -333,7 +333,7 @@ TestLevels.settings = settings(max_examples=50, stateful_step_count=50, deadline
 
 
 def test_the_places_of_a_head_are_said_alike() -> None:
-    assert (lists.H_START, lists.H_SIZE) == (k.H_START, k.H_SIZE)
+    assert (lists.H_START, lists.H_SIZE, lists.H_HINT) == (k.H_START, k.H_SIZE, k.H_HINT)
 
 
 def test_floats_and_integers_of_a_row_share_no_place() -> None:

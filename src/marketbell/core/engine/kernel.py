@@ -122,6 +122,8 @@ SMALLEST_RING = 8
 
 AHEAD = 32
 """Ticks whose rows are fetched together."""
+WALK = 8
+"""Levels that a search walks from where the last one ended."""
 HOT = 32
 """Words of a row that most ticks touch."""
 
@@ -144,11 +146,13 @@ R_SEQ = 7  # order of arming
 NR = 8
 
 # --- sorted lists of levels (level_lists.py) --------------------------------------------------------
-# `heads`: start, size, room of a list in the pool `lv` (levels) and `ls` (slots). The lists of `close` are
+# `heads`: start, size, room of a list in the pool `lv` (levels) and `ls` (slots), and where its last search
+# ended: prices move little, so the next one begins there. The lists of `close` are
 # 2 * row (upwards) and 2 * row + 1. A row with levels on other fields has a block of FIELDS - 1 fields in
 # `eh` (two lists each) and `ef` (E_*).
 H_START = 0
 H_SIZE = 1
+H_HINT = 3
 E_PREVIOUS = 0
 E_UP_LOW = 1
 E_UP_HIGH = 2
@@ -226,6 +230,34 @@ def _upper(values, lo, hi, x):
 
 
 @njit(cache=True, error_model="numpy")
+def _lower_near(values, lo, hi, at, x):
+    """The same as _lower, walking a little from `at` in [lo, hi] before searching."""
+    if at < hi and values[at] < x:
+        end = min(hi, at + WALK)
+        while at < end and values[at] < x:
+            at += 1
+        return _lower(values, at, hi, x) if at == end else at
+    end = max(lo, at - WALK)
+    while at > end and values[at - 1] >= x:
+        at -= 1
+    return _lower(values, lo, at, x) if at == end else at
+
+
+@njit(cache=True, error_model="numpy")
+def _upper_near(values, lo, hi, at, x):
+    """The same for _upper."""
+    if at < hi and values[at] <= x:
+        end = min(hi, at + WALK)
+        while at < end and values[at] <= x:
+            at += 1
+        return _upper(values, at, hi, x) if at == end else at
+    end = max(lo, at - WALK)
+    while at > end and values[at - 1] > x:
+        at -= 1
+    return _upper(values, lo, at, x) if at == end else at
+
+
+@njit(cache=True, error_model="numpy")
 def _session_of(opens, closes, lo, hi, t):
     """Index of the session in [lo, hi) that holds t, else -1."""
     s = _upper(opens, lo, hi, t) - 1
@@ -243,12 +275,13 @@ def _cross(I, r, prev, now, t, evals, heads, h, lv, ls, rules, fi, ff, nf):
     """
     start = heads[h, H_START]
     end = start + heads[h, H_SIZE]
+    hint = min(start + heads[h, H_HINT], end)
     if h & 1 == 0:
-        b = _lower(lv, start, end, now)
-        a = _lower(lv, start, b, prev) if prev < now else b
+        b = _lower_near(lv, start, end, hint, now)
+        a = _lower_near(lv, start, b, b, prev) if prev < now else b
     else:
-        a = _upper(lv, start, end, now)
-        b = _upper(lv, a, end, prev) if prev > now else a
+        a = _upper_near(lv, start, end, hint, now)
+        b = _upper_near(lv, a, end, a, prev) if prev > now else a
     kept = a
     if a < b:
         for k in range(a, b):
@@ -295,6 +328,7 @@ def _cross(I, r, prev, now, t, evals, heads, h, lv, ls, rules, fi, ff, nf):
             end -= gone
             heads[h, H_SIZE] = end - start
     at = kept if h & 1 == 0 else a
+    heads[h, H_HINT] = at - start
     low = lv[at - 1] if at > start else -np.inf
     high = lv[at] if at < end else np.inf
     return nf, low, high
@@ -638,7 +672,7 @@ def _room_in_ring(I, ring, ring_used, r, oldest):
 
 
 @njit(cache=True, error_model="numpy")
-def _fetch(I, BI, ring, rows, first, last, slots):
+def _fetch(I, BI, ring, heads, rows, first, last, slots):
     """Read a word of every cache line that the next ticks will touch.
 
     The reads do not wait for one another, so a row that lies far away costs the next loop little.
@@ -651,6 +685,7 @@ def _fetch(I, BI, ring, rows, first, last, slots):
                 seen ^= I[r, c]
             for b in range(r * slots, r * slots + slots):
                 seen ^= BI[b, 0] ^ BI[b, 8]
+            seen ^= heads[2 * r, H_SIZE]
     for n in range(first, last):
         r = rows[n]
         if r >= 0 and I[r, I_RING_CAP] > 0:
@@ -684,7 +719,7 @@ def trades(
     for n in range(counts[N_DONE], last):
         if n == fetched:
             fetched = min(n + AHEAD, last)
-            touched[len(touched) - 1] = np.uint8(_fetch(I, BI, ring, rows, n, fetched, slots) & 1)
+            touched[len(touched) - 1] = np.uint8(_fetch(I, BI, ring, heads, rows, n, fetched, slots) & 1)
         if (
             nq + 3 > len(qi)
             or nb + 2 * slots > len(bi)

@@ -18,7 +18,8 @@ from numba import njit
 H_START = 0
 H_SIZE = 1
 H_ROOM = 2
-NH = 3
+H_HINT = 3  # the tick kernel's
+NH = 4
 
 POOL_USED = 0
 """Place of the pool's end in `free`; behind it the first free segment of each size (a power of 2), -1 none."""

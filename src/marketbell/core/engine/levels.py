@@ -36,6 +36,7 @@ from marketbell.core.engine.firings import (
     Texts,
 )
 from marketbell.core.engine.pieces import Pieces, joined, named
+from marketbell.core.engine.state import aligned
 
 POLICIES = {
     "once": k.POLICY_ONCE,
@@ -89,7 +90,7 @@ class LevelBook:
         self._slots: NDArray[np.int32] = np.zeros(64, np.int32)
         self._free = np.full(1 + lists.SIZES, -1, np.int64)
         self._free[lists.POOL_USED] = 0
-        self._heads: NDArray[np.int64] = np.zeros((2 * 64, lists.NH), np.int64)
+        self._heads: NDArray[np.int64] = aligned((2 * 64, lists.NH))  # both lists of a row in one line
         self._block_heads: NDArray[np.int64] = np.zeros((2 * _OTHERS, lists.NH), np.int64)
         self._fields: NDArray[np.float64] = np.zeros((_OTHERS, k.NE))
         self._blocks: dict[int, int] = {}
@@ -104,7 +105,7 @@ class LevelBook:
     def make_room(self, rows: int) -> None:
         """Lists for so many rows."""
         if 2 * rows > len(self._heads):
-            heads = np.zeros((max(2 * rows, 2 * len(self._heads)), lists.NH), np.int64)
+            heads = aligned((max(2 * rows, 2 * len(self._heads)), lists.NH))
             heads[: len(self._heads)] = self._heads
             self._heads = heads
 
@@ -469,8 +470,8 @@ class LevelBook:
         self._block_heads[:] = 0
         heads = np.stack([starts, sizes, rooms], axis=1)
         is_close = found < lines
-        self._heads[found[is_close]] = heads[is_close]
-        self._block_heads[found[~is_close] - lines] = heads[~is_close]
+        self._heads[found[is_close], : lists.H_HINT] = heads[is_close]
+        self._block_heads[found[~is_close] - lines, : lists.H_HINT] = heads[~is_close]
         self._fields[:, [k.E_UP_LOW, k.E_DOWN_LOW]] = np.inf
 
     def nbytes(self) -> dict[str, int]:
