@@ -98,9 +98,7 @@ class Program(Nodes):
                 if number in shape.held:
                     piece.before[number] = cell.last
                     cell.last = cell.last.copy()
-                rows, at = piece.last_places(cell.node.timeframe, self.rows)
-                cell.last[:, rows] = found[:, at]
-                cell.seen[rows] += piece.counts(cell.node.timeframe, self.rows)
+                sk.keep_last(own.rows, np.ascontiguousarray(found), cell.last, cell.seen)
             if cell.node.op is Op.FOREIGN:
                 ends, past = self._past(cell, piece)
                 cell.past_end, cell.past = ends[-PAST:], past[-PAST:]
@@ -200,7 +198,6 @@ class Program(Nodes):
     def _tentative(self, bars: Mapping[Timeframe, Bars], numbers: Iterable[int]) -> dict[int, Floats]:
         """Values at forming bars (one a row and timeframe); nothing is kept."""
         values: dict[int, Floats] = {}
-        piece = Piece(bars)
         for number in numbers:
             cell = self._cells[number]
             node = cell.node
@@ -220,9 +217,9 @@ class Program(Nodes):
                 source = self._cells[item.node]
                 found = source.last[item.output, own.rows]
                 if node.op is Op.LIVE and item.node in values:
-                    rows, at = piece.last_places(source.node.timeframe, self.rows)
+                    theirs = bars[source.node.timeframe].rows
                     places = np.full(self.rows, -1, np.int64)
-                    places[rows] = at
+                    places[theirs] = np.arange(len(theirs))
                     place = places[own.rows]
                     found = np.where(place >= 0, values[item.node][item.output][np.maximum(place, 0)], found)
                 values[number] = np.ascontiguousarray(found)[None, :]

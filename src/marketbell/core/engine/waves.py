@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marketbell.core.engine import series_kernel as sk
 from marketbell.core.engine.bars import Bars, Floats, Ints
 from marketbell.core.language.plan import Op
 from marketbell.core.market.timeframe import Timeframe
@@ -34,24 +33,6 @@ class Piece:
         self.bars = bars
         self.values: dict[int, Floats] = {}
         self.before: dict[int, Floats] = {}
-        self._places: dict[Timeframe, tuple[Ints, Ints]] = {}
-        self._counts: dict[Timeframe, Ints] = {}
-
-    def counts(self, timeframe: Timeframe, rows: int) -> Ints:
-        """How many bars each row that has any has, in the order of `last_places`."""
-        if timeframe not in self._counts:
-            touched, _ = self.last_places(timeframe, rows)
-            self._counts[timeframe] = np.bincount(self.bars[timeframe].rows, minlength=rows)[touched]
-        return self._counts[timeframe]
-
-    def last_places(self, timeframe: Timeframe, rows: int) -> tuple[Ints, Ints]:
-        """Rows that have bars, and the place of the last bar of each."""
-        if timeframe not in self._places:
-            at = np.full(rows, -1, np.int64)
-            sk.last_places(self.bars[timeframe].rows, at)
-            touched = np.flatnonzero(at >= 0)
-            self._places[timeframe] = (touched, at[touched])
-        return self._places[timeframe]
 
 
 def waves(bars: Mapping[Timeframe, Bars], *, is_joint: bool) -> Iterator[dict[Timeframe, Ints]]:
