@@ -6,7 +6,7 @@ clock; outputs do not depend on where frames or calls are cut. The owner is one 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
@@ -83,7 +83,8 @@ class Engine:
         self.patterns = next(one for one in self.operators if isinstance(one, Patterns))
         self.series = next(one for one in self.operators if isinstance(one, Series))
         self._universe: Universe | None = None
-        self._instruments_json = ""
+        self._written: list[str] = []
+        """Each instrument as JSON, for checkpoints: made when it is defined, not while the market waits."""
 
     # --- state ---------------------------------------------------------------------------------
 
@@ -123,15 +124,16 @@ class Engine:
                 rows.I[row, k.I_ID] = ident
                 self.levels.place(ident, row)
                 rows.I[row, k.I_EXTRA] = self.levels.block(row)
+                self._written.append(_as_json(instrument))
             else:
                 self.instruments[row] = instrument
+                self._written[row] = _as_json(instrument)
             low, high, usual = self._calendar(instrument.calendar)
             rows.I[row, k.I_CAL_LO], rows.I[row, k.I_CAL_HI] = low, high
             rows.I[row, k.I_MINUTES] = usual
             rows.F[row, k.F_SHARES] = instrument.shares_outstanding or np.nan
             rows.touched[row] = 1
         rows.enter(used, len(self.instruments))
-        self._instruments_json = ""
         state = self.tick_state()
         for operator in self.operators:
             operator.grow(state)
@@ -505,7 +507,7 @@ class Engine:
         known = (rows >= 0) & (minute < len(profile))
         for at, name in enumerate(("count", "mean", "m2")):
             profile[minute[known], rows[known], at] = np.asarray(columns[name], np.float64)[known]
-        profile[minute[known], -1, 0] = 1  # these minutes have changed
+        self._state.mark_minutes(minute[known])
 
     def _command(self, payload: dict[str, Any], collected: Collected) -> None:
         kind = payload.get("type")
@@ -720,8 +722,7 @@ class Engine:
             "clock": self.clock,
             "source": self.source,
         }
-        self._instruments_json = self._instruments_json or json.dumps([asdict(one) for one in self.instruments])
-        text = f'{json.dumps(meta)[:-1]}, "instruments": {self._instruments_json}}}'
+        text = f'{json.dumps(meta)[:-1]}, "instruments": [{", ".join(self._written)}]}}'
         arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
         for operator in self.operators:
             for name, array in operator.checkpoint(count).items():
@@ -762,3 +763,8 @@ class Engine:
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             operator.restore(own, state)
         return engine
+
+
+def _as_json(instrument: Instrument) -> str:
+    """As `Instrument.from_dict` reads it. Its values are plain, so nothing is copied deeply first."""
+    return json.dumps({one.name: getattr(instrument, one.name) for one in fields(instrument)})

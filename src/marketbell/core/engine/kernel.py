@@ -489,7 +489,7 @@ def _minute_statistics(F, I, r, start, close, volume, returns, minutes, profile)
         d = volume - profile[minute, r, 1]
         profile[minute, r, 1] += d / profile[minute, r, 0]
         profile[minute, r, 2] += d * (volume - profile[minute, r, 1])
-        profile[minute, profile.shape[1] - 1, 0] = 1.0  # the row behind the last: this minute has changed
+        minutes[len(minutes) - len(profile) + minute, 0] = 1.0  # behind the rows: this minute has changed
 
 
 @njit(cache=True, error_model="numpy")

@@ -58,6 +58,7 @@ class RowState:
     def allocate(self, used: int, room: int, minutes: int) -> None:
         """Make room for `room` rows and sessions of `minutes`, keeping the first `used` rows."""
         old = self._kept() if used else {}
+        marks = self.minutes[self.room :, 0] if used else np.zeros(0)
         self.I = aligned((room, k.NI))
         self.F = self.I.view(np.float64)
         self.F[:, k.FLOATS] = np.nan
@@ -70,15 +71,18 @@ class RowState:
         self.BI[:, k.J_START] = -1
         self.Q = np.zeros((room, len(QualityKind)), np.int64)
         self.returns = np.zeros((room, k.RETURNS))
-        self.minutes = np.zeros((room, k.RETURNS))
-        # One row more: its first word says that the minute has changed since the last checkpoint.
-        self.profile = np.zeros((minutes, room + 1, 3))
+        # A row more for each minute of the profile: its first word says that the minute has changed since the
+        # last checkpoint. (Not in the profile itself: memory of minutes that never came is not to be touched.)
+        self.minutes: NDArray[np.float64] = np.zeros((room + minutes, k.RETURNS))
+        self.profile = np.zeros((minutes, room, 3))
         self.hist_t = np.zeros((room, k.HISTORY), np.int64)
         self.hist_f = np.zeros((room, k.HISTORY, 3))
         self.touched = np.zeros(room + 1, np.uint8)
         for name, kept in old.items():
             if name == "profile":
-                self.profile[: len(kept), :used] = kept[:, :used]
+                known = sorted(self._profile_pieces.keys() | set(np.flatnonzero(marks).tolist()))
+                self.profile[known, :used] = kept[known, :used]
+                self.mark_minutes(np.array(known, np.int64))
             else:
                 size = used * self.slots if name == "BI" else used
                 getattr(self, name)[:size] = kept[:size]
@@ -104,6 +108,10 @@ class RowState:
         """Twice the room for accepted ticks."""
         self.ring = np.concatenate([self.ring, np.zeros_like(self.ring)])
         self.ring_f = self.ring.view(np.float64)
+
+    def mark_minutes(self, minutes: NDArray[np.int64]) -> None:
+        """The profile of these minutes has changed."""
+        self.minutes[self.room + minutes, 0] = 1
 
     def bytes_per_row(self) -> dict[str, float]:
         """Memory of each array for one row, open minutes and the row's place in the table included."""
@@ -143,13 +151,14 @@ class RowState:
 
     def _profile(self, count: int) -> dict[str, NDArray[Any]]:
         """A piece for each minute that was ever seen: count, mean and squared deviations by row."""
-        has_changed = self.profile[:, -1, 0] != 0
+        marks = self.minutes[self.room :, 0]
+        has_changed = marks != 0
         for minute, piece in self._profile_pieces.items():
             if len(piece) != count:
                 has_changed[minute] = True
         for minute in np.flatnonzero(has_changed).tolist():
             self._profile_pieces[minute] = self.profile[minute, :count].copy()
-        self.profile[:, -1, 0] = 0
+        marks[:] = 0
         return {f"profile/{minute}": self._profile_pieces[minute] for minute in sorted(self._profile_pieces)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], count: int) -> None:
@@ -162,7 +171,7 @@ class RowState:
         self.BI[: count * self.slots] = arrays["BI"]
         minutes = arrays["profile"].shape[1]
         self.profile[:minutes, :count] = arrays["profile"].transpose(1, 0, 2)
-        self.profile[:minutes, -1, 0] = arrays["profile"][:, :, 0].any(axis=0) if count else 0
+        self.mark_minutes(np.flatnonzero(arrays["profile"][:, :, 0].any(axis=0)))
         self.I[:count, [k.I_CAL_LO, k.I_CAL_HI]] = ranges
         self.I[:count, k.I_HIST_VERSION] = self.I[:count, k.I_HIST_LEN] > 0
         self.ring_used[0] = len(arrays["ring"])
