@@ -60,3 +60,23 @@ def keep_last(rows, values, last, seen):
     for output in range(len(values)):
         for n in range(len(rows)):
             last[output, rows[n]] = values[output, n]
+
+
+@njit(cache=True, error_model="numpy")
+def first_from(src_rows, src_start, rows, ends, head, link, out):
+    """For each bar the first source of its row that starts at or after its end, -1 without one.
+
+    Sources and bars are ascending for each row. `head` (a row each) and `link` (a source each) are scratch.
+    """
+    for r in range(len(head)):
+        head[r] = -1
+    for n in range(len(src_rows) - 1, -1, -1):
+        link[n] = head[src_rows[n]]
+        head[src_rows[n]] = n
+    for n in range(len(rows)):
+        r = rows[n]
+        at = head[r]
+        while at >= 0 and src_start[at] < ends[n]:
+            at = link[at]
+        head[r] = at
+        out[n] = at
