@@ -510,6 +510,7 @@ class StreamRunner:
         return {
             "shards": str(self.shards),
             "is_owner": self._ownership.is_owner,
+            "is_leader": self._ownership.is_owner if self._market is None else self._market.is_leader,
             "fence": self._ownership.fence,
             "partitions": partitions,
             "ticks_per_s": self._rate,

@@ -71,7 +71,8 @@ def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "waiting": waiting,
         "problem": next(iter(problems), None),
         "processes": [
-            {name: part[name] for name in ("shards", "fence", "ticks_per_s", "problem")} | {"is_owner": part in owners}
+            {name: part[name] for name in ("shards", "fence", "ticks_per_s", "problem")}
+            | {"is_owner": part in owners, "is_leader": bool(part.get("is_leader"))}
             for part in parts
         ],
     }
