@@ -230,6 +230,32 @@ def test_quality_feeds_status(api: Any) -> None:
     status = api.get("/api/status")
     assert status["state"] == "degraded"
     assert {p["state"] for p in status["processes"]} == {"missing"}
+    assert (status["partitions"], status["stream"], status["problem"]) == ([], [], None)
+
+
+def test_the_status_tells_the_processes_of_the_engine(api: Any) -> None:
+    gap = {"reason": "log lost", "at": 16 * 10**17, "partition": 0, "shards": "0-31", "offset": 7}
+    part = {"partition": 0, "shards": "0-31", "label": "0.0-31", "state": "running", "reason": None, "epoch": "e"}
+    figures = {"offset": 9, "lag": 2, "checkpoint_age_s": 1.5, "gaps": 1, "recent_gaps": [gap], "counters": {}}
+    process = {"shards": "0-31", "is_owner": True, "is_leader": True, "fence": 4, "ticks_per_s": 2.0, "problem": None}
+    api.cache.set(
+        "stream:status",
+        orjson.dumps(
+            {
+                "partitions": [part | figures],
+                "processes": [process],
+                "ticks_per_s": 2.0,
+                "problem": "nobody evaluates the shards 32-63",
+            }
+        ),
+    )
+    status = api.get("/api/status")
+    assert status["problem"] == "nobody evaluates the shards 32-63"
+    (partition,) = status["partitions"]
+    assert (partition["shards"], partition["state"], partition["checkpoint_age_s"]) == ("0-31", "running", 1.5)
+    assert partition["recent_gaps"] == [{"reason": "log lost", "at": "2020-09-13T12:26:40.000Z"}]
+    (one,) = status["stream"]
+    assert (one["shards"], one["is_owner"], one["is_leader"]) == ("0-31", True, True)
 
 
 def test_an_outage_is_503_with_retry_after(api: Any) -> None:

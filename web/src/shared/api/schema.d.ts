@@ -1318,6 +1318,15 @@ export interface components {
             };
         };
         /**
+         * LogGap
+         * @description Something of the log that is missing, as it was noted.
+         */
+        LogGap: {
+            /** Reason */
+            reason: string;
+            at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
          * MarketSummary
          * @description The state of the market in one answer.
          */
@@ -1354,11 +1363,26 @@ export interface components {
         };
         /**
          * PartitionState
-         * @description How far the engine is with one partition of the log.
+         * @description How far one process of the engine is with one partition of the log.
          */
         PartitionState: {
             /** Partition */
             partition: number;
+            /**
+             * Shards
+             * @description The shards that it evaluates of it, such as 0-63.
+             */
+            shards: string | null;
+            /**
+             * State
+             * @description running, standby, waiting or lost.
+             */
+            state: string | null;
+            /**
+             * Reason
+             * @description Why it does not run.
+             */
+            reason: string | null;
             /** Epoch */
             epoch: string | null;
             /** Offset */
@@ -1369,6 +1393,11 @@ export interface components {
             checkpoint_age_s: number | null;
             /** Gaps */
             gaps: number | null;
+            /**
+             * Recent Gaps
+             * @description The newest few, oldest first.
+             */
+            recent_gaps: components["schemas"]["LogGap"][];
         };
         /**
          * PatternItem
@@ -1698,6 +1727,16 @@ export interface components {
             processes: components["schemas"]["ProcessState"][];
             /** Partitions */
             partitions: components["schemas"]["PartitionState"][];
+            /**
+             * Stream
+             * @description The processes that the engine's shards are split over.
+             */
+            stream: components["schemas"]["StreamProcess"][];
+            /**
+             * Problem
+             * @description What keeps the engine from evaluating everything.
+             */
+            problem: string | null;
             /** Ticks Per S */
             ticks_per_s: number | null;
             /** @description Event time of the oldest alert not yet delivered. */
@@ -1795,6 +1834,25 @@ export interface components {
              * @default null
              */
             total: number | null;
+        };
+        /**
+         * StreamProcess
+         * @description One process of the engine. `is_leader`: it makes lists and aggregates of the whole market.
+         */
+        StreamProcess: {
+            /** Shards */
+            shards: string;
+            /**
+             * Is Owner
+             * @description False for one that stands by.
+             */
+            is_owner: boolean;
+            /** Is Leader */
+            is_leader: boolean;
+            /** Ticks Per S */
+            ticks_per_s: number | null;
+            /** Problem */
+            problem: string | null;
         };
         /**
          * UndervaluedList

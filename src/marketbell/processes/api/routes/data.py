@@ -108,6 +108,29 @@ def control_feeds(json_data: FeedControl) -> dict[str, Any]:
     return _feeds()
 
 
+def _partition(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "partition": int(entry.get("partition", 0)),
+        **{name: entry.get(name) for name in ("shards", "state", "reason", "epoch", "offset", "lag")},
+        "checkpoint_age_s": entry.get("checkpoint_age_s"),
+        "gaps": entry.get("gaps"),
+        "recent_gaps": [
+            {"reason": str(gap.get("reason", "")), "at": moment_text(gap.get("at"))}
+            for gap in entry.get("recent_gaps") or ()
+        ],
+    }
+
+
+def _stream_process(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "shards": str(entry.get("shards", "")),
+        "is_owner": bool(entry.get("is_owner")),
+        "is_leader": bool(entry.get("is_leader")),
+        "ticks_per_s": entry.get("ticks_per_s"),
+        "problem": entry.get("problem") or None,
+    }
+
+
 @bp.get("/status")
 @asks(Action.READ, "status")
 @bp.output(Status)
@@ -128,17 +151,6 @@ def status() -> dict[str, Any]:
             }
         )
     stream = edge().reader.document("stream:status")
-    partitions = [
-        {
-            "partition": int(entry.get("partition", 0)),
-            "epoch": entry.get("epoch"),
-            "offset": entry.get("offset"),
-            "lag": entry.get("lag"),
-            "checkpoint_age_s": entry.get("checkpoint_age_s"),
-            "gaps": entry.get("gaps"),
-        }
-        for entry in stream.get("partitions") or ()
-    ]
     try:
         oldest = parts().ledger.oldest_unsent()
         store_answers = True
@@ -148,7 +160,9 @@ def status() -> dict[str, Any]:
     return {
         "state": "ok" if all_ready else "degraded",
         "processes": processes,
-        "partitions": partitions,
+        "partitions": [_partition(entry) for entry in stream.get("partitions") or ()],
+        "stream": [_stream_process(entry) for entry in stream.get("processes") or ()],
+        "problem": stream.get("problem") or None,
         "ticks_per_s": stream.get("ticks_per_s"),
         "oldest_unsent": utc(oldest),
         "version": __version__,

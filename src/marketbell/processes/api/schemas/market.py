@@ -159,15 +159,36 @@ class ProcessState(Answer):
     detail: dict[str, Any]
 
 
+class LogGap(Answer):
+    """Something of the log that is missing, as it was noted."""
+
+    reason: str
+    at: UtcTime | None
+
+
 class PartitionState(Answer):
-    """How far the engine is with one partition of the log."""
+    """How far one process of the engine is with one partition of the log."""
 
     partition: int
+    shards: str | None = Field(description="The shards that it evaluates of it, such as 0-63.")
+    state: str | None = Field(description="running, standby, waiting or lost.")
+    reason: str | None = Field(description="Why it does not run.")
     epoch: str | None
     offset: int | None
     lag: int | None
     checkpoint_age_s: float | None
     gaps: int | None
+    recent_gaps: list[LogGap] = Field(description="The newest few, oldest first.")
+
+
+class StreamProcess(Answer):
+    """One process of the engine. `is_leader`: it makes lists and aggregates of the whole market."""
+
+    shards: str
+    is_owner: bool = Field(description="False for one that stands by.")
+    is_leader: bool
+    ticks_per_s: float | None
+    problem: str | None
 
 
 class Status(Answer):
@@ -176,6 +197,8 @@ class Status(Answer):
     state: Literal["ok", "degraded"]
     processes: list[ProcessState]
     partitions: list[PartitionState]
+    stream: list[StreamProcess] = Field(description="The processes that the engine's shards are split over.")
+    problem: str | None = Field(description="What keeps the engine from evaluating everything.")
     ticks_per_s: float | None
     oldest_unsent: UtcTime | None = Field(description="Event time of the oldest alert not yet delivered.")
     version: str
