@@ -83,6 +83,19 @@ def warm() -> None:
     _across()
 
 
+def warm_functions() -> None:
+    """Run every function of the catalogue once: an installer's work, so that no chart waits for the compiler."""
+    from marketbell.core.indicators.implementations import IMPLEMENTATIONS  # noqa: PLC0415 — the engine alone needs none
+
+    for one in IMPLEMENTATIONS.values():
+        signature = one.signature
+        parameters = tuple(float(p.default or max(p.least, 2)) for p in signature.parameters)
+        count = len(signature.arguments) + len(signature.bars)
+        state = np.zeros((1, one.places(parameters)))
+        out = np.empty((len(signature.outputs), 2))
+        one.run(state, np.zeros(2, np.int64), np.ones((count, 2)), np.array(parameters), True, out)
+
+
 def _across() -> None:
     """Changes of one row and of many, across a universe."""
     rows = np.arange(16)
