@@ -94,7 +94,9 @@ def _do(world: Any, action: str) -> None:  # noqa: C901, PLR0912 — one line an
         case "lose_log":
             _lose_the_log(world)
         case "damage":
-            if world.checkpoints.newest() is not None:
+            # with the log gone as well nothing could be derived again: that would be two faults at once
+            kept = [] if world.bus.is_down else world.checkpoints.kept()
+            if len(kept) > 1 and kept[-2].epoch == world.bus.epoch("log"):
                 world.checkpoints.damage()
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.level_parts import instruments as level_instruments
-from marketbell.core.engine.level_parts import joined_levels
+from marketbell.core.engine.level_parts import joined_levels, without_foreign
 from marketbell.core.engine.line_up import make_operators
 from marketbell.core.engine.operators import Operator
 from marketbell.core.engine.state import BY_ROW
@@ -139,7 +139,8 @@ def _split_levels(
     ids = level_instruments(arrays)
     new_row = np.full(count, -1, np.int64)
     new_row[rows] = np.arange(len(rows))
-    return joined_levels([(arrays, (ids == 0) | homes.inside(ids, shards), new_row)])
+    own, keeps = without_foreign(arrays, (ids == 0) | homes.inside(ids, shards))
+    return joined_levels([(own, keeps, new_row)])
 
 
 def _merge_levels(parts: Sequence[Arrays], order: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

@@ -22,6 +22,25 @@ def instruments(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
     return np.asarray(whole(arrays)["level_about"][:, A_INSTRUMENT], np.int64)
 
 
+def without_foreign(
+    arrays: Mapping[str, NDArray[Any]], is_mine: NDArray[np.bool_]
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+    """The levels as an owner of the slots `is_mine` knows them, and which slots that are.
+
+    Of rules that live elsewhere and are disarmed it keeps that they are: a disarming concerns everybody.
+    """
+    found = dict(whole(arrays))
+    rules, about = found["level_rules"].copy(), found["level_about"].copy()
+    heard = ~is_mine & (rules[:, k.R_STATE] == 0)
+    rules[heard] = 0
+    rules[heard, k.R_ROW] = -1
+    kept = about[heard][:, [A_HASH, A_KNOWN, A_UID]]
+    about[heard] = 0
+    for at, place in enumerate((A_HASH, A_KNOWN, A_UID)):
+        about[heard, place] = kept[:, at]
+    return found | {"level_rules": rules, "level_about": about}, is_mine | heard
+
+
 def joined_levels(
     parts: Sequence[tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_], NDArray[np.int64]]],
 ) -> dict[str, NDArray[Any]]:

@@ -22,6 +22,7 @@ class Homes:
         self._place: dict[int, int] = {}
         self._shards: list[int] = []
         self._sorted: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._array: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self._place)
@@ -33,7 +34,7 @@ class Homes:
             if ident not in self._place:
                 self._place[ident] = len(self._shards)
                 self._shards.append(one.shard)
-                self._sorted = None
+                self._sorted = self._array = None
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The shard of each id (`ids` [n] int64)."""
@@ -62,9 +63,11 @@ class Homes:
         return self._place.get(instrument_id, len(self._shards))
 
     def checkpoint(self) -> NDArray[np.int64]:
-        """Ids and shards in the order of definition, [n, 2]."""
-        pairs = [(ident, self._shards[place]) for ident, place in self._place.items()]
-        return np.array(pairs, np.int64).reshape(len(pairs), 2)
+        """Ids and shards in the order of definition, [n, 2]: to read, and the same array until one is learnt."""
+        if self._array is None:
+            ids = np.fromiter(self._place, np.int64, len(self._place))
+            self._array = np.column_stack([ids, np.array(self._shards, np.int64)])
+        return self._array
 
     @classmethod
     def restore(cls, array: NDArray[Any], strangers: Shards) -> Self:

@@ -184,7 +184,7 @@ class Partition:
         self.gap_count += 1
         self.gaps.append({"reason": reason, "at": at, "partition": self.number, "shards": str(self.shards), **facts})
 
-    def apply(self, entries: list[tuple[int, bytes]], now: int) -> Applied:
+    def apply(self, entries: list[tuple[int, bytes]], now: int) -> Applied:  # noqa: C901 — what may stand in a log
         """Apply log entries in order. `now` (ns) only stamps what is shown or kept beside the state."""
         applied = Applied()
         run: list[Frame] = []
@@ -210,6 +210,9 @@ class Partition:
                 run = []
                 applied.began = applied.began or self.checkpoint(now)
                 self.date = self._date_of(self.engine, _clock(frame))
+            if frame.kind is FrameKind.COMMAND and self.shards != self.whole:
+                self._flush(run, applied)  # which rules are known here decides what a command means
+                run = []
             own = self._own(frame)
             if own is not None:
                 run.append(own)
@@ -238,7 +241,7 @@ class Partition:
         if self.shards == self.whole:
             return frame
         applied = self.producers.get(frame.producer) if frame.first_seq != frame.last_seq else None
-        return own_part(frame, self.homes, self.shards, applied)
+        return own_part(frame, self.homes, self.shards, applied, lambda uid: self.engine.levels.version(uid) >= 0)
 
     def _flush(self, run: list[Frame], applied: Applied) -> None:
         if run:
