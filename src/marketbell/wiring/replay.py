@@ -37,7 +37,7 @@ def replay_to_files(
     engine = Engine(EngineConfig(late_s=late_s), sessions)
     result = replay(feed, engine, SystemClock(), commands, on_progress, feed.rows)
     for name, table in result.tables.items():
-        write_table(arrow_table(table.columns, table.times), folder / f"{name}.parquet")
+        write_table(arrow_table(table.columns, table.times, table.unknown), folder / f"{name}.parquet")
     if feed.facts is not None:
         result.summary["fundamentals"] = feed.facts
     write_json(result.summary, folder / "summary.json")

@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 from marketbell.core.primitives.errors import InvalidSettingError
 
 
-def arrow_table(columns: Mapping[str, NDArray[Any] | Sequence[str]], times: Sequence[str]) -> pa.Table:
-    """Columns as an Arrow table. Built from buffers: `pa.array` would import pandas."""
+def arrow_table(
+    columns: Mapping[str, NDArray[Any] | Sequence[str]], times: Sequence[str], unknown: Sequence[str] = ()
+) -> pa.Table:
+    """Columns as an Arrow table. Built from buffers: `pa.array` would import pandas.
+
+    `times` are ns UTC; of those in `unknown` a 0 means that there is none (elsewhere it is 1970).
+    """
     arrays: dict[str, pa.Array] = {}
     for name, column in columns.items():
         if not isinstance(column, np.ndarray):
             arrays[name] = _texts(column)
         elif name in times:
             moments = np.ascontiguousarray(column, np.int64)
-            arrays[name] = _fixed(moments, pa.timestamp("ns", tz="UTC"), moments != 0)  # 0 is unknown
+            known = moments != 0 if name in unknown else None
+            arrays[name] = _fixed(moments, pa.timestamp("ns", tz="UTC"), known)
         elif column.dtype.kind == "f":
             arrays[name] = _fixed(np.ascontiguousarray(column, np.float64), pa.float64(), ~np.isnan(column))
         else:

@@ -32,10 +32,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of a result by name: arrays, or lists of text. `times` are ns UTC."""
+    """Columns of a result by name: arrays, or lists of text. `times` are ns UTC, of `unknown` ones a 0 is none."""
 
     columns: Mapping[str, NDArray[Any] | list[str]]
     times: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -159,7 +160,7 @@ def _snapshot(engine: Engine) -> Table:
         columns[one.name] = values[one.name][order]
     basis = values["change_basis"][order]
     columns["change_basis"] = ["prev_close" if one else "day_open" for one in basis.tolist()]
-    return Table(columns, ("event_time",))
+    return Table(columns, ("event_time",), ("event_time",))
 
 
 def _quality(rows: Columns, keys: Mapping[int, str]) -> Table:
