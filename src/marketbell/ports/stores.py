@@ -186,6 +186,7 @@ class Ledger(Protocol):
 
     def progress(self, shard: int) -> tuple[str, int] | None:
         """Epoch and offset up to which the shard's firings are here."""
+
     def firings(
         self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
     ) -> list[tuple[Firing, list[Delivery]]]:
