@@ -85,7 +85,8 @@ def _take(connection: psycopg.Connection, keys: Sequence[int]) -> int | None:
         if len(keys) > 1:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_key("takers"),))
         row = connection.execute(
-            "SELECT bool_and(pg_try_advisory_lock(key)), pg_current_xact_id()::text::bigint FROM unnest(%s::bigint[]) AS key",
+            "SELECT bool_and(pg_try_advisory_lock(key)), pg_current_xact_id()::text::bigint "
+            "FROM unnest(%s::bigint[]) AS key",
             (list(keys),),
         ).fetchone()
     return int(row[1]) if row is not None and row[0] else None

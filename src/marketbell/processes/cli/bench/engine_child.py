@@ -47,7 +47,8 @@ def share(shards: str, ticks: int) -> float:
         for first in range(0, len(packed), FRAMES_PER_CALL):
             frames = [decode(data) for data in packed[first : first + FRAMES_PER_CALL]]
             if len(mine) < 64:
-                frames = [part for frame in frames if (part := own_part(frame, homes, mine, None)) is not None]
+                parts = (own_part(frame, homes, mine, None, lambda _: False) for frame in frames)
+                frames = [part for part in parts if part is not None]
             engine.apply(frames)
             engine.take_changed()
         return time.perf_counter() - begun
