@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { feedsQuery, qualityQuery, statusQuery } from "@/shared/api/queries";
-import type { Feed, PartitionRow, ProcessRow, Quality } from "@/shared/api/types";
+import type { Feed, ProcessRow, Quality } from "@/shared/api/types";
 import { duration, toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { useNow, useRoom } from "@/shared/live/hooks";
@@ -12,8 +12,10 @@ import { useShows } from "@/shared/prefs/prefs";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
+import { EnginePanel } from "./EnginePanel";
 import classes from "./HealthPage.module.css";
 import { kindWords } from "./kinds";
+import { StateWord } from "./StateWord";
 
 export function HealthPage() {
   const intermediate = useShows("intermediate");
@@ -130,23 +132,10 @@ function FeedsPanel({ className }: { className: string | undefined }) {
   );
 }
 
+const upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function sentence(text: string): string {
   return text && !/[.!?]$/.test(text) ? `${text}.` : text;
-}
-
-function StateWord({ state, error }: { state: string; error?: string | null }) {
-  const tone = ["running", "ready", "ok", "idle"].includes(state)
-    ? "ok"
-    : ["error", "missing"].includes(state)
-      ? "bad"
-      : "warn";
-  return (
-    <span className={classes.state}>
-      <i className={classes[tone]} aria-hidden />
-      {state}
-      {error && <small className={classes.error}>{error}</small>}
-    </span>
-  );
 }
 
 function QualityPanel({ className }: { className: string | undefined }) {
@@ -236,6 +225,11 @@ function ProcessPanel({ className }: { className: string | undefined }) {
       flush={rows.length > 0}
       state={stateOf(query, { when: rows.length === 0, why: "No process has reported yet." })}
     >
+      {query.data?.problem && (
+        <p className={classes.problem} role="status">
+          <i className={classes.warn} aria-hidden /> {sentence(upper(query.data.problem))}
+        </p>
+      )}
       <DataTable label="Processes" rows={rows} columns={columns} keyOf={(row) => row.name} />
     </Panel>
   );
@@ -285,70 +279,6 @@ function ByInstrumentPanel({ className }: { className: string | undefined }) {
         columns={columns}
         keyOf={(row) => row.instrument}
         height={420}
-      />
-    </Panel>
-  );
-}
-
-function EnginePanel({ className }: { className: string | undefined }) {
-  const query = useQuery(statusQuery);
-  const formats = useFormats();
-  const columns: Column<PartitionRow>[] = [
-    {
-      id: "partition",
-      title: "Partition",
-      align: "right",
-      cell: (row) => <span className="num">{row.partition}</span>,
-    },
-    {
-      id: "epoch",
-      title: "Epoch",
-      cell: (row) => <code className="mono">{row.epoch?.slice(0, 8) ?? "—"}</code>,
-    },
-    {
-      id: "offset",
-      title: "Offset",
-      align: "right",
-      cell: (row) => <span className="num">{row.offset ?? "—"}</span>,
-    },
-    {
-      id: "lag",
-      title: "Lag",
-      align: "right",
-      cell: (row) => <span className="num">{formats.count(row.lag)}</span>,
-    },
-    {
-      id: "checkpoint",
-      title: "Checkpoint",
-      align: "right",
-      cell: (row) => (
-        <span className="num">
-          {row.checkpoint_age_s === null ? "—" : `${duration(row.checkpoint_age_s)} ago`}
-        </span>
-      ),
-    },
-    {
-      id: "gaps",
-      title: "Gaps",
-      align: "right",
-      cell: (row) => <span className="num">{formats.count(row.gaps)}</span>,
-    },
-  ];
-  const rows = query.data?.partitions ?? [];
-  return (
-    <Panel
-      title="Engine"
-      className={className}
-      source={query.data?.ticks_per_s ? `${formats.number(query.data.ticks_per_s, 0)} ticks a second` : null}
-      height={160}
-      flush={rows.length > 0}
-      state={stateOf(query, { when: rows.length === 0, why: "The engine has not reported yet." })}
-    >
-      <DataTable
-        label="Engine by partition"
-        rows={rows}
-        columns={columns}
-        keyOf={(row) => String(row.partition)}
       />
     </Panel>
   );

@@ -1,24 +1,24 @@
 import { SegmentedControl, Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { type KeyboardEvent, useMemo, useState } from "react";
+import { type KeyboardEvent, useCallback, useMemo, useState } from "react";
 import { ApiError } from "@/shared/api/client";
 import { alertsQuery, barsQuery, rulesQuery } from "@/shared/api/queries";
 import type { Bar, Stock } from "@/shared/api/types";
 import { RANGE_FACTS, RANGES, type Range } from "@/shared/format/ranges";
 import { toMillis } from "@/shared/format/time";
-import { useFormats } from "@/shared/format/use";
+import { type Formats, useFormats } from "@/shared/format/use";
 import { useFresh } from "@/shared/live/freshness";
 import { useQuoteField } from "@/shared/live/hooks";
 import { sourceWord, useMarketClock, useMarketSession, useSource } from "@/shared/live/market";
 import { useShows } from "@/shared/prefs/prefs";
 import { openCommand } from "@/shared/ui/command";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
-import { Panel, stateOf } from "@/shared/ui/Panel";
+import { Panel, type PanelState, stateOf } from "@/shared/ui/Panel";
 import { saveCsv } from "@/shared/ui/save";
 import { type Candle, candleOf, candlesOf } from "./bars";
 import classes from "./ChartPanel.module.css";
-import { type Level, type Mark, PriceChart } from "./PriceChart";
+import { ChartSpace, type Level, type Mark, PriceChart } from "./PriceChart";
 import { StudyBar } from "./StudyBar";
 import { type Lines, useSeries } from "./series";
 import { isOverPrice, readStudies, type Study, stripesOf, writeStudies } from "./studies";
@@ -30,7 +30,6 @@ const BAR = ["open", "high", "low", "close", "volume"] as const;
 /** Intervals beside those that a range brings. */
 const INTERVALS = ["5m", "15m", "1h", "1w", "1mo"] as const;
 const SHOWN_ELSE = 120;
-const PANE_PX = 110;
 
 export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (level: string) => void }) {
   const search = useSearch({ from: "/symbol/$id" });
@@ -64,7 +63,11 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
   const series = useSeries(stock.instrument, timeframe, expressions, limit);
   const lines = useMemo(() => linesOf(studies, series, expressions), [studies, series, expressions]);
   const drawn = useMemo(() => lines.flat(), [lines]);
-  const [values, setValues] = useState<Map<string, number | null>>(new Map());
+  const [read, setRead] = useState<Reading>(NOTHING);
+  const onValues = useCallback(
+    (values: Map<string, number | null>, at: number | null) => setRead({ values, at }),
+    [],
+  );
   const stored = useMemo(() => candlesOf(query.data?.items ?? []), [query.data]);
   const rolled = useMemo(() => (interval ? candlesFrom(series) : []), [interval, series]);
   const candles = interval ? rolled : stored;
@@ -108,20 +111,19 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
       ? `${stock.symbol}, ${words}: from ${formats.price(first.open, stock.tick_size)} to ${formats.price(last.close, stock.tick_size)}, highest ${formats.price(high, stock.tick_size)}, lowest ${formats.price(low, stock.tick_size)}.`
       : `${stock.symbol}: no bars.`;
   const asTable = search.chart === "table";
-  const panes = Math.max(0, ...drawn.map((line) => line.pane));
-  const height = asTable ? 440 : 440 + panes * PANE_PX;
+  const panes = panesOf(studies, series);
 
   const state = useFresh(
     stateOf(query, {
-      when: candles.length === 0,
+      when: candles.length === 0 && !(interval && series.isPending),
       why:
-        interval && series.isPending
-          ? "The bars are being put together."
-          : facts.timeframe === "1d"
-            ? "The source has no daily history for this instrument."
-            : "No minute has traded yet.",
+        facts.timeframe === "1d"
+          ? "The source has no daily history for this instrument."
+          : "No minute has traded yet.",
     }),
   );
+
+  const isWaiting = state.kind === "loading" || (interval !== undefined && series.isPending);
 
   return (
     <Panel
@@ -130,8 +132,8 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
       source={sourceWord(source)}
       asOf={updated ?? query.data?.as_of}
       clock={clock}
-      height={height}
-      state={state}
+      height={440}
+      state={state.kind === "loading" && !asTable ? READY : state}
       onRefresh={() => void query.refetch()}
       onTable={() => change({ chart: asTable ? undefined : "table" })}
       asTable={asTable}
@@ -192,33 +194,62 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
           <StudyBar
             studies={studies}
             lines={lines}
-            values={values}
+            values={read.values}
+            at={read.at === null ? null : barWords(read.at, timeframe, formats)}
             error={series.error ? messageOf(series.error) : null}
             onChange={(next) => change({ studies: writeStudies(next) })}
           />
-          <PriceChart
-            instrument={stock.instrument}
-            symbol={stock.symbol}
-            candles={candles}
-            timeframe={timeframe}
-            shown={shown}
-            kind={search.chart === "line" ? "line" : "candles"}
-            tick={stock.tick_size}
-            levels={levels}
-            marks={marks}
-            summary={summary}
-            lines={drawn}
-            request={series.request}
-            hasBars={interval !== undefined}
-            onValues={setValues}
-            height={height}
-            onCreateAt={onCreateAt}
-            onKey={onKey}
-          />
+          {isWaiting ? (
+            <ChartSpace panes={panes} />
+          ) : (
+            <PriceChart
+              instrument={stock.instrument}
+              symbol={stock.symbol}
+              candles={candles}
+              timeframe={timeframe}
+              shown={shown}
+              kind={search.chart === "line" ? "line" : "candles"}
+              tick={stock.tick_size}
+              levels={levels}
+              marks={marks}
+              summary={summary}
+              lines={drawn}
+              request={series.request}
+              hasBars={interval !== undefined}
+              onValues={onValues}
+              panes={panes}
+              onCreateAt={onCreateAt}
+              onKey={onKey}
+            />
+          )}
         </>
       )}
     </Panel>
   );
+}
+
+interface Reading {
+  values: Map<string, number | null>;
+  at: number | null;
+}
+
+const NOTHING: Reading = { values: new Map(), at: null };
+const READY: PanelState = { kind: "ready" };
+
+/** A bar as its start: the day, or the minute of a day. */
+function barWords(start: number, timeframe: string, formats: Formats): string {
+  const at = start * 1000;
+  return /[dwo]$/.test(timeframe)
+    ? formats.day(at)
+    : `${formats.dayShort(at)}, ${formats.clock(at, false)} ${formats.zoneWord}`;
+}
+
+/** Known before the lines are: an expression of one's own gets a pane until the server says that it is a price. */
+function panesOf(studies: Study[], series: Lines): number {
+  return studies.filter((study) => {
+    const first = stripesOf(study)[0];
+    return !isOverPrice(study, first && series.lines.get(first.expression)?.type);
+  }).length;
 }
 
 /** What to draw of each study: over the price, or in the next free pane. */

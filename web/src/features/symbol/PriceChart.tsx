@@ -25,6 +25,7 @@ import * as time from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { quotes, rooms } from "@/shared/live/hooks";
 import { usePrefs } from "@/shared/prefs/prefs";
+import { Skeleton } from "@/shared/ui/Panel";
 import { type Candle, candleOf, closedOf, formingOf, onStep } from "./bars";
 import classes from "./PriceChart.module.css";
 import { pointsOf } from "./series";
@@ -61,8 +62,10 @@ interface Props {
   request: string | null;
   /** The set begins with the bar itself: open, high, low, close, volume. */
   hasBars: boolean;
-  height: number;
-  onValues: (values: Map<string, number | null>) => void;
+  /** How many panes lie below the price. */
+  panes: number;
+  /** What the lines say at a bar (its start in seconds), at the newest one where that is null. */
+  onValues: (values: Map<string, number | null>, at: number | null) => void;
   onCreateAt: (price: string) => void;
   onKey: (event: KeyboardEvent) => void;
 }
@@ -165,7 +168,7 @@ export function PriceChart(props: Props) {
       const bar = event.point && event.time !== undefined ? Number(event.time) : null;
       if (bar !== crosshair.current) {
         crosshair.current = bar;
-        onValues(studies.read(bar));
+        onValues(studies.read(bar), bar);
       }
       if (held.current) return;
       const value = event.point ? main.coordinateToPrice(event.point.y) : null;
@@ -231,7 +234,7 @@ export function PriceChart(props: Props) {
   }, [candles, kind, timeframe, instrument, put, palette, theme, density, scheme, formats, tick]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: new lines have new values to say
-  useEffect(() => onValues(studies.read(crosshair.current)), [studyLines, made, onValues]);
+  useEffect(() => onValues(studies.read(crosshair.current), crosshair.current), [studyLines, made, onValues]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the range is shown again when it, the bars' number or the chart change
   useEffect(() => {
@@ -258,7 +261,7 @@ export function PriceChart(props: Props) {
           const bar = hasBars ? candleOf(point.time, point.values) : null;
           if (bar && last.current) put(bar, look);
         }
-        if (crosshair.current === null) onValues(studies.read(null));
+        if (crosshair.current === null) onValues(studies.read(null), null);
       }
       if (timeframe === "1m" && bars !== closed) {
         closed = bars;
@@ -322,17 +325,45 @@ export function PriceChart(props: Props) {
     );
   }, [marks, candles, kind, timeframe, palette, theme, density, scheme, formats, tick]);
 
+  /** Arrow keys move the crosshair bar by bar, so that values can be read without a pointer. */
+  const walk = (event: KeyboardEvent): boolean => {
+    const api = chart.current;
+    const series = price.current;
+    if (!api || !series || event.ctrlKey || event.metaKey || event.altKey) return false;
+    const step = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
+    const isLeaving = event.key === "Escape" && crosshair.current !== null;
+    if (isLeaving) {
+      api.clearCrosshairPosition();
+      crosshair.current = null;
+      onValues(studies.read(null), null);
+    } else if (step) {
+      const held = crosshair.current;
+      const from = held === null ? candles.length : candles.findLastIndex((bar) => bar.time <= held);
+      const bar = candles[Math.max(0, Math.min(candles.length - 1, from + step))];
+      if (!bar) return false;
+      api.setCrosshairPosition(bar.close, bar.time as UTCTimestamp, series);
+      const visible = api.timeScale().getVisibleRange();
+      if (visible && (bar.time < Number(visible.from) || bar.time > Number(visible.to)))
+        api.timeScale().scrollToPosition(api.timeScale().scrollPosition() + step * 10, false);
+      crosshair.current = bar.time;
+      onValues(studies.read(bar.time), bar.time);
+    } else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  };
+
   return (
     <figure className={classes.figure} aria-label={`Chart of ${props.symbol}`}>
       {/* biome-ignore lint/a11y/useSemanticElements: a chart is no fieldset */}
       <div
         className={classes.chart}
-        style={{ "--mb-chart": `${props.height}px` } as CSSProperties}
+        style={panesStyle(props.panes)}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart takes keys of its own (range, search)
         tabIndex={0}
         role="group"
-        aria-label="Chart. Brackets change the range; letters search a symbol; the panel's menu shows a table."
-        onKeyDown={props.onKey}
+        aria-label="Chart. Arrows walk the bars, Escape leaves them; brackets change the range; letters search a symbol; the panel's menu shows a table."
+        onKeyDown={(event) => !walk(event) && props.onKey(event)}
         onPointerLeave={() => !held.current && setPlus(null)}
       >
         <div ref={box} className={classes.canvas} />
@@ -358,6 +389,17 @@ export function PriceChart(props: Props) {
       </div>
       <figcaption className="sr-only">{summary}</figcaption>
     </figure>
+  );
+}
+
+const panesStyle = (panes: number) => ({ "--mb-panes": panes }) as CSSProperties;
+
+/** The chart's room before there is a chart: the same height, so that nothing jumps. */
+export function ChartSpace({ panes }: { panes: number }) {
+  return (
+    <div className={`${classes.chart} ${classes.space}`} style={panesStyle(panes)}>
+      <Skeleton height={0} />
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 /** The indicators of a chart: which are on, what they say, how they are set; and the way to add one. */
 import { ActionIcon, Button, Menu, NumberInput, Popover, TextInput, Tooltip } from "@mantine/core";
 import { Plus, SlidersHorizontal, X } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type RefObject, useRef, useState } from "react";
 import { useFormats } from "@/shared/format/use";
 import { useShows } from "@/shared/prefs/prefs";
 import classes from "./StudyBar.module.css";
@@ -13,12 +13,15 @@ interface Props {
   /** The lines of each study, in its order. */
   lines: StudyLine[][];
   values: Map<string, number | null>;
+  /** The bar under the crosshair, whose values are shown; the newest one's where it is null. */
+  at: string | null;
   /** Why there is nothing to draw, where the server said so. */
   error: string | null;
   onChange: (studies: Study[]) => void;
 }
 
-export function StudyBar({ studies, lines, values, error, onChange }: Props) {
+export function StudyBar({ studies, lines, values, at: bar, error, onChange }: Props) {
+  const adder = useRef<HTMLButtonElement>(null);
   const isFull = studies.length >= MOST_STUDIES;
   return (
     <div className={classes.bar}>
@@ -30,12 +33,22 @@ export function StudyBar({ studies, lines, values, error, onChange }: Props) {
             lines={lines[at] ?? []}
             values={values}
             onSet={(next) => onChange(studies.map((one, place) => (place === at ? next : one)))}
-            onRemove={() => onChange(studies.filter((_, place) => place !== at))}
+            onRemove={() => {
+              onChange(studies.filter((_, place) => place !== at));
+              // What had the focus is gone: the keyboard goes on from here.
+              adder.current?.focus();
+            }}
           />
         ))}
       </ul>
-      {!isFull && (
-        <AddStudy onAdd={(study) => onChange([...studies, study])} isFirst={studies.length === 0} />
+      <AddStudy
+        target={adder}
+        onAdd={(study) => onChange([...studies, study])}
+        isFirst={studies.length === 0}
+        isFull={isFull}
+      />
+      {studies.length > 0 && (
+        <span className={`${classes.at} num`}>{bar ? `Bar of ${bar}` : "Newest bar"}</span>
       )}
       {error && (
         <p className={classes.error} role="alert">
@@ -128,7 +141,17 @@ function StudySettings({ study, onSet }: { study: Study; onSet: (study: Study) =
   );
 }
 
-function AddStudy({ onAdd, isFirst }: { onAdd: (study: Study) => void; isFirst: boolean }) {
+function AddStudy({
+  target,
+  onAdd,
+  isFirst,
+  isFull,
+}: {
+  target: RefObject<HTMLButtonElement | null>;
+  onAdd: (study: Study) => void;
+  isFirst: boolean;
+  isFull: boolean;
+}) {
   const shows = { intermediate: useShows("intermediate"), advanced: useShows("advanced") };
   const [isWriting, setWriting] = useState(false);
   const known = KINDS.filter(
@@ -140,15 +163,18 @@ function AddStudy({ onAdd, isFirst }: { onAdd: (study: Study) => void; isFirst: 
   ];
   return (
     <>
-      <Menu shadow="md" width={300} position="bottom-start">
+      <Menu shadow="md" width={300} position="bottom-start" disabled={isFull}>
         <Menu.Target>
           <Button
+            ref={target}
+            aria-disabled={isFull}
+            title={isFull ? `A chart carries ${MOST_STUDIES} indicators at most` : undefined}
             variant="subtle"
             color="gray"
             size="compact-xs"
             leftSection={<Plus size={14} aria-hidden />}
           >
-            {isFirst ? "Indicator" : "Another"}
+            {isFull ? `${MOST_STUDIES} of ${MOST_STUDIES}` : isFirst ? "Indicator" : "Another"}
           </Button>
         </Menu.Target>
         <Menu.Dropdown className={classes.menu}>
@@ -183,6 +209,7 @@ function AddStudy({ onAdd, isFirst }: { onAdd: (study: Study) => void; isFirst: 
         <Expression
           onDone={(expression) => {
             setWriting(false);
+            target.current?.focus();
             if (expression) onAdd({ kind: null, expression });
           }}
         />

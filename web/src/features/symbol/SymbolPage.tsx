@@ -22,6 +22,7 @@ import { ChartPanel } from "./ChartPanel";
 import { DepthPanel } from "./DepthPanel";
 import { FactsPanel } from "./FactsPanel";
 import { FundamentalsPanel } from "./FundamentalsPanel";
+import { PatternsPanel, PatternsSentence } from "./PatternsPanel";
 import { RawPanel } from "./RawPanel";
 import { ShareholdingPanel } from "./ShareholdingPanel";
 import classes from "./SymbolPage.module.css";
@@ -98,6 +99,7 @@ function Loaded({ stock, alert }: { stock: Stock; alert: string | undefined }) {
           <AlertsPanel stock={stock} draft={draft} onDraft={setDraft} />
           <FactsPanel stock={stock} />
           {intermediate && <DepthPanel stock={stock} />}
+          {intermediate && <PatternsPanel stock={stock} />}
           {intermediate && stock.kind !== "index" && <ShareholdingPanel stock={stock} />}
         </div>
       </div>
@@ -119,6 +121,7 @@ function Header({ stock, onAlert }: { stock: Stock; onAlert: () => void }) {
   const formats = useFormats();
   const source = useSource();
   const clock = useMarketClock();
+  const intermediate = useShows("intermediate");
   const basis = row.change_basis ?? stock.change_basis;
   return (
     <header className={classes.header}>
@@ -153,6 +156,7 @@ function Header({ stock, onAlert }: { stock: Stock; onAlert: () => void }) {
       <Button leftSection={<BellPlus size={16} aria-hidden />} onClick={onAlert} className={classes.act}>
         Create alert
       </Button>
+      {!intermediate && <PatternsSentence stock={stock} />}
     </header>
   );
 }
