@@ -25,7 +25,7 @@ from marketbell.processes.up.lock import is_held
 SMALL_UP = Path(__file__).with_name("small_up.py")
 
 
-def until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+def until(condition: Callable[[], bool], what: str, within_s: float = 120.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, what
