@@ -189,3 +189,21 @@ def test_another_run_begins_from_the_store(desk: Desk) -> None:
     desk.charts.forget()
     desk.turn()
     assert desk.have(request)["series"][0]["values"] == [2.0, 3.0, 4.0]
+
+
+def test_a_run_that_begins_while_a_chart_is_evaluated_does_no_harm(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = Closes.evaluate
+    begins = [True]
+
+    def interrupted(self: Closes, *known: Any) -> Evaluated:
+        if begins.pop():
+            desk.charts.forget()
+        begins.append(False)
+        return evaluate(self, *known)
+
+    monkeypatch.setattr(Closes, "evaluate", interrupted)
+    request = desk.ask("close")
+    assert desk.have(request)["series"][0]["values"] == [2.0, 3.0, 4.0]
+    desk.stores.bars.put("1m", bars(9.0, first=4))
+    desk.turn()
+    assert desk.have(request)["series"][0]["values"] == [3.0, 4.0, 9.0]

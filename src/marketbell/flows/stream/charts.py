@@ -94,6 +94,8 @@ class _Inbox:
 
     bars: list[tuple[str, Columns]] = field(default_factory=list)
     forming: dict[int, dict[str, Any]] = field(default_factory=dict)
+    is_new_run: bool = False
+    """What was held before is of another run."""
 
 
 class Charts:
@@ -150,10 +152,7 @@ class Charts:
     def forget(self) -> None:
         """Another run began: nothing of the old one holds."""
         with self._lock:
-            self._inbox = _Inbox()
-            self._bars.clear()
-            for one in self._live.values():
-                one.answered = ""
+            self._inbox = _Inbox(is_new_run=True)
 
     # --- the charts' thread -----------------------------------------------------------------------------
 
@@ -206,6 +205,10 @@ class Charts:
     def _drain(self) -> None:
         with self._lock:
             inbox, self._inbox = self._inbox, _Inbox()
+        if inbox.is_new_run:
+            self._bars.clear()
+            for live in self._live.values():
+                live.answered = ""
         for timeframe, bars in inbox.bars:
             for ident in np.unique(bars["instrument_id"]).tolist():
                 held = self._bars.get(ident)
@@ -230,7 +233,7 @@ class Charts:
         live.answered = request.nonce
         answer: dict[str, Any] = {"nonce": request.nonce}
         try:
-            found = self._evaluated(request)
+            found, event_time = self._evaluated(request)
             answer |= {
                 "starts": found.starts[-request.limit :].tolist(),
                 "is_forming": found.is_forming,
@@ -238,21 +241,24 @@ class Charts:
                     {"expression": text, "type": type_, "values": values[-request.limit :].tolist()}
                     for text, type_, values in zip(request.expressions, found.types, found.values, strict=True)
                 ],
-                "as_of": self._bars[request.instrument_id].event_time or None,
+                "as_of": event_time or None,
             }
         except UserError as error:
             answer |= {"error": error.message, "field": str(error.facts.get("field", "expressions"))}
         self._cache.set(HAVE + request.request_id, dumps(answer), ttl_s=HAVE_S)
 
-    def _evaluated(self, request: SeriesRequest) -> Evaluated:
+    def _evaluated(self, request: SeriesRequest) -> tuple[Evaluated, int]:
+        """The values, and the event time of the newest row that they know of."""
         timeframe = Timeframe.parse(request.timeframe)
         needed = self._evaluator.bars_needed(timeframe, request.expressions, request.limit)
         held = self._load(request.instrument_id, (min(needed[0], MOST_MINUTES), min(needed[1], MOST_DAYS)))
         minutes, has_minute = _with_forming(held.minutes, held.minute)
         days, has_day = _with_forming(held.days, held.day)
-        return self._evaluator.evaluate(
+        event_time = held.event_time
+        found = self._evaluator.evaluate(
             held.instrument, timeframe, request.expressions, minutes, days, (has_minute, has_day)
         )
+        return found, event_time
 
     def _load(self, ident: int, needed: tuple[int, int]) -> _Bars:
         """The instrument's bars, from the store where more are needed than are held."""
@@ -289,7 +295,7 @@ class Charts:
             request = live.request
             live.told_at = steady
             try:
-                found = self._evaluated(request)
+                found, _ = self._evaluated(request)
             except UserError:
                 continue  # who asked was told
             last = slice(-_TOLD, None)
