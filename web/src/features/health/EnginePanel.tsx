@@ -32,18 +32,19 @@ export function EnginePanel({ className }: { className: string | undefined }) {
             cell: (row: PartitionRow) => <span className="num">{row.shards ?? "—"}</span>,
           },
         ]
-      : []),
+      : [
+          {
+            id: "epoch",
+            title: "Epoch",
+            about: "Which run of the log",
+            cell: (row: PartitionRow) => <code className="mono">{row.epoch?.slice(0, 8) ?? "—"}</code>,
+          },
+        ]),
     {
       id: "state",
       title: "State",
       cell: (row) =>
         row.state ? <StateWord state={row.state} error={row.state === "running" ? null : row.reason} /> : "—",
-    },
-    {
-      id: "epoch",
-      title: "Epoch",
-      about: "Which run of the log",
-      cell: (row) => <code className="mono">{row.epoch?.slice(0, 8) ?? "—"}</code>,
     },
     {
       id: "offset",
@@ -87,7 +88,11 @@ export function EnginePanel({ className }: { className: string | undefined }) {
       flush={rows.length > 0}
       state={stateOf(query, { when: rows.length === 0, why: "The engine has not reported yet." })}
     >
-      {processes.length > 0 && <p className={classes.lead}>{engineWords(processes)}</p>}
+      {processes.length > 0 && (
+        <p className={classes.lead}>
+          {engineWords(processes)} {rows.every((row) => row.gaps === 0) && "Nothing of the log is missing."}
+        </p>
+      )}
       {isSplit && <ProcessesTable processes={processes} />}
       <DataTable
         label="Engine by partition"
@@ -130,14 +135,17 @@ function ProcessesTable({ processes }: { processes: StreamProcess[] }) {
       align: "right",
       cell: (row) => <span className="num">{formats.number(row.ticks_per_s, 0)}</span>,
     },
-    { id: "problem", title: "Problem", cell: (row) => row.problem ?? "—" },
   ];
+  if (processes.some((row) => row.problem))
+    columns.push({ id: "problem", title: "Problem", cell: (row) => row.problem ?? "—" });
   return (
-    <DataTable
-      label="Processes of the engine"
-      rows={processes}
-      columns={columns}
-      keyOf={(row) => `${processes.indexOf(row)}`}
-    />
+    <div className={classes.processes}>
+      <DataTable
+        label="Processes of the engine"
+        rows={processes}
+        columns={columns}
+        keyOf={(row) => `${processes.indexOf(row)}`}
+      />
+    </div>
   );
 }

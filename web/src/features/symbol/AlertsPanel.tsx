@@ -42,7 +42,7 @@ export function AlertsPanel({ stock, draft, onDraft }: Props) {
     <Panel
       title="Alerts"
       label={`Alerts on ${stock.symbol}`}
-      height={96}
+      height={138}
       state={stateOf(rules, {
         when: nothing,
         why: `No alert watches ${stock.symbol}. It tells you when the price crosses a level.`,

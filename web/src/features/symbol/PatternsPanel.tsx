@@ -187,29 +187,32 @@ function Watched({ items, instrument }: { items: PatternItem[]; instrument: stri
   const advanced = useShows("advanced");
   if (items.length === 0) return null;
   return (
-    <details className={classes.watched}>
-      <summary>
-        {items.length} {items.length === 1 ? "pattern is" : "patterns are"} watched without a sign
-      </summary>
-      <ul>
-        {items.map((item) => (
-          <li key={item.pattern}>
-            <div className={classes.head}>
+    <ul className={classes.watched} aria-label="Watched without a sign">
+      {items.map((item) => (
+        <li key={item.pattern}>
+          <details>
+            <summary>
               <span>{item.title}</span>
-              <span className={classes.past}>
-                {item.state === "absent" ? "not showing" : "unknown: too little history"}
-                {advanced && item.state === "absent" && (
-                  <span className="num">
-                    {" · "}
-                    <Score item={item} instrument={instrument} /> of {Number(item.threshold)}
-                  </span>
-                )}
-              </span>
-            </div>
+              {item.state === "unknown" ? (
+                <span className={classes.past} title="Too little was seen to tell">
+                  not known now
+                </span>
+              ) : (
+                <span className={classes.past}>
+                  not showing
+                  {advanced && (
+                    <span className="num">
+                      {" · "}
+                      <Score item={item} instrument={instrument} /> of {Number(item.threshold)}
+                    </span>
+                  )}
+                </span>
+              )}
+            </summary>
             <Definition item={item} />
-          </li>
-        ))}
-      </ul>
-    </details>
+          </details>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -5,7 +5,7 @@ import { type FormEvent, type RefObject, useRef, useState } from "react";
 import { useFormats } from "@/shared/format/use";
 import { useShows } from "@/shared/prefs/prefs";
 import classes from "./StudyBar.module.css";
-import { KINDS, MOST_STUDIES, type Study, titleOf, within } from "./studies";
+import { KINDS, MOST_STUDIES, type Study, stripesOf, titleOf, within } from "./studies";
 import { hueVariable, type StudyLine } from "./useStudyLines";
 
 interface Props {
@@ -77,14 +77,18 @@ function StudyChip({
   return (
     <li className={classes.chip}>
       <span className={classes.title}>{title}</span>
-      {lines.map((one) => {
-        const value = values.get(one.key);
+      {stripesOf(study).map((stripe, at) => {
+        // The line comes later than the study: until then its place is kept.
+        const key = lines.find((one) => one.title === stripe.title)?.key;
+        const value = key === undefined ? undefined : values.get(key);
         return (
-          <Tooltip key={one.key} label={one.title}>
+          <Tooltip key={`${at} ${stripe.title}`} label={stripe.title}>
             <span className={`${classes.value} num`}>
-              <i className={classes.dot} style={{ background: hueVariable(one.color) }} aria-hidden />
-              <span className="sr-only">{one.title} </span>
-              {value === null || value === undefined ? "—" : formats.number(value)}
+              <i className={classes.dot} style={{ background: hueVariable(stripe.color) }} aria-hidden />
+              <span className="sr-only">{stripe.title} </span>
+              <span className={classes.digits}>
+                {value === null || value === undefined ? "—" : formats.number(value, 2, 2)}
+              </span>
             </span>
           </Tooltip>
         );
