@@ -15,7 +15,7 @@ from marketbell.wiring.calendars import calendars
 
 INSTRUMENTS = 5_000
 HISTORY = 300
-UPDATES = 5
+UPDATES = 15
 TALIPP_INSTRUMENTS = 100
 SEED = 20_260_801
 DAY = 86_400_000_000_000

@@ -2,14 +2,22 @@
 
 import gc
 import json
+import time
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Frame, FrameKind, decode
+from marketbell.core.engine import kernel as k
 from marketbell.processes.cli.bench.engine_parts import make_engine, packed_frames, run
 from marketbell.processes.cli.bench.market import START, BenchMarket, make_market
 from marketbell.processes.cli.bench.rows import BenchRow, in_turn, seconds
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 INSTRUMENTS = 5_000
 TICKS = 400_000
@@ -53,6 +61,50 @@ def _bisected(row: list[int], price: list[float], up: list[list[float]], down: l
     return fired
 
 
+@njit
+def _levels_alone(
+    row: Ints, price: Floats, at: Ints, f: Floats, i: Ints, values: Floats, slots: Ints, heads: Ints,
+    block_heads: Ints, fields: Floats, rules: Ints, fi: Ints, ff: Floats,
+) -> int:  # fmt: skip
+    """What a tick costs of levels alone: the kernel's own evaluation, without quality, bars and statistics."""
+    fired = 0
+    for n in range(len(row)):
+        r = row[n]
+        now = price[n]
+        previous = f[r, k.F_LAST]
+        f[r, k.F_LAST] = now
+        if (
+            f[r, k.F_UP_LOW] < now <= f[r, k.F_UP_HIGH]
+            and f[r, k.F_DOWN_LOW] <= now < f[r, k.F_DOWN_HIGH]
+            and i[r, k.I_EXTRA] == 0
+        ):
+            i[r, k.I_EVALS] += 1
+            continue
+        fired += k._evaluate(  # noqa: SLF001 — the part of the kernel that is measured
+            f, i, r, previous, now, at[n], values, slots, heads, block_heads, fields, rules, fi, ff, 0
+        )
+    return fired
+
+
+_LEVELS_ALONE: Callable[..., int] = _levels_alone  # a compiled function carries no types
+
+
+def _alone(market: BenchMarket) -> tuple[float, int]:
+    engine = make_engine(market)
+    state = engine._state  # noqa: SLF001 — the arrays that the kernel is given
+    room = np.empty((LEVELS, 4), np.int64), np.empty((LEVELS, 2))
+    fired = 0
+
+    def work() -> None:
+        nonlocal fired
+        fired = _LEVELS_ALONE(
+            market.row, market.price, market.event_time, state.F, state.I, *engine.levels.tables, *room
+        )
+
+    gc.collect()
+    return TICKS / seconds(work), fired
+
+
 def _crossing() -> list[BenchRow]:
     market = make_market(INSTRUMENTS, TICKS, LEVELS)
     packed = packed_frames(market)
@@ -63,15 +115,33 @@ def _crossing() -> list[BenchRow]:
         gc.collect()
         return TICKS / seconds(lambda: run(engine, packed))
 
+    fired = {"alone": 0, "bisect": 0}
+
+    def alone() -> float:
+        rate, fired["alone"] = _alone(market)
+        return rate
+
     def peer() -> float:
         up, down = sorted_levels(market)
         gc.collect()
-        return TICKS / seconds(lambda: _bisected(row, price, up, down))
+        begun = time.perf_counter()
+        fired["bisect"] = _bisected(row, price, up, down)
+        return TICKS / (time.perf_counter() - begun)
 
     ours()
-    engine_rate, bisect_rate = in_turn(RUNS, ours, peer)
-    case = "1M standing levels (fire once), with quality, bars, statistics and patterns on our side; ticks"
-    return [BenchRow(case, "ticks/s", engine_rate, bisect_rate, "Python bisect, levels only", 5.0)]
+    alone()
+    engine_rate, alone_rate, bisect_rate = in_turn(RUNS, ours, alone, peer)
+    if fired["alone"] != fired["bisect"]:
+        message = f"{fired['alone']} levels fired here, {fired['bisect']} by bisect"
+        raise RuntimeError(message)
+    case = f"1M standing levels, fire once; {TICKS:,} ticks, {fired['alone']:,} firings"
+    return [
+        BenchRow(f"{case}; levels alone", "ticks/s", alone_rate, bisect_rate, "Python bisect, levels alone", 5.0),
+        BenchRow(
+            f"{case}; ours with quality, bars, statistics, patterns and firing records", "ticks/s", engine_rate,
+            bisect_rate, "Python bisect, levels alone",
+        ),
+    ]  # fmt: skip
 
 
 def _moved(market: BenchMarket, number: int) -> float:
