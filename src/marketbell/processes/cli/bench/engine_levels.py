@@ -5,6 +5,7 @@ import json
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
@@ -86,7 +87,7 @@ def _levels_alone(
     return fired
 
 
-_LEVELS_ALONE: Callable[..., int] = _levels_alone  # a compiled function carries no types
+_LEVELS_ALONE: Callable[..., int] = cast("Any", _levels_alone)  # a compiled function carries no types
 
 
 def _alone(market: BenchMarket) -> tuple[float, int]:
