@@ -76,27 +76,31 @@ function StudyChip({
   const title = titleOf(study);
   return (
     <li className={classes.chip}>
-      <span className={classes.title}>{title}</span>
-      {stripesOf(study).map((stripe, at) => {
-        // The line comes later than the study: until then its place is kept.
-        const key = lines.find((one) => one.title === stripe.title)?.key;
-        const value = key === undefined ? undefined : values.get(key);
-        return (
-          <Tooltip key={`${at} ${stripe.title}`} label={stripe.title}>
-            <span className={`${classes.value} num`}>
-              <i className={classes.dot} style={{ background: hueVariable(stripe.color) }} aria-hidden />
-              <span className="sr-only">{stripe.title} </span>
-              <span className={classes.digits}>
-                {value === null || value === undefined ? "—" : formats.number(value, 2, 2)}
+      <span className={classes.says}>
+        <span className={classes.title}>{title}</span>
+        {stripesOf(study).map((stripe, at) => {
+          // The line comes later than the study: until then its place is kept.
+          const key = lines.find((one) => one.title === stripe.title)?.key;
+          const value = key === undefined ? undefined : values.get(key);
+          return (
+            <Tooltip key={`${at} ${stripe.title}`} label={stripe.title}>
+              <span className={`${classes.value} num`}>
+                <i className={classes.dot} style={{ background: hueVariable(stripe.color) }} aria-hidden />
+                <span className="sr-only">{stripe.title} </span>
+                <span className={classes.digits}>
+                  {value === null || value === undefined ? "—" : formats.number(value, 2, 2)}
+                </span>
               </span>
-            </span>
-          </Tooltip>
-        );
-      })}
-      {study.kind && study.kind.settings.length > 0 && <StudySettings study={study} onSet={onSet} />}
-      <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Remove ${title}`} onClick={onRemove}>
-        <X size={14} aria-hidden />
-      </ActionIcon>
+            </Tooltip>
+          );
+        })}
+      </span>
+      <span className={classes.acts}>
+        {study.kind && study.kind.settings.length > 0 && <StudySettings study={study} onSet={onSet} />}
+        <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Remove ${title}`} onClick={onRemove}>
+          <X size={14} aria-hidden />
+        </ActionIcon>
+      </span>
     </li>
   );
 }
