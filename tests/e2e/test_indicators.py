@@ -49,7 +49,7 @@ def test_indicators_are_added_kept_and_removed(demo: System, stock: dict[str, An
     page.get_by_role("textbox", name="Bars").fill("7")
     page.keyboard.press("Tab")
     page.keyboard.press("Escape")
-    expect(page.get_by_text("RSI 7", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Settings of RSI 7")).to_be_visible()
     page.get_by_role("button", name="Remove MACD 12, 26, 9").click()
     expect(chips(page)).to_have_count(2)
 
