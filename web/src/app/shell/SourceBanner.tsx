@@ -2,12 +2,14 @@
 import { ActionIcon, Menu, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Gauge, Pause, Play } from "lucide-react";
+import { useEffect } from "react";
 import { feedsQuery, useFeedControl } from "@/shared/api/queries";
 import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { useMarketClock, useSource } from "@/shared/live/market";
 import classes from "./SourceBanner.module.css";
 
+const KEPT = "marketbell.banner";
 const SPEEDS = [1, 5, 20, 60, 300] as const;
 
 export function SourceBanner() {
@@ -16,7 +18,14 @@ export function SourceBanner() {
   const formats = useFormats();
   const feeds = useQuery(feedsQuery);
   const control = useFeedControl();
-  if (!source || !(source.is_simulated || source.kind === "replay" || source.kind === "demo")) return null;
+  const isShown = source && (source.is_simulated || source.kind === "replay" || source.kind === "demo");
+  useEffect(() => {
+    if (isShown !== undefined) localStorage.setItem(KEPT, isShown ? "shown" : "none");
+  }, [isShown]);
+  // Before the first answer its place is kept as it was the last time, so that the page does not jump.
+  if (!source && localStorage.getItem(KEPT) !== "none")
+    return <aside className={classes.banner} aria-hidden />;
+  if (!isShown) return null;
   const feed = feeds.data?.items.find((one) => one.kind === source.kind) ?? feeds.data?.items[0];
   const paused = feed?.state === "paused";
   const ended = feed?.state === "ended";

@@ -24,7 +24,12 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const set = usePrefs((prefs) => prefs.set);
   return (
     <header className={classes.bar}>
-      <button type="button" className={classes.search} onClick={() => openCommand()}>
+      <button
+        type="button"
+        className={classes.search}
+        aria-label="Search a company or type a command"
+        onClick={() => openCommand()}
+      >
         <Search size={16} aria-hidden />
         <span className={classes.searchWords}>Search a company or type a command</span>
         <kbd aria-hidden>/</kbd>

@@ -117,7 +117,7 @@ function FeedsPanel({ className }: { className: string | undefined }) {
     <Panel
       title="Feeds"
       className={className}
-      height={120}
+      height={224}
       flush={items.length > 0}
       state={stateOf(query, { when: items.length === 0, why: "No feed is running." })}
     >
