@@ -101,3 +101,15 @@ def test_an_expression_of_ones_own_is_drawn_or_its_fault_is_told(
     box.fill("ema(close, 9) - ema(close, 21)")
     box.press("Enter")
     expect(chips(page).first.locator(".num").first).to_have_text(re.compile(r"\d"), timeout=30_000)
+
+
+def test_the_keyboard_walks_the_bars_and_the_bar_is_named(demo: System, stock: dict[str, Any], page: Page) -> None:
+    open_chart(page, demo, stock, "?studies=sma~3")
+    expect(chips(page).first.locator(".num").first).to_have_text(re.compile(r"\d"), timeout=30_000)
+    expect(page.get_by_text("Newest bar", exact=True)).to_be_visible()
+    page.get_by_role("group", name=re.compile("^Chart")).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text(re.compile(r"^Bar of \d+ \w+, \d\d:\d\d IST$"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Newest bar", exact=True)).to_be_visible()
