@@ -121,7 +121,10 @@ class Program(Nodes):
         inputs = [values[item.node][item.output] for item in node.inputs]
         if node.op is Op.MAP:
             return elementwise.apply(node.name, inputs)[None, :]
-        x = np.ascontiguousarray(np.stack(inputs)) if inputs else np.empty((0, count))
+        if len(inputs) == 1:
+            x = np.ascontiguousarray(inputs[0])[None, :]
+        else:
+            x = np.stack(inputs) if inputs else np.empty((0, count))
         out = np.empty((cell.outputs, count))
         if cell.run is not None:
             cell.run(cell.state, own.rows, x, cell.parameters, is_kept, out)
