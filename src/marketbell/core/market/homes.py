@@ -4,10 +4,41 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.shards import Shards
+
+_HASH = np.uint64(0x9E3779B97F4A7C15)
+
+
+# ruff: noqa: ANN001, ANN202 — kernels are typed by Numba
+# mypy: disable-error-code="no-untyped-def,misc"
+
+
+@njit(cache=True, error_model="numpy")
+def _fill(keys, values, shift, ids, shards):
+    """Put ids into the open-addressing table; a value of -1 is a free place, its length is a power of 2."""
+    mask = len(keys) - 1
+    for n in range(len(ids)):
+        h = np.int64((np.uint64(ids[n]) * _HASH) >> np.uint64(shift))
+        while values[h] >= 0:
+            h = (h + 1) & mask
+        keys[h] = ids[n]
+        values[h] = shards[n]
+
+
+@njit(cache=True, error_model="numpy")
+def _find(keys, values, shift, ids, first, count, out):
+    """The shard of each id; an unknown one is spread over `count` shards from `first` on."""
+    mask = len(keys) - 1
+    for n in range(len(ids)):
+        ident = ids[n]
+        h = np.int64((np.uint64(ident) * _HASH) >> np.uint64(shift))
+        while values[h] >= 0 and keys[h] != ident:
+            h = (h + 1) & mask
+        out[n] = values[h] if values[h] >= 0 else first + ident % count
 
 
 class Homes:
@@ -21,7 +52,7 @@ class Homes:
         self.strangers = strangers
         self._place: dict[int, int] = {}
         self._shards: list[int] = []
-        self._sorted: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._table: tuple[NDArray[np.int64], NDArray[np.int64], int] | None = None
         self._array: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -34,20 +65,20 @@ class Homes:
             if ident not in self._place:
                 self._place[ident] = len(self._shards)
                 self._shards.append(one.shard)
-                self._sorted = self._array = None
+                self._table = self._array = None
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The shard of each id (`ids` [n] int64)."""
-        if self._sorted is None:
+        if self._table is None:
+            size = 1 << max(6, (2 * len(self._place)).bit_length())
+            keys, values = np.zeros(size, np.int64), np.full(size, -1, np.int64)
+            shift = 64 - (size.bit_length() - 1)
             known = np.fromiter(self._place, np.int64, len(self._place))
-            order = np.argsort(known)
-            self._sorted = known[order], np.array(self._shards, np.int64)[order]
-        known, shards = self._sorted
-        strangers = self.strangers.first + ids % len(self.strangers)
-        if not len(known):
-            return strangers
-        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-        return np.where(known[at] == ids, shards[at], strangers)
+            _fill(keys, values, shift, known, np.array(self._shards, np.int64))
+            self._table = keys, values, shift
+        out = np.empty(len(ids), np.int64)
+        _find(*self._table, np.array(ids, np.int64), self.strangers.first, len(self.strangers), out)
+        return out
 
     def inside(self, ids: NDArray[np.int64], shards: Shards) -> NDArray[np.bool_]:
         """True for each id whose home is one of `shards`."""
