@@ -25,8 +25,13 @@ def memory(instruments: int, levels: int) -> float:
     return psutil.Process().memory_info().rss - before
 
 
-def share(shards: str, ticks: int) -> float:
-    """Seconds for a log of which this process owns some shards; begins when a line comes in."""
+def share(shards: str, ticks: int, *, is_alone: bool) -> float:
+    """Seconds for a log of which this process owns some shards; begins when a line comes in.
+
+    With `is_alone` the log's partition holds nothing of other shards.
+    """
+    import numpy as np
+
     from marketbell.core.columns.frame import decode
     from marketbell.core.market.homes import Homes
     from marketbell.core.primitives.shards import Shards
@@ -39,6 +44,10 @@ def share(shards: str, ticks: int) -> float:
     mine = Shards.parse(shards)
     homes = Homes(mine)
     homes.learn(market.instruments)
+    is_whole = len(mine) == 64
+    if is_alone:
+        market = market.only(homes.inside(np.array([int(i.instrument_id) for i in market.instruments]), mine))
+        packed, is_whole = packed_frames(market), True
 
     def work() -> float:
         engine = make_engine(market, has_indicators=True)
@@ -46,7 +55,7 @@ def share(shards: str, ticks: int) -> float:
         begun = time.perf_counter()
         for first in range(0, len(packed), FRAMES_PER_CALL):
             frames = [decode(data) for data in packed[first : first + FRAMES_PER_CALL]]
-            if len(mine) < 64:
+            if not is_whole:
                 parts = (own_part(frame, homes, mine, None, lambda _: False) for frame in frames)
                 frames = [part for part in parts if part is not None]
             engine.apply(frames)
@@ -72,7 +81,7 @@ def main(verb: str, *arguments: str) -> None:
     if verb == "memory":
         found = memory(int(arguments[0]), int(arguments[1]))
     elif verb == "share":
-        found = share(arguments[0], int(arguments[1]))
+        found = share(arguments[0], int(arguments[1]), is_alone=arguments[2] == "alone")
     else:
         found = start()
     print(json.dumps(found), flush=True)

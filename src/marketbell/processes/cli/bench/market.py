@@ -27,6 +27,21 @@ class BenchMarket:
     level_price: NDArray[np.float64]
     level_up: NDArray[np.bool_]
 
+    def only(self, mine: NDArray[np.bool_]) -> "BenchMarket":
+        """The part of these instruments, `mine` [instruments]."""
+        number = np.cumsum(mine) - 1
+        ticks, levels = mine[self.row], mine[self.level_row]
+        return BenchMarket(
+            [instrument for instrument, is_mine in zip(self.instruments, mine.tolist(), strict=True) if is_mine],
+            number[self.row[ticks]],
+            self.event_time[ticks],
+            self.price[ticks],
+            self.volume[ticks],
+            number[self.level_row[levels]],
+            self.level_price[levels],
+            self.level_up[levels],
+        )
+
     def frames(self, rows_per_frame: int) -> list[Frame]:
         """The ticks as TRADE frames."""
         ids = np.array([instrument.instrument_id for instrument in self.instruments], np.int64)[self.row]
