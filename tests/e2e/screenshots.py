@@ -80,7 +80,7 @@ def main(wanted: list[str]) -> None:
             until(lambda: lag(running) < 50 or None, 240, "an evaluator without a backlog")
             pages = {
                 "overview": "/",
-                "symbol": f"/symbol/{instrument}",
+                "symbol": f"/symbol/{instrument}?studies=sma~20|rsi~14",
                 "watchlists": "/watchlists",
                 "alerts": "/alerts",
                 "health": "/health",
@@ -96,7 +96,7 @@ def main(wanted: list[str]) -> None:
                     240,
                     "the end of the day",
                 )
-                shoot_all(running, {"reliance": "/symbol/NSE:RELIANCE"})
+                shoot_all(running, {"reliance": "/symbol/NSE:RELIANCE?interval=5m&studies=bb~20~2|macd~12~26~9"})
 
 
 def minutes(running: System, instrument: str) -> list[dict[str, object]]:
