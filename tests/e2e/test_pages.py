@@ -47,6 +47,7 @@ def test_axe_finds_nothing_in_open_dialogs(demo: System, stock: dict[str, Any], 
     page.keyboard.press("Escape")
     page.get_by_role("button", name=re.compile("^Live")).click()
     expect(page.get_by_role("dialog", name="Connections")).to_be_visible()
+    page.wait_for_timeout(400)  # it fades in: half-way its words are pale
     faults += axe(page, WCAG)
     page.keyboard.press("Escape")
     page.get_by_role("heading", level=1).click()
