@@ -13,7 +13,7 @@ from marketbell.adapters.stores.memory import MemoryStores
 from marketbell.core.columns.frame import Columns
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.timeframe import Timeframe
-from marketbell.core.primitives.errors import UserError
+from marketbell.core.primitives.errors import StoreUnavailableError, UserError
 from marketbell.flows.stream.charts import Charts, Evaluated
 from marketbell.ports.series import HAVE, WANTS, SeriesRequest
 
@@ -132,6 +132,35 @@ def test_many_changes_are_told_four_times_a_second_and_none_is_lost(desk: Desk) 
     assert 3 <= len(desk.said) <= 6
     (points,) = [one["points"] for one in desk.said[-1]["sets"].values()]
     assert points[-1] == [START + 4 * MINUTE, 29.0]
+
+
+def test_each_of_two_requests_hears_of_every_change(desk: Desk) -> None:
+    """They are due at different moments: telling one is not telling the other."""
+    first = desk.ask("close", limit=1)
+    desk.charts.forming(IDENT, forming(4, 10.0))
+    desk.turn(0.3)
+    second = desk.ask("close", limit=2)
+    desk.charts.forming(IDENT, forming(4, 11.0))
+    desk.turn(0.1)
+    for _ in range(4):
+        desk.turn(0.1)
+    newest = {}
+    for document in desk.said:
+        newest |= {name: told["points"][-1][1] for name, told in document["sets"].items()}
+    assert newest == {first.request_id: 11.0, second.request_id: 11.0}
+
+
+def test_a_question_is_answered_when_the_store_is_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> Columns:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as outage:
+        outage.setattr(desk.stores.bars, "last", away)
+        request = desk.ask("close")
+        assert desk.cache.get(HAVE + request.request_id) is None
+        assert desk.charts.error
+    desk.turn()
+    assert desk.have(request)["nonce"] == "n"
 
 
 def test_a_repeated_question_is_answered_with_its_own_word(desk: Desk) -> None:

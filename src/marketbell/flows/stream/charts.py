@@ -85,6 +85,7 @@ class _Live:
 
     request: SeriesRequest
     answered: str = ""
+    has_news: bool = False
     told_at: float = float("-inf")
 
 
@@ -124,7 +125,6 @@ class Charts:
         self._wanted: frozenset[int] = frozenset()
         self._bars: dict[int, _Bars] = {}
         self._live: dict[str, _Live] = {}
-        self._dirty: set[int] = set()
         self._looked_at = float("-inf")
         self.error = ""
 
@@ -209,6 +209,7 @@ class Charts:
             self._bars.clear()
             for live in self._live.values():
                 live.answered = ""
+        changed: set[int] = set()
         for timeframe, bars in inbox.bars:
             for ident in np.unique(bars["instrument_id"]).tolist():
                 held = self._bars.get(ident)
@@ -220,13 +221,15 @@ class Charts:
                     held.minutes = _joined(held.minutes, new, MOST_MINUTES)
                 else:
                     held.days = _joined(held.days, new, MOST_DAYS)
-                self._dirty.add(ident)
+                changed.add(ident)
         for ident, row in inbox.forming.items():
             held = self._bars.get(ident)
             if held is not None:
                 held.minute, held.day = _forming_minute(row), _forming_day(row, held.days)
                 held.event_time = int(row.get("event_time") or 0)
-                self._dirty.add(ident)
+                changed.add(ident)
+        for live in self._live.values():
+            live.has_news |= live.request.instrument_id in changed
 
     def _answer(self, live: _Live) -> None:
         request = live.request
@@ -245,6 +248,9 @@ class Charts:
             }
         except UserError as error:
             answer |= {"error": error.message, "field": str(error.facts.get("field", "expressions"))}
+        except StoreUnavailableError:
+            live.answered = ""  # asked again when the store is back
+            raise
         self._cache.set(HAVE + request.request_id, dumps(answer), ttl_s=HAVE_S)
 
     def _evaluated(self, request: SeriesRequest) -> tuple[Evaluated, int]:
@@ -285,15 +291,11 @@ class Charts:
 
     def _tell(self, steady: float) -> bool:
         """Newest points of what changed, at most four times a second for each request."""
-        due = [
-            live
-            for live in self._live.values()
-            if live.request.instrument_id in self._dirty and steady - live.told_at >= _EVERY_S
-        ]
+        due = [live for live in self._live.values() if live.has_news and steady - live.told_at >= _EVERY_S]
         documents: dict[str, dict[str, Any]] = {}
         for live in due:
             request = live.request
-            live.told_at = steady
+            live.told_at, live.has_news = steady, False
             try:
                 found, _ = self._evaluated(request)
             except UserError:
@@ -306,11 +308,6 @@ class Charts:
             }
         for key, sets in documents.items():
             self._say(dumps({"type": "series", "instrument": key, "sets": sets}))
-        told = {live.request.instrument_id for live in due}
-        waiting = {
-            live.request.instrument_id for live in self._live.values() if steady - live.told_at < _EVERY_S
-        } - told
-        self._dirty &= waiting
         return bool(due)
 
 
