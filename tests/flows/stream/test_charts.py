@@ -60,10 +60,10 @@ class Desk:
             lambda: True,
         )
 
-    def ask(self, *expressions: str, nonce: str = "n", limit: int = 3) -> SeriesRequest:
+    def ask(self, *expressions: str, nonce: str = "n", limit: int = 3, seconds: float = 0.3) -> SeriesRequest:
         request = SeriesRequest(IDENT, STOCK.key, "1m", expressions, limit, self.clock.now(), nonce)
         self.cache.put_fields(WANTS, {request.request_id: orjson.dumps(request.as_dict())})
-        self.turn()
+        self.turn(seconds)
         return request
 
     def turn(self, seconds: float = 0.3) -> None:
@@ -138,10 +138,10 @@ def test_each_of_two_requests_hears_of_every_change(desk: Desk) -> None:
     """They are due at different moments: telling one is not telling the other."""
     first = desk.ask("close", limit=1)
     desk.charts.forming(IDENT, forming(4, 10.0))
-    desk.turn(0.3)
-    second = desk.ask("close", limit=2)
+    desk.turn()  # the first is told, and due again a quarter of a second later
+    second = desk.ask("close", limit=2, seconds=0.11)
     desk.charts.forming(IDENT, forming(4, 11.0))
-    desk.turn(0.1)
+    desk.turn(0.05)  # the second is due, the first is not
     for _ in range(4):
         desk.turn(0.1)
     newest = {}
