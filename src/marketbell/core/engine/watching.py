@@ -5,13 +5,10 @@ from typing import Any
 
 from marketbell.core.engine.cells import as_list, from_list
 from marketbell.core.language.compile import Compiler
-from marketbell.core.language.errors import RuleErrors
-from marketbell.core.language.expression_reader import read_text
+from marketbell.core.language.expression_reader import parse_expression
 from marketbell.core.language.plan import Input, Plan
-from marketbell.core.language.tree import Position
-from marketbell.core.language.types import judge
 from marketbell.core.market.timeframe import Timeframe
-from marketbell.core.primitives.errors import InvalidRuleError, UserError
+from marketbell.core.primitives.errors import UserError
 
 
 def compile_texts(expressions: object, timeframe: Timeframe) -> Plan:
@@ -20,16 +17,7 @@ def compile_texts(expressions: object, timeframe: Timeframe) -> Plan:
         raise UserError("a watch needs `expressions`: texts by name")
     compiler = Compiler()
     for name, text in expressions.items():
-        errors: list[InvalidRuleError] = []
-
-        def report(place: Position, message: str, reason: str, errors: list[InvalidRuleError] = errors) -> None:
-            errors.append(InvalidRuleError(message, place.line, place.column, reason=reason))
-
-        tree = read_text(text)
-        judge(tree, report)
-        if errors:
-            raise RuleErrors(errors)
-        compiler.add(str(name), tree, timeframe)
+        compiler.add(str(name), parse_expression(text), timeframe)
     return compiler.plan()
 
 

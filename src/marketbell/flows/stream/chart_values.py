@@ -10,9 +10,8 @@ from marketbell.core.engine.program import evaluate
 from marketbell.core.engine.timeframes import COLUMNS, Bars, Sessions, roll
 from marketbell.core.language.compile import Compiler
 from marketbell.core.language.errors import RuleErrors
-from marketbell.core.language.expression_reader import read_text
+from marketbell.core.language.expression_reader import parse_expression
 from marketbell.core.language.plan import Input, Op, Plan
-from marketbell.core.language.tree import Position
 from marketbell.core.language.types import judge
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, Timeframe
@@ -128,22 +127,15 @@ def _compiled(timeframe: Timeframe, expressions: Sequence[str]) -> _Compiled:
 
 def _add(compiler: Compiler, name: str, text: str, timeframe: Timeframe) -> str:
     """Read, judge and compile one expression; gives its type."""
-    faults: list[str] = []
-
-    def report(at: Position, message: str, _reason: str) -> None:
-        faults.append(_placed(text, at.column, message))
-
     try:
-        tree = read_text(text)
-        type_ = judge(tree, report)
-        if faults:
-            raise UserError(faults[0])
+        tree = parse_expression(text)
         compiler.add(name, tree, timeframe)
     except RuleErrors as error:
         first = error.errors[0]
         raise UserError(_placed(text, first.column, first.message)) from error
     except InvalidRuleError as error:
         raise UserError(_placed(text, error.column, error.message)) from error
+    type_ = judge(tree, lambda *_: None)  # it has no fault: only its type is asked
     return "number" if type_ in {None, "literal"} else str(type_)
 
 
