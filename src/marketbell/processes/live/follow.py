@@ -36,6 +36,8 @@ class Follower:
         self._heartbeat = heartbeat
         self._epoch: str | None = None
         self._offset = 0
+        self._is_all_news = False
+        """The topic was seen to be gone: whatever the next one holds was said after that."""
         self._reload_at: float | None = None
         self.is_stopped = False
         self.waiting_since_s: float | None = None
@@ -59,7 +61,7 @@ class Follower:
             except TopicLostError as error:
                 log.warning("market.topic_lost", error=error.message)
                 metrics().gaps.labels(TOPIC, "epoch").inc()
-                self._epoch = None
+                self._epoch, self._is_all_news = None, True
             except BusUnavailableError as error:
                 if not was_lost:
                     log.warning("market.unreachable", error=error.message)
@@ -85,13 +87,18 @@ class Follower:
         epoch = self._parts.bus.epoch(TOPIC)
         if epoch is None:
             self._epoch = None
+            self._is_all_news = True
             self._heartbeat.ready(**self.facts(), waits_for=TOPIC)
             self._load()
             time.sleep(READ_WAIT_S)
             return
         if epoch != self._epoch:
-            newest = self._parts.bus.last(TOPIC, 0)
-            self._epoch, self._offset = epoch, newest[0] if newest else 0
+            if self._epoch is not None or self._is_all_news:
+                self._offset = 0
+            else:  # the first start: what was said before is in the cache
+                newest = self._parts.bus.last(TOPIC, 0)
+                self._offset = newest[0] if newest else 0
+            self._epoch, self._is_all_news = epoch, False
             self._load()
             self._reload_at = time.monotonic() + RELOAD_AFTER_S
             log.info("market.followed", epoch=epoch, offset=self._offset)
