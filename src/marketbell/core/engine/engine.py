@@ -18,7 +18,7 @@ from marketbell.core.engine.books import BookNews, Books
 from marketbell.core.engine.collected import Collected, concatenated
 from marketbell.core.engine.firings import Firings
 from marketbell.core.engine.levels import LevelBook, dated
-from marketbell.core.engine.line_up import make_operators
+from marketbell.core.engine.line_up import Extra, make_operators
 from marketbell.core.engine.lists import Universe, market_lists
 from marketbell.core.engine.open_minutes import open_minutes
 from marketbell.core.engine.operators import Begun, ClosedBars, Ticks, TickState
@@ -59,7 +59,10 @@ class EngineConfig:
 class Engine:
     """State of all instruments of one shard group. See the module's docstring."""
 
-    def __init__(self, config: EngineConfig, sessions: Callable[[str], SessionTable]) -> None:
+    def __init__(
+        self, config: EngineConfig, sessions: Callable[[str], SessionTable], extra: Sequence[Extra] = ()
+    ) -> None:
+        """`extra` operators (rules, screens) stand behind the engine's own."""
         self.config = config
         self._sessions = sessions
         self._late = round(config.late_s * _NANOS)
@@ -78,7 +81,7 @@ class Engine:
         self.clock = 0
         self.source: dict[str, Any] = {}
         self.levels = LevelBook()
-        self.operators = make_operators()
+        self.operators = make_operators(extra)
         self.books = next(one for one in self.operators if isinstance(one, Books))
         self.patterns = next(one for one in self.operators if isinstance(one, Patterns))
         self.series = next(one for one in self.operators if isinstance(one, Series))
@@ -731,7 +734,11 @@ class Engine:
 
     @classmethod
     def restore(
-        cls, arrays: Mapping[str, NDArray[Any]], config: EngineConfig, sessions: Callable[[str], SessionTable]
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        config: EngineConfig,
+        sessions: Callable[[str], SessionTable],
+        extra: Sequence[Extra] = (),
     ) -> Self:
         """Go on from a checkpoint, bit for bit. CheckpointError when it is of another layout or lateness."""
         try:
@@ -745,7 +752,7 @@ class Engine:
         if meta["config"]["late_s"] != config.late_s:
             message = f"the checkpoint was made with late_s {meta['config']['late_s']}, not {config.late_s}"
             raise CheckpointError(message)
-        engine = cls(config, sessions)
+        engine = cls(config, sessions, extra)
         engine.define([Instrument.from_dict(item) for item in meta["instruments"]])
         count = len(engine.instruments)
         engine._state.restore(whole(arrays), count)

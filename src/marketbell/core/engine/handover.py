@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.level_parts import instruments as level_instruments
 from marketbell.core.engine.level_parts import joined_levels, without_foreign
-from marketbell.core.engine.line_up import make_operators
+from marketbell.core.engine.line_up import Extra, make_operators
 from marketbell.core.engine.operators import Operator
 from marketbell.core.engine.state import BY_ROW
 from marketbell.core.engine.state import whole as in_one_piece
@@ -36,11 +36,13 @@ _SHARED = ("repeats", "gaps")
 """Totals of the log rather than of rows: every part counts each of them."""
 
 
-def split(arrays: Arrays, shards: Shards, homes: Homes, *, first: int) -> dict[str, NDArray[Any]]:
+def split(
+    arrays: Arrays, shards: Shards, homes: Homes, *, first: int, extra: Sequence[Extra] = ()
+) -> dict[str, NDArray[Any]]:
     """The part of an engine's checkpoint that belongs to `shards`.
 
     `homes` knows every instrument of the log up to the checkpoint's place; `first` is the first shard of the
-    checkpoint: the part that holds it takes the totals. CheckpointError where an array is not understood.
+    checkpoint: the part that holds it takes the totals. `extra` as in Engine. CheckpointError where an array is not understood.
     """
     meta = _meta(arrays)
     arrays = in_one_piece(arrays)
@@ -48,7 +50,7 @@ def split(arrays: Arrays, shards: Shards, homes: Homes, *, first: int) -> dict[s
     rows = np.flatnonzero(homes.inside(ids, shards))
     part = _rows(arrays, rows, len(ids))
     part.update(_split_levels(arrays, shards, homes, rows, len(ids)))
-    for name, operator, own in _operators(arrays):
+    for name, operator, own in _operators(arrays, extra):
         part.update(_prefixed(name, operator.split(own, rows, len(ids))))
     totals = {name: count if first in shards or name in _SHARED else 0 for name, count in meta["totals"].items()}
     unknown = [[ident, count] for ident, count in meta["unknown"] if homes.has(ident, shards)]
@@ -59,7 +61,7 @@ def split(arrays: Arrays, shards: Shards, homes: Homes, *, first: int) -> dict[s
     return part
 
 
-def merge(parts: Sequence[Arrays], homes: Homes) -> dict[str, NDArray[Any]]:
+def merge(parts: Sequence[Arrays], homes: Homes, extra: Sequence[Extra] = ()) -> dict[str, NDArray[Any]]:
     """The checkpoint that has the rows of all parts, in the order in which the log defined them.
 
     Merging a single part gives the normal form of a checkpoint: no holes between ring buffers, levels
@@ -72,7 +74,7 @@ def merge(parts: Sequence[Arrays], homes: Homes) -> dict[str, NDArray[Any]]:
     whole = _rows(_joined(parts), order, len(ids))
     whole.update(_merge_levels(parts, order))
     counts = [len(part["I"]) for part in parts]
-    found = [{name: (operator, own) for name, operator, own in _operators(part)} for part in parts]
+    found = [{name: (operator, own) for name, operator, own in _operators(part, extra)} for part in parts]
     for name in sorted(set().union(*found)):
         if any(name not in one for one in found):
             message = f"only some of the checkpoints have the operator {name!r}"
@@ -185,9 +187,9 @@ def _merge_meta(metas: Sequence[dict[str, Any]], order: NDArray[np.int64]) -> di
     }
 
 
-def _operators(arrays: Arrays) -> list[tuple[str, Operator, dict[str, NDArray[Any]]]]:
+def _operators(arrays: Arrays, extra: Sequence[Extra]) -> list[tuple[str, Operator, dict[str, NDArray[Any]]]]:
     """The operators that have arrays here: name, rule of cutting, arrays without the name before them."""
-    known = {operator.name: operator for operator in make_operators()}
+    known = {operator.name: operator for operator in make_operators(extra)}
     found: dict[str, dict[str, NDArray[Any]]] = {}
     for full, array in arrays.items():
         name, dot, rest = full.partition(".")

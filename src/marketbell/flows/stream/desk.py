@@ -11,6 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.engine.line_up import Extra
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.stream.chart_values import ChartValues
@@ -66,14 +67,15 @@ class Engines:
 
     config: EngineConfig
     sessions: Sessions
+    extra: tuple[Extra, ...] = ()
 
     def new(self) -> Engine:
         """An empty one."""
-        return Engine(self.config, self.sessions)
+        return Engine(self.config, self.sessions, self.extra)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> Engine:
         """One from a checkpoint."""
-        return Engine.restore(arrays, self.config, self.sessions)
+        return Engine.restore(arrays, self.config, self.sessions, self.extra)
 
 
 class StreamDesk:

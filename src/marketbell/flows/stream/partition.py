@@ -8,7 +8,7 @@ final what is open.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from marketbell.core.columns.frame import Columns, Frame, FrameKind, decode
 from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.handover import merge, moved, split
+from marketbell.core.engine.line_up import Extra
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.market.homes import Homes
 from marketbell.core.primitives.errors import CheckpointError, CorruptFrameError
@@ -36,6 +37,10 @@ _GAPS_KEPT = 100
 
 class EngineMaker(Protocol):
     """New engines, and engines from checkpoints (CheckpointError where the arrays do not fit)."""
+
+    @property
+    def extra(self) -> Sequence[Extra]:
+        """The operators behind the engine's own."""
 
     def new(self) -> Engine: ...
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> Engine: ...
@@ -122,7 +127,7 @@ class Partition:
             raise CheckpointError(message) from error
         known = Homes.restore(homes, self.whole)
         if checkpoint.shards != self.shards:
-            arrays = split(arrays, self.shards, known, first=checkpoint.shards.first)
+            arrays = split(arrays, self.shards, known, first=checkpoint.shards.first, extra=self._make.extra)
             quality = quality[known.inside(np.ascontiguousarray(quality[:, 1]), self.shards)]
         if checkpoint.partition != self.number:
             arrays = moved(arrays, self.number)
@@ -163,7 +168,7 @@ class Partition:
         one = Partition(
             self.number, self._make, self._date_of, Shards(self.shards.first, other.shards.last), self.whole
         )
-        arrays = merge([self.engine.checkpoint(), other.engine.checkpoint()], self.homes)
+        arrays = merge([self.engine.checkpoint(), other.engine.checkpoint()], self.homes, self._make.extra)
         arrays["touched"] = np.ones_like(arrays["touched"])  # who publishes rows knows them by new numbers now
         one.engine = self._make.restore(arrays)
         one.homes, one.date = self.homes, self.date
