@@ -42,7 +42,8 @@ def split(
     """The part of an engine's checkpoint that belongs to `shards`.
 
     `homes` knows every instrument of the log up to the checkpoint's place; `first` is the first shard of the
-    checkpoint: the part that holds it takes the totals. `extra` as in Engine. CheckpointError where an array is not understood.
+    checkpoint: the part that holds it takes the totals. `extra` as in Engine. CheckpointError where an
+    array is not understood.
     """
     meta = _meta(arrays)
     arrays = in_one_piece(arrays)
