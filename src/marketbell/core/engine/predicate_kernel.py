@@ -7,7 +7,7 @@ only earlier ones. No fast math and no transcendental functions: the last bit is
 import numpy as np
 from numba import njit
 
-# ruff: noqa: ANN, FURB136, PLR0911, PLR0912, PLR0915, PLR1714, SIM109, C901 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, ANN202, C901, FURB136, PLR0911, PLR0912, PLR0915, PLR1714, SIM109 — kernels are typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 COLUMN = 0  # a: the column
@@ -210,7 +210,7 @@ def _compared(op, a, b):
 def block(code, constants, tens, x, places, begin, size, values):
     """Evaluate all operations for `size` elements into `values` [slots, WIDTH].
 
-    Element n is column x[:, places[begin + n]]. The loops are simple so that the compiler makes vector instructions of them.
+    Element n is column x[:, places[begin + n]]. The loops are simple: the compiler makes vector instructions of them.
     """
     for s in range(len(code)):
         op = code[s, 0]
