@@ -7,6 +7,7 @@ import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { ApiError } from "@/shared/api/client";
 import { alertsQuery, channelsQuery, rulesQuery, useArm, useDisarm } from "@/shared/api/queries";
 import type { Rule, Stock } from "@/shared/api/types";
+import { onStep } from "@/shared/chart/candles";
 import { isKnown, parseNumber } from "@/shared/format/numbers";
 import { useFormats } from "@/shared/format/use";
 import { useQuote } from "@/shared/live/hooks";
@@ -14,7 +15,6 @@ import { useMarketClock } from "@/shared/live/market";
 import { useShows } from "@/shared/prefs/prefs";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import classes from "./AlertsPanel.module.css";
-import { onStep } from "./bars";
 
 export interface Draft {
   direction?: "above" | "below";

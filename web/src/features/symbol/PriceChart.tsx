@@ -20,13 +20,15 @@ import {
 } from "lightweight-charts";
 import { Plus } from "lucide-react";
 import { type CSSProperties, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { type Candle, floorTo, onStep } from "@/shared/chart/candles";
+import { axisWord, type Look, readLook, useScheme } from "@/shared/chart/look";
 import { decimalsOf } from "@/shared/format/numbers";
 import * as time from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { quotes, rooms } from "@/shared/live/hooks";
 import { usePrefs } from "@/shared/prefs/prefs";
 import { Skeleton } from "@/shared/ui/Panel";
-import { type Candle, candleOf, closedOf, formingOf, onStep } from "./bars";
+import { candleOf, closedOf, formingOf } from "./bars";
 import classes from "./PriceChart.module.css";
 import { pointsOf } from "./series";
 import { type StudyLine, useStudyLines } from "./useStudyLines";
@@ -401,72 +403,4 @@ export function ChartSpace({ panes }: { panes: number }) {
       <Skeleton height={0} />
     </div>
   );
-}
-
-interface Look {
-  text: string;
-  text1: string;
-  line: string;
-  grid: string;
-  cross: string;
-  label: string;
-  up: string;
-  down: string;
-  upSoft: string;
-  downSoft: string;
-  accent: string;
-  font: string;
-}
-
-/** The canvas knows no CSS variables: read what they are now. */
-function readLook(node: HTMLElement): Look {
-  const style = getComputedStyle(node);
-  const get = (name: string) => style.getPropertyValue(name).trim();
-  return {
-    text: get("--mb-text-2"),
-    text1: get("--mb-text-1"),
-    line: get("--mb-line"),
-    grid: `${get("--mb-line")}80`,
-    cross: get("--mb-line-strong"),
-    label: get("--mb-text-3"),
-    up: get("--mb-up"),
-    down: get("--mb-down"),
-    upSoft: `${get("--mb-up")}55`,
-    downSoft: `${get("--mb-down")}55`,
-    accent: get("--mb-accent"),
-    font: style.fontFamily,
-  };
-}
-
-/** The scheme the page has now; "system" can change while it is open. */
-function useScheme(): string {
-  const [scheme, setScheme] = useState(() => document.documentElement.dataset.mantineColorScheme ?? "dark");
-  useEffect(() => {
-    const observer = new MutationObserver(() =>
-      setScheme(document.documentElement.dataset.mantineColorScheme ?? "dark"),
-    );
-    observer.observe(document.documentElement, {
-      attributeFilter: ["data-mantine-color-scheme", "data-palette"],
-    });
-    return () => observer.disconnect();
-  }, []);
-  return scheme;
-}
-
-/** lightweight-charts' kinds of ticks: 0 year, 1 month, 2 day, 3 time, 4 time with seconds. */
-function axisWord(seconds: number, type: number, zone: string): string {
-  const millis = seconds * 1000;
-  if (type === 0) return String(new Date(millis).getUTCFullYear());
-  if (type === 1) return time.monthYear(millis, zone).slice(0, 3);
-  if (type === 2) return time.dayShort(millis, zone);
-  return time.clock(millis, zone, false);
-}
-
-function floorTo(starts: number[], at: number): number | null {
-  let found: number | null = null;
-  for (const start of starts) {
-    if (start > at) break;
-    found = start;
-  }
-  return found;
 }

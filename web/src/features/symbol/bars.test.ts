@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { candlesOf, closedOf, formingOf, onStep } from "./bars";
+import { candlesOf, onStep } from "@/shared/chart/candles";
+import { closedOf, formingOf } from "./bars";
 
 const bar = (
   start: string,

@@ -1,38 +1,8 @@
-/** From REST bars and live rows to what the chart draws. Pure. */
-import type { Bar } from "@/shared/api/types";
+/** From live rows to what the chart draws. Pure. */
+import type { Candle } from "@/shared/chart/candles";
 import { isKnown } from "@/shared/format/numbers";
 import { toMillis } from "@/shared/format/time";
 import type { Row } from "@/shared/live/quotes";
-
-export interface Candle {
-  /** Start, whole seconds since 1970 UTC. */
-  time: number;
-  open: number;
-  high: number;
-  low: number;
-  close: number;
-  volume: number;
-}
-
-export function candlesOf(bars: readonly Bar[]): Candle[] {
-  const found: Candle[] = [];
-  for (const bar of bars) {
-    const start = toMillis(bar.start);
-    if (start === null || !isKnown(bar.close)) continue;
-    const close = Number(bar.close);
-    found.push({
-      time: Math.floor(start / 1000),
-      // Files that carry only closes give bars without the other three.
-      open: isKnown(bar.open) ? Number(bar.open) : close,
-      high: isKnown(bar.high) ? Number(bar.high) : close,
-      low: isKnown(bar.low) ? Number(bar.low) : close,
-      close,
-      volume: Number(bar.volume ?? 0),
-    });
-  }
-  found.sort((a, b) => a.time - b.time);
-  return found.filter((bar, index) => index === found.length - 1 || bar.time !== found[index + 1]?.time);
-}
 
 /** The bar that is forming now, from the live row; null while the row has none. */
 export function formingOf(row: Row, timeframe: string, last: Candle | undefined): Candle | null {
@@ -91,11 +61,4 @@ export function candleOf(time: number, values: readonly (number | null)[]): Cand
   const [open, high, low, close, volume] = values;
   if (close === null || close === undefined) return null;
   return { time, open: open ?? close, high: high ?? close, low: low ?? close, close, volume: volume ?? 0 };
-}
-
-/** A price on its step: 1490.53 at 0.05 → "1490.55". Decimal text, so nothing is lost on its way. */
-export function onStep(price: number, tick: number | string | null | undefined): string {
-  const step = Number(tick) > 0 ? Number(tick) : 0.01;
-  const decimals = Math.max(0, (String(step).split(".")[1] ?? "").length);
-  return (Math.round(price / step) * step).toFixed(decimals);
 }
