@@ -244,6 +244,7 @@ class Engine:
         at = rows.find(c["instrument_id"])
         wants_ticks = any(operator.wants_ticks for operator in self.operators)
         wants_minutes = any(operator.wants_minutes for operator in self.operators)
+        watched = self.series.watched if self.series.watched is not None else self._out.nobody
         out = self._out
         if wants_ticks:
             out.make_room_for_ticks(count)
@@ -255,14 +256,15 @@ class Engine:
                 self._closes, self._dates, rows.ring, rows.ring_f, rows.ring_used, rows.returns, rows.minutes,
                 rows.profile, rows.hist_t, rows.hist_f, rows.touched, *self.levels.tables, out.bi, out.bf, out.di,
                 out.df, out.qi, out.fi, out.ff, out.late_at, wants_ticks, wants_minutes, out.taken, out.taken_f,
-                out.begun, out.begun_i, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]),
+                out.begun, out.begun_i, watched, out.told, out.told_i,
+                *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]),
             ),
         )  # fmt: skip
         nq, nl, nm, accepted = out.counts[[k.N_QUALITY, k.N_LATE, k.N_BEGUN, k.N_ACCEPTED]].tolist()
         self._totals["ticks_read"] += count
         self._totals["accepted"] += accepted
         if wants_ticks:
-            self._tell_taken(c, at, accepted)
+            self._tell_taken(c, at, accepted, int(out.counts[k.N_TOLD]))
         if wants_minutes and nm:
             self._tell_begun(nm)
         self._collect_bars(collected)
@@ -285,7 +287,7 @@ class Engine:
             late = out.late_at[:nl]
             collected.late.append({name: column[late] for name, column in c.items()})
 
-    def _tell_taken(self, c: Columns, rows: NDArray[np.int64], accepted: int) -> None:
+    def _tell_taken(self, c: Columns, rows: NDArray[np.int64], accepted: int, told: int) -> None:
         """Hand the accepted ticks of a run to the operators that want them."""
         place = self._out.taken[:accepted, 0]
         ticks = Ticks(
@@ -295,6 +297,28 @@ class Engine:
             np.asarray(c["volume"], np.float64)[place],
             self._out.taken_f[:accepted],
             self._out.taken[:accepted, 1] == 1,
+            self._out.told[:told],
+            self._out.told_i[:told],
+        )
+        state = self.tick_state()
+        for operator in self.operators:
+            if operator.wants_ticks:
+                operator.ticks(ticks, state)
+
+    def _tell_ends(self, c: Mapping[str, NDArray[Any]]) -> None:
+        """Bars as the source are one evaluation at their end each: hand them to the operators as ticks."""
+        out = self._out
+        count, told = out.counts[[k.N_TAKEN, k.N_TOLD]].tolist()
+        place = out.taken[:count, 0]
+        ticks = Ticks(
+            c["rows"][place],
+            out.taken[:count, 1].copy(),
+            c["close"][place],
+            np.full(count, np.nan),
+            out.taken_f[:count],
+            np.ones(count, np.bool_),
+            out.told[:told],
+            out.told_i[:told],
         )
         state = self.tick_state()
         for operator in self.operators:
@@ -487,19 +511,26 @@ class Engine:
     def _source_bars(self, columns: Columns, collected: Collected) -> None:
         c = self._bar_columns(columns)
         rows, out = self._state, self._out
+        wants_ticks = any(operator.wants_ticks for operator in self.operators)
+        watched = self.series.watched if self.series.watched is not None else out.nobody
+        if wants_ticks:
+            out.make_room_for_ticks(len(c["rows"]))
         out.run(
             rows,
             len(c["rows"]),
             lambda: _SOURCE_BARS(
                 out.counts, rows.F, rows.I, rows.BF, rows.BI, rows.slots, self._opens, self._closes, self._dates,
                 rows.returns, rows.minutes, rows.profile, rows.hist_t, rows.hist_f, rows.touched,
-                *self.levels.tables, out.bi, out.bf, out.di, out.df, out.fi, out.ff, *c.values(),
+                *self.levels.tables, out.bi, out.bf, out.di, out.df, out.fi, out.ff, wants_ticks, out.taken,
+                out.taken_f, watched, out.told, out.told_i, *c.values(),
             ),
         )  # fmt: skip
         skipped = int(out.counts[k.N_ACCEPTED])
         self._totals["ticks_read"] += len(c["rows"])
         self._totals["accepted"] += len(c["rows"]) - skipped
         self._totals["bars_skipped"] += skipped
+        if wants_ticks:
+            self._tell_ends(c)
         self._collect_bars(collected)
         self._collect_fired(collected)
 
@@ -610,14 +641,16 @@ class Engine:
                     table.slots, self._late, self._opens, self._closes, self._dates, table.ring, table.ring_f,
                     table.ring_used, table.returns, table.minutes, table.profile, table.hist_t, table.hist_f,
                     table.touched, *self.levels.tables, *outputs, out.qi, out.fi, out.ff, out.late_at, out.taken,
-                    out.taken_f, out.begun, out.begun_i, *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), done,
+                    out.taken_f, out.begun, out.begun_i, out.nobody, out.told, out.told_i,
+                    *(c[name] for name, _ in SCHEMAS[FrameKind.TRADE]), done,
                     size, rows, words,
                 )  # fmt: skip
             else:
                 done, size = _TRACE_BARS(
                     out.counts, table.F, table.I, table.BF, table.BI, table.slots, self._opens, self._closes,
                     self._dates, table.returns, table.minutes, table.profile, table.hist_t, table.hist_f,
-                    table.touched, *self.levels.tables, *outputs, out.fi, out.ff, *c.values(), done, size, rows, words,
+                    table.touched, *self.levels.tables, *outputs, out.fi, out.ff, out.taken, out.taken_f, out.nobody,
+                    out.told, out.told_i, *c.values(), done, size, rows, words,
                 )  # fmt: skip
             if done < count:
                 out.make_room(table)

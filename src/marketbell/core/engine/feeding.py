@@ -1,6 +1,7 @@
 """From closed minutes, days and ticks to closed bars of all timeframes that somebody reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
 Ints = NDArray[np.int64]
 
 NEVER = -(1 << 62)
+
+Fields = Callable[[Ints], Mapping[str, NDArray[np.float64]]]
+"""Registry fields at ticks by their places."""
 
 
 class Feed:
@@ -35,7 +39,7 @@ class Feed:
         for new in wanted - self.timeframes:
             if new.unit == "s":
                 self.tick_rollers[new] = TickRoller(new, self.late, self.rows)
-            elif new not in {TICK, MINUTE_1, DAY_1}:
+            elif new not in {TICK, MINUTE_1, DAY_1} and not new.is_instant:
                 self.rollers[new] = Roller(new, self.rows)
         self.timeframes = wanted
 
@@ -55,14 +59,20 @@ class Feed:
             self._since[timeframe] = np.concatenate([since, np.full(max(0, rows - len(since)), NEVER)])
 
     def take_ticks(self, rows: Ints, times: Ints, price: Any, volume: Any, amount: Any, ordered: Any,
-                   sessions: Sessions) -> None:  # fmt: skip
-        """Accepted ticks; what they close comes out of the next `closed`."""
+                   sessions: Sessions, wanted: Any = None, fields: Fields | None = None) -> None:  # fmt: skip
+        """Accepted ticks; what they close comes out of the next `closed`.
+
+        `wanted` are those that are evaluations (those in order, where nothing is said), `fields` gives what is read
+        at them.
+        """
         for timeframe, roller in self.tick_rollers.items():
             found = roller.add(rows, times, price, volume, amount, ordered, sessions)
             self._from_ticks.setdefault(timeframe, []).append(found)
         if TICK in self.timeframes:
-            at = np.flatnonzero(ordered)
+            at = np.flatnonzero(ordered if wanted is None else wanted)
             ticks = sessions.tick_bars(rows[at], times[at], price[at], amount[at], self.late)
+            if fields is not None:
+                ticks = replace(ticks, fields=fields(at))
             self._from_ticks.setdefault(TICK, []).append(ticks)
 
     def closed(self, minutes: Bars, days: Bars, until: Ints, sessions: Sessions) -> dict[Timeframe, Bars]:

@@ -133,6 +133,7 @@ HOT = 32
 # fired: i slot, event_time, nth, row; f previous, value
 # taken: i place in the input, 1 in order or 0; f the tick's own size
 # begun: i row, start of the minute, place in the input; the row's words as they stood before
+# told: place among the accepted ticks; the row's words behind it
 
 # --- an armed level: eight words, one cache line ---------------------------------------------------
 R_STATE = 0  # 0 not armed, else 1 + 2 * policy + 8 * (1 above) + 16 * field
@@ -187,8 +188,10 @@ N_FIRED = 4
 N_LATE = 5
 N_BEGUN = 6
 N_ACCEPTED = 7  # of bars as the source: those that were left out
-N_WANTED = 8  # room that the levels of the next row may need, 0 when they were not the reason to stop
-NN = 9
+N_TOLD = 8
+N_TAKEN = 9  # evaluations of bars as the source
+N_WANTED = 10  # room that the levels of the next row may need, 0 when they were not the reason to stop
+NN = 11
 
 K_EPOCH = 0
 K_BAD_PRICE = 1
@@ -697,13 +700,14 @@ def _fetch(I, BI, ring, heads, rows, first, last, slots):
 def trades(
     counts, rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_f, ring_used, returns, minutes,
     profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at,
-    wants_ticks, wants_minutes, taken, taken_f, begun, begun_i, ids, event_time, ingest_time, price_, volume_,
-    size_, trade_id_, flags,
+    wants_ticks, wants_minutes, taken, taken_f, begun, begun_i, watched, told, told_i, ids, event_time, ingest_time,
+    price_, volume_, size_, trade_id_, flags,
 ):  # fmt: skip
     """Apply ticks in log order from counts[N_DONE] on; `rows` are their instruments' rows, -1 unknown.
 
     `taken` must hold all ticks where `wants_ticks`. Where `wants_minutes`, `begun` takes each row's words as
-    they stood before the first tick in order of a minute that is newer than the row's newest tick.
+    they stood before the first tick in order of a minute that is newer than the row's newest tick. `told` takes
+    the words of `watched` rows behind each tick in order (`watched` may be empty).
     """
     nb = counts[N_BARS]
     nd = counts[N_DAYS]
@@ -711,6 +715,7 @@ def trades(
     nf = counts[N_FIRED]
     nl = counts[N_LATE]
     nm = counts[N_BEGUN]
+    nt = counts[N_TOLD]
     accepted = counts[N_ACCEPTED]
     counts[N_WANTED] = 0
     last = len(ids)
@@ -726,6 +731,7 @@ def trades(
             or nd == len(di)
             or nl == len(late_at)
             or (wants_minutes and nm == len(begun))
+            or (len(watched) > 0 and nt == len(told))
         ):
             done = n
             break
@@ -933,6 +939,11 @@ def trades(
                 I[r, I_EVALS] += 1
             else:
                 nf = _evaluate(F, I, r, prev, price, t, lv, ls, heads, eh, ef, rules, fi, ff, nf)
+            if len(watched) > 0 and watched[r]:
+                told[nt] = accepted - 1
+                for c in range(NI):
+                    told_i[nt, c] = I[r, c]
+                nt += 1
     counts[N_DONE] = done
     counts[N_BARS] = nb
     counts[N_DAYS] = nd
@@ -940,6 +951,7 @@ def trades(
     counts[N_FIRED] = nf
     counts[N_LATE] = nl
     counts[N_BEGUN] = nm
+    counts[N_TOLD] = nt
     counts[N_ACCEPTED] = accepted
 
 
@@ -1034,18 +1046,21 @@ def history(F, I, opens, returns, hist_t, hist_f, touched, rows, timeframe, star
 @njit(cache=True, error_model="numpy")
 def source_bars(
     counts, F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls,
-    heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
-    prev_close,
+    heads, eh, ef, rules, bi, bf, di, df, fi, ff, wants_ticks, taken, taken_f, watched, told, told_i, rows, timeframe,
+    start, open_, high, low, close, volume, prev_close,
 ):  # fmt: skip
     """Bars as the source itself: each is final as it comes and is one evaluation of tick rules at its end.
 
     Minute bars build the day; a daily bar is the whole day. A bar that is not newer than the row's newest is
     left out (the reader delivers bars in time order). A price inside a minute is not known: turnover and
-    vwap take (high + low + close) / 3.
+    vwap take (high + low + close) / 3. `taken` holds these evaluations where `wants_ticks`: the bar's place in the
+    input and its end.
     """
     nb = counts[N_BARS]
     nd = counts[N_DAYS]
     nf = counts[N_FIRED]
+    nt = counts[N_TOLD]
+    evaluated = counts[N_TAKEN]
     skipped = counts[N_ACCEPTED]
     counts[N_WANTED] = 0
     done = len(rows)
@@ -1072,7 +1087,12 @@ def source_bars(
         wanted = _levels_of(I, r, heads, eh)
         if nf + wanted > len(fi):
             counts[N_WANTED] = wanted
-        if nf + wanted > len(fi) or nb + slots + 1 > len(bi) or nd + 2 > len(di):
+        if (
+            nf + wanted > len(fi)
+            or nb + slots + 1 > len(bi)
+            or nd + 2 > len(di)
+            or (len(watched) > 0 and nt == len(told))
+        ):
             done = n
             break
         touched[r] = 1
@@ -1131,10 +1151,22 @@ def source_bars(
             _minute_statistics(F, I, r, start[n], price, volume[n], returns, minutes, profile)
             I[r, I_LAST_MINUTE] = start[n]
         nf = _evaluate(F, I, r, prev, price, end, lv, ls, heads, eh, ef, rules, fi, ff, nf)
+        if wants_ticks:
+            taken[evaluated, 0] = n
+            taken[evaluated, 1] = end
+            taken_f[evaluated] = amount
+        if len(watched) > 0 and watched[r]:
+            told[nt] = evaluated
+            for c in range(NI):
+                told_i[nt, c] = I[r, c]
+            nt += 1
+        evaluated += 1
     counts[N_DONE] = done
     counts[N_BARS] = nb
     counts[N_DAYS] = nd
     counts[N_FIRED] = nf
+    counts[N_TOLD] = nt
+    counts[N_TAKEN] = evaluated
     counts[N_ACCEPTED] = skipped
 
 
@@ -1171,8 +1203,8 @@ def forming_bars(BF, BI, F, slots, count, start, values):
 def trace_trades(
     counts, rows, F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_f, ring_used, returns, minutes,
     profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi, fi, ff, late_at, taken,
-    taken_f, begun, begun_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_, flags, first, count,
-    kept, trace_i,
+    taken_f, begun, begun_i, watched, told, told_i, ids, event_time, ingest_time, price_, volume_, size_, trade_id_,
+    flags, first, count, kept, trace_i,
 ):  # fmt: skip
     """Apply ticks one by one from `first` on and copy the row's words after each accepted one.
 
@@ -1185,9 +1217,9 @@ def trace_trades(
         trades(
             counts, rows[n : n + 1], F, I, Q, BF, BI, slots, late, opens, closes, dates, ring, ring_f, ring_used,
             returns, minutes, profile, hist_t, hist_f, touched, lv, ls, heads, eh, ef, rules, bi, bf, di, df, qi,
-            fi, ff, late_at, False, False, taken, taken_f, begun, begun_i, ids[n : n + 1], event_time[n : n + 1],
-            ingest_time[n : n + 1], price_[n : n + 1], volume_[n : n + 1], size_[n : n + 1], trade_id_[n : n + 1],
-            flags[n : n + 1],
+            fi, ff, late_at, False, False, taken, taken_f, begun, begun_i, watched, told, told_i, ids[n : n + 1],
+            event_time[n : n + 1], ingest_time[n : n + 1], price_[n : n + 1], volume_[n : n + 1], size_[n : n + 1],
+            trade_id_[n : n + 1], flags[n : n + 1],
         )  # fmt: skip
         if counts[N_DONE] == 0:
             return n, count
@@ -1203,8 +1235,8 @@ def trace_trades(
 @njit(cache=True, error_model="numpy")
 def trace_bars(
     counts, F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched, lv, ls,
-    heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows, timeframe, start, open_, high, low, close, volume,
-    prev_close, first, count, kept, trace_i,
+    heads, eh, ef, rules, bi, bf, di, df, fi, ff, taken, taken_f, watched, told, told_i, rows, timeframe, start, open_,
+    high, low, close, volume, prev_close, first, count, kept, trace_i,
 ):  # fmt: skip
     """The same for bars as the source."""
     for n in range(first, len(rows)):
@@ -1212,7 +1244,8 @@ def trace_bars(
             counts[c] = 0
         source_bars(
             counts, F, I, BF, BI, slots, opens, closes, dates, returns, minutes, profile, hist_t, hist_f, touched,
-            lv, ls, heads, eh, ef, rules, bi, bf, di, df, fi, ff, rows[n : n + 1],
+            lv, ls, heads, eh, ef, rules, bi, bf, di, df, fi, ff, False, taken, taken_f, watched, told, told_i,
+            rows[n : n + 1],
             timeframe[n : n + 1], start[n : n + 1], open_[n : n + 1], high[n : n + 1], low[n : n + 1],
             close[n : n + 1], volume[n : n + 1], prev_close[n : n + 1],
         )  # fmt: skip

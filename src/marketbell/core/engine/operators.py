@@ -6,7 +6,7 @@ order and puts its arrays into the checkpoint.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # ruff: noqa: ARG002 — the operator that does nothing still says what it would be given
@@ -56,7 +56,8 @@ class Ticks:
 
     `rows`, `event_time` (ns), `price`; `volume` is cumulative for the session (NaN where the feed has none),
     `amount` the tick's own size as the kernel took it (0 where unknown). `is_ordered` is false for a tick
-    behind the newest of its row: it belongs to its own bar and is no evaluation.
+    behind the newest of its row: it belongs to its own bar and is no evaluation. `told` are places of ticks in order
+    of rows that somebody watches, `words` their rows' words (as TickState.I) behind each.
     """
 
     rows: NDArray[np.int64]
@@ -65,6 +66,8 @@ class Ticks:
     volume: NDArray[np.float64]
     amount: NDArray[np.float64]
     is_ordered: NDArray[np.bool_]
+    told: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    words: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,36 @@ class FieldSampler:
         unknown = np.full(len(rows), np.nan)
         return {name: np.asarray(columns.get(name, unknown), np.float64) for name in names}
 
+    def now(
+        self,
+        rows: Ints,
+        times: Ints,
+        words: Ints,
+        names: Collection[str],
+        state: TickState,
+        *,
+        is_traced: bool,
+    ) -> dict[str, Floats]:
+        """These fields of rows that stand like that at these times: at ticks (`is_traced`), or as they are now."""
+        words = np.ascontiguousarray(words)
+        nothing = np.full((len(rows), 5), np.nan)
+        columns: dict[str, NDArray[Any]] = numeric_columns(
+            words.view(np.float64), words, np.zeros(len(rows), np.int64), nothing, 0
+        )
+        newest = columns["event_time"]
+        columns["src.age"] = np.where(newest > 0, (times - newest) / 1e9, np.nan)
+        moment = int(times.max()) if len(times) else 0
+        for operator in self._operators:
+            if is_traced:
+                columns.update(operator.traced(rows, columns, state, times))
+            else:
+                columns.update(operator.columns(rows, columns, state, moment))
+            missing = [name for name in names if "[" in name and name not in columns]
+            if missing:
+                columns.update(operator.sampled(rows, columns, state, times, missing))
+        unknown = np.full(len(rows), np.nan)
+        return {name: np.asarray(columns.get(name, unknown), np.float64) for name in names}
+
     def settle(self) -> None:
         """Keep the newest of each row alone: the bars of this run are closed."""
         if not self._new:

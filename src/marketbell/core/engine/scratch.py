@@ -22,6 +22,9 @@ class Scratch:
         self.late_at = np.empty(64, np.int64)
         self.taken, self.taken_f = np.empty((0, 2), np.int64), np.empty(0)
         self.begun, self.begun_i = np.empty((0, 3), np.int64), np.empty((0, k.NI), np.int64)
+        self.told, self.told_i = np.empty(0, np.int64), np.empty((0, k.NI), np.int64)
+        self.nobody = np.empty(0, np.uint8)
+        """The watched rows where none is."""
 
     def run(self, rows: RowState, inputs: int, kernel: Callable[[], object]) -> None:
         """Call the kernel until it has applied all its inputs, making room whenever it stops before."""
@@ -42,6 +45,7 @@ class Scratch:
             (("fi", "ff"), used[k.N_FIRED], used[k.N_WANTED]),
             (("late_at",), used[k.N_LATE], 1),
             (("begun", "begun_i"), used[k.N_BEGUN], 1),
+            (("told", "told_i"), used[k.N_TOLD], 1),
         ):
             if count + wanted > len(getattr(self, names[0])):
                 grew = True

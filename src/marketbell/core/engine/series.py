@@ -10,7 +10,7 @@ Command: {"type": "watch", "uid", "expressions": {name: text}, "timeframe": "5m"
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,9 @@ _KEPT_BARS = 200_000
 _COUNTS = ("live_count", "ring_newest", "warm_newest")
 _NOTHING = np.empty(0, np.int64)
 
+Listener = Callable[[Mapping[Timeframe, Bars], Mapping[int, Floats]], None]
+"""Takes closed bars, and by the number of a node its values [outputs, bars of its timeframe]."""
+
 
 class Series(Operator):
     """See the module's docstring."""
@@ -59,6 +62,9 @@ class Series(Operator):
         """
         self._sampler = FieldSampler(operators)
         self._sampled: Mapping[Timeframe, frozenset[str]] = {}
+        self._scope: NDArray[np.bool_] | None = None
+        self.watched: NDArray[np.uint8] | None = None
+        """A flag for each row whose words the tick kernel has to tell behind each tick; None: nobody asks."""
         self._sessions = Sessions(*(_NOTHING for _ in range(6)))
         self._rows = 0
         self._idents: list[int] = []
@@ -85,6 +91,12 @@ class Series(Operator):
         self._kept: list[tuple[Timeframe, Bars]] = []
         self._kept_count = 0
         self.bars_dropped = 0
+        self._tick_scopes: dict[str, NDArray[np.bool_]] = {}
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call this with every piece of closed bars and the values of all results at them."""
+        self._listeners.append(listener)
 
     # --- watches -----------------------------------------------------------------------------------
 
@@ -100,22 +112,24 @@ class Series(Operator):
             except UserError as error:
                 self.rejected[uid] = error.message
 
-    def watch(self, uid: str, plan: Plan, state: TickState) -> None:
-        """Begin to compute a plan, or another one under the same name.
+    def watch(self, uid: str, plan: Plan, state: TickState, scope: NDArray[np.bool_] | None = None) -> None:
+        """Begin to compute a plan, or another one under the same name. `scope`: the rows whose ticks it reads, if any.
 
         UserError where a function is not known, and for what reads other instruments: these may belong to another
         shard, so such series are computed behind all shards.
         """
         if any(node.op in {Op.FOREIGN, Op.CROSS} for node in plan.nodes):
             raise UserError("what reads other instruments is computed behind all shards, not in one of them")
-        if any(node.op is Op.FIELD and node.timeframe.unit in {"tick", "s"} for node in plan.nodes):
-            raise UserError("a field without `@` is read at the ends of minutes and longer bars, not within them")
+        if any(node.op is Op.FIELD and node.timeframe.unit == "s" for node in plan.nodes):
+            raise UserError("a field without `@` is read at ticks and at the ends of minutes and longer bars")
         self._settle_days()
         before, timeframes = self.program.numbers, self._feed.timeframes
         results = self.program.extend(plan)
         self.unwatch(uid, is_replaced=True)
         self.rejected.pop(uid, None)
         self._plans[uid], self._results[uid] = plan, results
+        if scope is not None:
+            self._tick_scopes[uid] = scope
         self._feed.use(self.program.timeframes)
         self._use_fields()
         new = self.program.numbers - before
@@ -128,6 +142,7 @@ class Series(Operator):
         if results is None:
             return
         del self._plans[uid]
+        self._tick_scopes.pop(uid, None)
         self.program.drop(results.values())
         self._cold &= self.program.numbers
         if not is_replaced:
@@ -136,8 +151,28 @@ class Series(Operator):
 
     def _use_fields(self) -> None:
         self._sampled = self.program.sampled
-        if not self._sampled:
+        if not self.wants_minutes:
             self._sampler.forget()
+        self._scope = self._tick_scope()
+        self.watched = None
+        if TICK in self._sampled:
+            self.watched = np.ones(self._rows, np.uint8) if self._scope is None else self._scope.astype(np.uint8)
+
+    def _tick_scope(self) -> NDArray[np.bool_] | None:
+        """Rows whose ticks are evaluations of something; None: all of them."""
+        scope = np.zeros(self._rows, np.bool_)
+        for uid, plan in self._plans.items():
+            if TICK in plan.timeframes:
+                mine = self._tick_scopes.get(uid)
+                if mine is None:
+                    return None
+                scope[: len(mine)] |= mine
+        return scope
+
+    def set_scope(self, uid: str, scope: NDArray[np.bool_]) -> None:
+        """Rows whose ticks a watch reads, now that there are others."""
+        self._tick_scopes[uid] = scope
+        self._use_fields()
 
     @property
     def watches(self) -> Mapping[str, Plan]:
@@ -203,6 +238,7 @@ class Series(Operator):
         self._ring_newest = np.concatenate([self._ring_newest, np.full(more, NEVER)])
         self._warm_newest = np.concatenate([self._warm_newest, np.full(more, NEVER)])
         self._stale = np.concatenate([self._stale, np.zeros(more, np.bool_)])
+        self._use_fields()
 
     @property
     def wants_ticks(self) -> bool:
@@ -210,17 +246,52 @@ class Series(Operator):
 
     @property
     def wants_minutes(self) -> bool:
-        return bool(self._sampled)
+        return any(not (timeframe == TICK or timeframe.is_instant) for timeframe in self._sampled)
 
     def begun(self, begun: Begun, state: TickState) -> None:  # noqa: ARG002 — the words say it all
-        if self._sampled:
+        if self.wants_minutes:
             self._sampler.begun(begun)
 
-    def ticks(self, ticks: Ticks, state: TickState) -> None:  # noqa: ARG002 — the sessions are known
-        if self._feed.wants_ticks:
-            self._feed.take_ticks(
-                ticks.rows, ticks.event_time, ticks.price, ticks.volume, ticks.amount, ticks.is_ordered, self._sessions
-            )
+    def ticks(self, ticks: Ticks, state: TickState) -> None:
+        if not self._feed.wants_ticks:
+            return
+        wanted = ticks.is_ordered if self._scope is None else ticks.is_ordered & self._scope[ticks.rows]
+        names = self._sampled.get(TICK)
+
+        def fields(at: Ints) -> Mapping[str, Floats]:
+            place = np.full(len(ticks.rows), -1, np.int64)
+            place[ticks.told] = np.arange(len(ticks.told))
+            words = ticks.words[place[at]]
+            return self._sampler.now(ticks.rows[at], ticks.event_time[at], words, names or (), state, is_traced=True)
+
+        self._feed.take_ticks(
+            ticks.rows, ticks.event_time, ticks.price, ticks.volume, ticks.amount, ticks.is_ordered, self._sessions,
+            wanted, fields if names else None,
+        )  # fmt: skip
+
+    def instant(self, timeframe: Timeframe, rows: Ints, time: int, state: TickState) -> None:
+        """Evaluate what is read at an instant (ns UTC), for these rows as they stand."""
+        self._settle_days()
+        i = state.I[rows]
+        f = np.ascontiguousarray(i).view(np.float64)
+        last, times = f[:, k.F_LAST], np.full(len(rows), time)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            vwap = np.where(f[:, k.F_SIZE] > 0, f[:, k.F_PV] / f[:, k.F_SIZE], np.nan)
+        volume = np.where(i[:, k.I_HAS_VOLUME] == 1, f[:, k.F_CUM], np.nan)
+        values = np.ascontiguousarray(np.column_stack([last, last, last, last, volume, vwap]))
+        names = self._sampled.get(timeframe, ())
+        fields = self._sampler.now(rows, times, i, names, state, is_traced=False)
+        nothing = np.full(len(rows), np.nan)
+        bars = Bars(
+            rows, times, times, i[:, k.I_DATE].copy(), i[:, k.I_OPEN].copy(), np.zeros(len(rows), np.int64), values,
+            nothing, fields,
+        )  # fmt: skip
+        found = {timeframe: bars}
+        self._announce(found, self.program.commit(found))
+
+    def _announce(self, bars: Mapping[Timeframe, Bars], values: Mapping[int, Floats]) -> None:
+        for listener in self._listeners:
+            listener(bars, values)
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:
         self._settle_days()
@@ -242,9 +313,9 @@ class Series(Operator):
             self._sessions,
         )  # fmt: skip
         if found:
-            for timeframe in self._sampled.keys() & found.keys():
+            for timeframe in (self._sampled.keys() & found.keys()) - {TICK}:
                 found[timeframe] = self._sampler.sampled(found[timeframe], self._sampled[timeframe], state)
-            self.program.commit(found)
+            self._announce(found, self.program.commit(found))
             self._keep(found)
         self._sampler.settle()
 
@@ -476,7 +547,7 @@ class Series(Operator):
             ("shelf", self._shelf.checkpoint(count)),
             ("program", self.program.checkpoint(count)),
             ("feed", self._feed.checkpoint(count)),
-            ("fields", self._sampler.checkpoint(count) if self._sampled else {}),
+            ("fields", self._sampler.checkpoint(count) if self.wants_minutes else {}),
         ]
         if self._warming is not None:
             parts += [("warming", self._warming.checkpoint(count)), ("warm_feed", self._warm_feed.checkpoint(count))]
@@ -508,8 +579,8 @@ class Series(Operator):
             self._cold_timeframes = frozenset(map(Timeframe.parse, meta["cold_timeframes"]))
             self._has_warmed = bool(meta["has_warmed"])
             self._restore_program(self.program, self._feed, arrays, "")
-            self._sampled = self.program.sampled
-            if self._sampled:
+            self._use_fields()
+            if self.wants_minutes:
                 self._sampler.restore(_part(arrays, "fields"))
             if "warming.nodes" in arrays:
                 self._warming, self._warm_feed = self._empty()

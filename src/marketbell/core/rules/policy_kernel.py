@@ -10,7 +10,7 @@ from numba import njit
 from marketbell.core.engine import predicate_kernel as pk
 
 # ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0911, PLR0912, PLR0915, PLR1714, SIM109 — kernels are typed by Numba
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc,assignment"
 
 NEVER = -(1 << 62)
 FAR = (1 << 63) - 1
