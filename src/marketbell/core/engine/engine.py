@@ -72,6 +72,9 @@ class Engine:
         self._rows: dict[int, int] = {}
         self._keys: list[str] = []
         self._calendars: dict[str, tuple[int, int, int]] = {}
+        self._zones: dict[str, str] = {}
+        self._moment = 0
+        """Up to when operators had their instants."""
         self._opens = np.empty(0, np.int64)
         self._closes = np.empty(0, np.int64)
         self._dates = np.empty(0, np.int64)
@@ -99,6 +102,7 @@ class Engine:
             self._opens = np.concatenate([self._opens, np.asarray(table.open, np.int64)])
             self._closes = np.concatenate([self._closes, np.asarray(table.close, np.int64)])
             self._dates = np.concatenate([self._dates, np.asarray(table.date, np.int64)])
+            self._zones[name] = table.zone
             self._calendars[name] = (start, len(self._opens), regular_minutes(table.open, table.close))
         return self._calendars[name]
 
@@ -158,17 +162,17 @@ class Engine:
                 counts += 1
                 continue
             if run:
-                self._trades(concatenated(run), collected)
+                self._timed_trades(concatenated(run), collected)
                 run = []
             self._other(frame, columns, collected)
         if run:
-            self._trades(concatenated(run), collected)
+            self._timed_trades(concatenated(run), collected)
         return self._finished(collected)
 
     def apply_trades(self, columns: Columns) -> Outputs:
         """Apply trade columns (TRADE schema) without a frame around them."""
         collected = Collected()
-        self._trades(concatenated([columns]), collected)
+        self._timed_trades(concatenated([columns]), collected)
         return self._finished(collected)
 
     def history(self, columns: Columns) -> None:
@@ -179,11 +183,19 @@ class Engine:
         """End of the source: everything that is open becomes final."""
         collected = Collected()
         self._heartbeat(k.FAR - self._late - 1, collected, is_clock=False)
+        state = self.tick_state()
+        for operator in self.operators:
+            operator.finish(state)
         return self._finished(collected)
 
     def _finished(self, collected: Collected) -> Outputs:
         out = collected.outputs
         out.fired = Firings(collected.fired)
+        for operator in self.operators:
+            out.rule_firings += operator.take_firings()
+            rejected = operator.take_rejected()
+            out.rejected_rules += rejected
+            self._totals["rules_rejected"] += len(rejected)
         out.bars_1m = joined(collected.bars_1m, BAR_COLUMNS)
         out.bars_1d = joined(collected.bars_1d, BAR_COLUMNS)
         out.quality = joined(collected.quality, QUALITY_COLUMNS)
@@ -225,11 +237,12 @@ class Engine:
         elif frame.kind is FrameKind.BOOK:
             self._book(columns, collected)
         elif frame.kind is FrameKind.HEARTBEAT:
+            self._instants(frame.event_max, collected)
             self._heartbeat(frame.event_max, collected, is_clock=True)
         elif frame.kind is FrameKind.BAR:
             role = json.loads(frame.payload).get("role") if frame.payload else None
             if role == "source":
-                self._source_bars(columns, collected)
+                self._timed_bars(columns, collected)
             else:
                 self._history(columns, collected)
         elif frame.kind is FrameKind.PROFILE:
@@ -238,6 +251,66 @@ class Engine:
             self._command(dated(json.loads(frame.payload), frame.event_min), collected)
         elif frame.kind is FrameKind.REFERENCE:
             self._reference(json.loads(frame.payload), collected)
+
+    # --- instants ------------------------------------------------------------------------------
+
+    def _next_instant(self, first: int) -> int:
+        """The next time that an operator waits for; `first` is the time of what comes now, where nothing came yet."""
+        if not self._moment:
+            self._moment = first - 1
+        return min(operator.next_instant(self._moment) for operator in self.operators)
+
+    def _instants(self, now: int, collected: Collected) -> None:
+        """Everything up to `now` is applied: let the operators have their instants, each with its bars closed."""
+        while (due := self._next_instant(now)) <= now:
+            self._heartbeat(due, collected, is_clock=False)
+            self._moment = due
+            state = self.tick_state()
+            for operator in self.operators:
+                operator.instant(due, state)
+        self._moment = max(self._moment, now)
+
+    def _timed_trades(self, c: Columns, collected: Collected) -> None:
+        """Trades, cut where an instant lies between them: at the first tick that our clock saw at it or later."""
+        if not len(c["event_time"]) or self._next_instant(int(c["ingest_time"][0])) == k.FAR:
+            self._trades(c, collected)
+            return
+        is_future = np.asarray(c["flags"], np.int64) & k.FLAG_FUTURE != 0
+        clock = np.maximum.accumulate(np.where(is_future, k.NEVER, c["ingest_time"]))
+        self._timed(c, clock, self._trades, collected)
+
+    def _timed_bars(self, columns: Columns, collected: Collected) -> None:
+        """Bars as the source, cut behind those that end before an instant."""
+        if not len(columns["start"]) or self._next_instant(int(columns["start"].min())) == k.FAR:
+            self._source_bars(columns, collected)
+            return
+        ends = np.asarray(columns["start"], np.int64) + np.asarray(columns["timeframe_s"], np.int64) * _NANOS
+        rows = self._rows_of(columns["instrument_id"])
+        known = np.flatnonzero(rows >= 0)
+        at = self.series.sessions.find(rows[known], np.asarray(columns["start"], np.int64)[known])
+        inside = at >= 0
+        ends[known[inside]] = np.minimum(ends[known[inside]], self._closes[at[inside]])
+        self._timed(columns, np.maximum.accumulate(ends), self._source_bars, collected)
+
+    def _timed(
+        self, c: Columns, clock: NDArray[np.int64], apply: Callable[[Columns, Collected], None], collected: Collected
+    ) -> None:
+        count = len(clock)
+        if not count or self._next_instant(int(clock[0])) > int(clock[-1]):
+            apply(c, collected)
+            if count:
+                self._moment = max(self._moment, int(clock[-1]))
+            return
+        done = 0
+        while done < count:
+            due = self._next_instant(int(clock[done]))
+            until = int(np.searchsorted(clock, due, side="left"))
+            if until > done:
+                apply({name: column[done:until] for name, column in c.items()}, collected)
+                done = until
+            if done < count:
+                self._instants(due, collected)
+        self._moment = max(self._moment, int(clock[-1]))
 
     def _trades(self, c: Columns, collected: Collected) -> None:
         rows, count = self._state, len(c["instrument_id"])
@@ -346,6 +419,7 @@ class Engine:
             self._dates,
             self.instruments,
             self.clock,
+            self._zones,
         )
 
     def _tell_closed(self, minutes: int, days: int) -> None:
@@ -756,6 +830,7 @@ class Engine:
             "unknown": [[ident, count] for ident, count in self._unknown.items()],
             "totals": self._totals,
             "clock": self.clock,
+            "moment": self._moment,
             "source": self.source,
         }
         text = f'{json.dumps(meta)[:-1]}, "instruments": [{", ".join(self._written)}]}}'
@@ -796,6 +871,7 @@ class Engine:
         engine._unknown = {ident: number for ident, number in meta["unknown"]}  # noqa: C416 — dict() would keep lists
         engine._totals = dict(meta["totals"])
         engine.clock = int(meta["clock"])
+        engine._moment = int(meta.get("moment", 0))
         engine.source = meta["source"]
         state = engine.tick_state()
         for operator in engine.operators:

@@ -163,7 +163,7 @@ def _merge_levels(parts: Sequence[Arrays], order: NDArray[np.int64]) -> dict[str
 
 def _merge_meta(metas: Sequence[dict[str, Any]], order: NDArray[np.int64]) -> dict[str, Any]:
     first = metas[0]
-    parted = ("instruments", "unknown", "totals", "progress", "clock")
+    parted = ("instruments", "unknown", "totals", "progress", "clock", "moment")
     for meta in metas[1:]:
         for name in first.keys() | meta.keys():
             if name not in parted and first.get(name) != meta.get(name):
@@ -181,6 +181,7 @@ def _merge_meta(metas: Sequence[dict[str, Any]], order: NDArray[np.int64]) -> di
         for name in first["totals"]
     }
     return first | {
+        "moment": max(meta.get("moment", 0) for meta in metas),
         "instruments": [instruments[row] for row in order.tolist()],
         "unknown": sorted([ident, count] for ident, count in unknown.items()),
         "totals": totals,

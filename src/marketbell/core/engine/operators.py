@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns
+from marketbell.core.engine.outputs import RuleFiring
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import CheckpointError
+
+FAR = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class TickState:
     dates: NDArray[np.int64]
     instruments: Sequence[Instrument]
     clock: int
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """IANA zone of each calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,24 @@ class Operator:
 
     def command(self, payload: Mapping[str, Any], state: TickState) -> None:
         """A COMMAND entry of the log, or an item of a batch of them. What is not its own it leaves alone."""
+
+    def next_instant(self, after: int) -> int:
+        """The first time behind `after` (ns UTC) at which `instant` wants to be called; FAR: never."""
+        return FAR
+
+    def instant(self, time: int, state: TickState) -> None:
+        """The log has come to this time: all that was said up to it is applied, and nothing later."""
+
+    def finish(self, state: TickState) -> None:
+        """The source has ended: nothing more will come."""
+
+    def take_firings(self) -> list[RuleFiring]:
+        """What fired since the last call."""
+        return []
+
+    def take_rejected(self) -> list[tuple[str, str]]:
+        """Rules (uid) that could not be armed since the last call, and why."""
+        return []
 
     def columns(
         self, rows: NDArray[np.int64], columns: Mapping[str, NDArray[Any]], state: TickState, now: int

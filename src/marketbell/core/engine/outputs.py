@@ -1,13 +1,14 @@
 """What the engine says after it applied a piece of the log."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.engine.firings import Fired, Firings
 
-__all__ = ["BAR_COLUMNS", "QUALITY_COLUMNS", "Fired", "Firings", "Gap", "Outputs", "empty", "joined"]
+__all__ = ["BAR_COLUMNS", "QUALITY_COLUMNS", "Fired", "Firings", "Gap", "Outputs", "RuleFiring", "empty", "joined"]
 
 BAR_COLUMNS: tuple[tuple[str, str], ...] = (
     ("instrument_id", "i8"),
@@ -43,6 +44,34 @@ def joined(parts: list[Columns], columns: tuple[tuple[str, str], ...]) -> Column
 
 
 @dataclass(frozen=True, slots=True)
+class RuleFiring:
+    """A rule fired on an instrument. `nth` counts its firings there at this event_time (ns UTC), from 1.
+
+    `event` is `exit` where the condition became false, else `enter`. `suppressed` names what kept it from being told,
+    or is empty. `values` are the parts of the rule by their places (see language/rule_plan), `previous` those of
+    crosses at the evaluation before; NaN is unknown. `as_of` are the ends of the bars that were read, by timeframe.
+    `payload` is the command that armed it.
+    """
+
+    rule_uid: str
+    version: int
+    rule: str
+    owner_id: str
+    instrument_id: int
+    key: str
+    event_time: int
+    nth: int
+    definition_hash: str
+    notify: tuple[str, ...]
+    event: str
+    suppressed: str
+    values: dict[str, float]
+    previous: dict[str, float]
+    as_of: dict[str, int]
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """The producer's positions jumped: what lay between them never came."""
 
@@ -65,6 +94,7 @@ class Outputs:
     bars_1d: Columns = field(default_factory=lambda: empty(BAR_COLUMNS))
     quality: Columns = field(default_factory=lambda: empty(QUALITY_COLUMNS))
     fired: Firings = field(default_factory=Firings)
+    rule_firings: list[RuleFiring] = field(default_factory=list)
     late: Columns = field(default_factory=dict)
     depth: list[Columns] = field(default_factory=list)
     book_states: list[tuple[int, str, int]] = field(default_factory=list)

@@ -118,9 +118,9 @@ class FieldSampler:
                 columns.update(operator.traced(rows, columns, state, times))
             else:
                 columns.update(operator.columns(rows, columns, state, moment))
-            missing = [name for name in names if "[" in name and name not in columns]
-            if missing:
-                columns.update(operator.sampled(rows, columns, state, times, missing))
+        published = [name for name in names if name.startswith("fund.")]
+        for operator in self._operators if published else ():
+            columns.update(operator.sampled(rows, columns, state, times, published))
         unknown = np.full(len(rows), np.nan)
         return {name: np.asarray(columns.get(name, unknown), np.float64) for name in names}
 

@@ -175,6 +175,11 @@ class Series(Operator):
         self._use_fields()
 
     @property
+    def sessions(self) -> Sessions:
+        """The sessions of every row."""
+        return self._sessions
+
+    @property
     def watches(self) -> Mapping[str, Plan]:
         """The plans, by uid."""
         return self._plans
@@ -269,7 +274,7 @@ class Series(Operator):
             wanted, fields if names else None,
         )  # fmt: skip
 
-    def instant(self, timeframe: Timeframe, rows: Ints, time: int, state: TickState) -> None:
+    def read_instant(self, timeframe: Timeframe, rows: Ints, time: int, state: TickState) -> None:
         """Evaluate what is read at an instant (ns UTC), for these rows as they stand."""
         self._settle_days()
         i = state.I[rows]

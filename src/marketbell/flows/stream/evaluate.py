@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketbell.core.engine.across_history import AcrossHistory
 from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.program import Program
 from marketbell.core.engine.timeframes import Bars
@@ -25,7 +26,6 @@ from marketbell.core.language.tree import Symbol
 from marketbell.core.market.session import SessionTable
 from marketbell.core.market.timeframe import TICK, Timeframe
 from marketbell.core.primitives.errors import InvalidRuleError, UserError
-from marketbell.flows.stream.across import AcrossHistory
 from marketbell.flows.stream.recorded import FUNDAMENTAL, Recorded, Trace, record, timeframe_of
 from marketbell.ports.feeds import PacedFeed
 
