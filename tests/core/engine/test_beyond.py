@@ -18,7 +18,7 @@ from marketbell.core.language.plan import Op, Plan
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, MINUTE, SessionTable
 from marketbell.core.market.timeframe import DAY_1
-from marketbell.flows.stream.across import AcrossHistory
+from marketbell.core.engine.across_history import AcrossHistory
 
 INSTRUMENTS = [
     Instrument("NSE:NIFTY", kind="index"),

@@ -64,14 +64,14 @@ def cut(plan: Plan) -> Cut:
             nodes.append(replace(node, inputs=inputs))
     results = tuple((name, place(item)) for name, item in plan.results)
     told = [(nodes[at].name, item) for item, at in columns.items() if nodes[at].op is Op.FIELD]
-    return Cut(_part(plan, told), Plan(tuple(nodes), results))
+    return Cut(part(plan, told), Plan(tuple(nodes), results))
 
 
 def _column(node: Node, name: str) -> Node:
     return Node(Op.FIELD, node.timeframe, name, lookback=node.lookback, warm_up=node.warm_up)
 
 
-def _part(plan: Plan, results: Iterable[tuple[str, Input]]) -> Plan:
+def part(plan: Plan, results: Iterable[tuple[str, Input]]) -> Plan:
     """The plan with these results and what they need."""
     wanted = tuple(results)
     needed = {item.node for _, item in wanted}

@@ -75,6 +75,8 @@ class Engine:
         self._zones: dict[str, str] = {}
         self._moment = 0
         """Up to when operators had their instants."""
+        self.is_whole = True
+        """All instruments of the log are here: what reads other instruments can be computed."""
         self._opens = np.empty(0, np.int64)
         self._closes = np.empty(0, np.int64)
         self._dates = np.empty(0, np.int64)
@@ -248,7 +250,7 @@ class Engine:
         elif frame.kind is FrameKind.PROFILE:
             self._profiles(columns)
         elif frame.kind is FrameKind.COMMAND:
-            self._command(dated(json.loads(frame.payload), frame.event_min), collected)
+            self._command(dated(json.loads(frame.payload), frame.event_min), frame.event_min, collected)
         elif frame.kind is FrameKind.REFERENCE:
             self._reference(json.loads(frame.payload), collected)
 
@@ -420,6 +422,7 @@ class Engine:
             self.instruments,
             self.clock,
             self._zones,
+            self.is_whole,
         )
 
     def _tell_closed(self, minutes: int, days: int) -> None:
@@ -617,11 +620,11 @@ class Engine:
             profile[minute[known], rows[known], at] = np.asarray(columns[name], np.float64)[known]
         self._state.mark_minutes(minute[known])
 
-    def _command(self, payload: dict[str, Any], collected: Collected) -> None:
+    def _command(self, payload: dict[str, Any], log_time: int, collected: Collected) -> None:
         kind = payload.get("type")
         if kind == "batch":
             for item in payload["items"]:
-                self._command(item, collected)
+                self._command(dated(item, log_time), log_time, collected)
         elif kind in {"arm_level", "move_level"}:
             reason = self._arm(payload, is_move=kind == "move_level")
             if reason:
@@ -629,6 +632,8 @@ class Engine:
                 collected.outputs.rejected_rules.append((str(payload["rule_uid"]), reason))
         elif kind == "disarm":
             self.levels.disarm(str(payload["rule_uid"]), int(payload["version"]))
+        elif kind == "arm_rule":  # an operator's; a level that the rule was before ends here
+            self.levels.disarm(str(payload["rule_uid"]), int(payload["version"]) - 1)
         elif "rule_uid" in payload:
             self._totals["rules_rejected"] += 1
             collected.outputs.rejected_rules.append((str(payload["rule_uid"]), f"unknown command {kind!r}"))

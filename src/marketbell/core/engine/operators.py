@@ -40,6 +40,8 @@ class TickState:
     clock: int
     zones: Mapping[str, str] = field(default_factory=dict)
     """IANA zone of each calendar."""
+    is_whole: bool = True
+    """All instruments of the log are here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,9 @@ class PredicateTable:
         self._slots: dict[tuple[object, ...], int] = {}
         self._columns: dict[Hashable, int] = {}
         self._column_slots: list[int] = []
-        self._arrays: tuple[Codes, Floats] | None = None
+        self._filled = 0
+        self._code_array: Codes = np.zeros((64, 5), np.int32)
+        self._constant_array: Floats = np.zeros(64)
         self._own = 0
 
     # --- building ----------------------------------------------------------------------------------
@@ -166,10 +168,20 @@ class PredicateTable:
                 moved[old] = self._slot((new[0], new[1], new[2], new[3], new[4]), 0.0) if new != line else old
         return moved.get(slot, slot), places
 
+    def own_slots(self, slot: int) -> list[int]:
+        """Of a slot of `with_own_past`: the slots whose values its places keep, in their order."""
+        kept: dict[int, int] = {}
+        for one in self.cone(slot).tolist():
+            op, a, b, place, _ = self._code[one]
+            if op in {pk.OWN_ABOVE, pk.OWN_BELOW}:
+                kept[place], kept[place + 1] = a, b
+            elif op in {pk.OWN_ENTERS, pk.OWN_LEAVES}:
+                kept[place] = a
+        return [kept[place] for place in sorted(kept)]
+
     def _new(self, line: tuple[int, int, int, int, int], constant: float) -> int:
         self._code.append(line)
         self._constants.append(constant)
-        self._arrays = None
         return len(self._code) - 1
 
     def _slot(self, line: tuple[int, int, int, int, int], constant: float) -> int:
@@ -183,10 +195,18 @@ class PredicateTable:
     @property
     def arrays(self) -> tuple[Codes, Floats]:
         """Operations [slots, 5] and constants [slots], as the kernels take them."""
-        if self._arrays is None:
-            code = np.array(self._code, np.int32).reshape(len(self._code), 5)
-            self._arrays = code, np.array(self._constants)
-        return self._arrays
+        count = len(self._code)
+        if count > self._filled:  # only what is new is copied: rules are armed while ticks flow
+            if count > len(self._code_array):
+                room = max(count, 2 * len(self._code_array))
+                self._code_array = np.concatenate([self._code_array, np.zeros((room - len(self._code_array), 5), np.int32)])
+                self._constant_array = np.concatenate(
+                    [self._constant_array, np.zeros(room - len(self._constant_array))]
+                )
+            self._code_array[self._filled : count] = self._code[self._filled :]
+            self._constant_array[self._filled : count] = self._constants[self._filled :]
+            self._filled = count
+        return self._code_array[:count], self._constant_array[:count]
 
     def cone(self, *slots: int) -> Ints:
         """The slots that these rest on, themselves included, in an order in which each reads only earlier ones."""

@@ -89,7 +89,7 @@ class Partition:
         self.homes = Homes(whole)
         self._make = make
         self._date_of = date_of
-        self.engine = make.new()
+        self.engine = self._whole_or_not(make.new())
         self.epoch = ""
         self.offset = 0
         self.run = ""
@@ -131,7 +131,7 @@ class Partition:
             quality = quality[known.inside(np.ascontiguousarray(quality[:, 1]), self.shards)]
         if checkpoint.partition != self.number:
             arrays = moved(arrays, self.number)
-        self.engine = self._make.restore(arrays)
+        self.engine = self._whole_or_not(self._make.restore(arrays))
         self.homes = known
         self.quality = {(int(a), int(b), int(c)): int(n) for a, b, c, n in quality}
         self.producers = {int(producer): int(last) for producer, last in producers}
@@ -170,7 +170,7 @@ class Partition:
         )
         arrays = merge([self.engine.checkpoint(), other.engine.checkpoint()], self.homes, self._make.extra)
         arrays["touched"] = np.ones_like(arrays["touched"])  # who publishes rows knows them by new numbers now
-        one.engine = self._make.restore(arrays)
+        one.engine = one._whole_or_not(self._make.restore(arrays))
         one.homes, one.date = self.homes, self.date
         one.told, one.on_heartbeat = max(self.told, other.told), self.on_heartbeat
         one.quality = dict(self.quality)
@@ -183,6 +183,10 @@ class Partition:
         one.gaps.extend(sorted([*self.gaps, *other.gaps], key=lambda gap: gap["at"]))
         one._has_begun = self._has_begun
         return one
+
+    def _whole_or_not(self, engine: Engine) -> Engine:
+        engine.is_whole = self.shards == ALL_SHARDS
+        return engine
 
     def note_gap(self, reason: str, at: int, **facts: Any) -> None:
         """Remember that something is missing; it is shown, never skipped."""
@@ -268,7 +272,7 @@ class Partition:
         if payload.get("type") == "run":
             name = str(payload["run"])
             if self.run not in ("", name):
-                self.engine = self._make.new()
+                self.engine = self._whole_or_not(self._make.new())
                 self.producers, self.quality, self.date = {}, {}, 0
                 self.homes = Homes(self.whole)
             self.run = name
