@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from marketbell.core.engine.across_history import AcrossHistory
 from marketbell.core.engine.beyond import cut, is_far
 from marketbell.core.engine.program import Program, evaluate
 from marketbell.core.engine.timeframes import Bars, Sessions
@@ -18,7 +19,6 @@ from marketbell.core.language.plan import Op, Plan
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, MINUTE, SessionTable
 from marketbell.core.market.timeframe import DAY_1
-from marketbell.core.engine.across_history import AcrossHistory
 
 INSTRUMENTS = [
     Instrument("NSE:NIFTY", kind="index"),

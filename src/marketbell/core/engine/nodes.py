@@ -41,8 +41,13 @@ class Nodes:
         sessions: Sessions | None = None,
         foreign: Callable[[str], int | None] | None = None,
         cross: CrossSection | None = None,
+        is_strict: bool = False,
     ) -> None:
-        """`foreign` gives the row of an instrument's key, `sessions` are needed where a plan reads forming bars."""
+        """`foreign` gives the row of an instrument's key, `sessions` are needed where a plan reads forming bars.
+
+        `is_strict`: a function is unknown until its value no longer depends on where the history began.
+        """
+        self.is_strict = is_strict
         self.rows = rows
         self.sessions = sessions
         self.foreign = foreign
@@ -210,7 +215,8 @@ class Nodes:
 
     def taken(self, rows: Ints) -> Self:
         """A copy of the state of these rows alone, numbered 0, 1, 2 …. Other instruments are unknown to it."""
-        copy = type(self)(rows=len(rows), sessions=None if self.sessions is None else self.sessions.take(rows))
+        sessions = None if self.sessions is None else self.sessions.take(rows)
+        copy = type(self)(rows=len(rows), sessions=sessions, is_strict=self.is_strict)
         copy.cross = None if self.cross is None else _unknown
         copy._numbers, copy._roots, copy._next = dict(self._numbers), dict(self._roots), self._next
         for number, cell in self._cells.items():

@@ -199,7 +199,9 @@ class PredicateTable:
         if count > self._filled:  # only what is new is copied: rules are armed while ticks flow
             if count > len(self._code_array):
                 room = max(count, 2 * len(self._code_array))
-                self._code_array = np.concatenate([self._code_array, np.zeros((room - len(self._code_array), 5), np.int32)])
+                self._code_array = np.concatenate(
+                    [self._code_array, np.zeros((room - len(self._code_array), 5), np.int32)]
+                )
                 self._constant_array = np.concatenate(
                     [self._constant_array, np.zeros(room - len(self._constant_array))]
                 )

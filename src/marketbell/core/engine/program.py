@@ -94,6 +94,8 @@ class Program(Nodes):
                     found = self._read(cell, own, piece)[None, :]
                 else:
                     found = self._plain(cell, own, values, is_kept=True)
+                    if self.is_strict and cell.node.op is Op.FUNCTION and cell.node.warm_up:
+                        found = _warm(cell, own, piece, found)
                 values[number] = found
                 if number in shape.held:
                     piece.before[number] = cell.last
@@ -209,6 +211,9 @@ class Program(Nodes):
                 continue
             if node.op not in READERS:
                 values[number] = self._plain(cell, own, values, is_kept=False)
+                if self.is_strict and node.op is Op.FUNCTION and node.warm_up:
+                    cold = cell.seen[own.rows] < node.warm_up
+                    values[number] = np.where(cold, np.nan, values[number])
             elif node.op is Op.CROSS:
                 inputs = [values[item.node][item.output] for item in node.inputs]
                 before = [self._cells[item.node].last[item.output] for item in node.inputs]
@@ -257,6 +262,15 @@ class Program(Nodes):
         return copy.peek(mine).found
 
 
+def _warm(cell: Cell, own: Bars, piece: Piece, found: Floats) -> Floats:
+    """Values of a function, unknown at bars that are too near to where the row's history began."""
+    before = cell.seen[own.rows]
+    if before.min(initial=cell.node.warm_up) >= cell.node.warm_up:
+        return found
+    cold = before + piece.nth(cell.node.timeframe) < cell.node.warm_up
+    return np.where(cold, np.nan, found)
+
+
 def evaluate(
     plan: Plan,
     bars: Mapping[Timeframe, Bars],
@@ -264,15 +278,17 @@ def evaluate(
     sessions: Sessions | None = None,
     foreign: Callable[[str], int | None] | None = None,
     cross: CrossSection | None = None,
+    is_strict: bool = False,
 ) -> dict[str, Values]:
     """Every result of a plan over whole histories, at each bar of its timeframe, in the order of `bars`.
 
     `bars` holds all timeframes of the plan (`roll` makes longer ones), ascending in time for each row; many
     instruments may stand in any order. `sessions` are needed for `live(...)`, `foreign` (row of a key) for
-    `$KEY`, `cross` for ranks and the like; without it they are a UserError. Values are NaN where unknown.
+    `$KEY`, `cross` for ranks and the like; without it they are a UserError. Values are NaN where unknown, and with
+    `is_strict` where they still depend on where the history begins.
     """
     rows = 1 + max((int(some.rows.max()) for some in bars.values() if len(some)), default=-1)
-    program = Program(plan, rows, sessions=sessions, foreign=foreign, cross=cross)
+    program = Program(plan, rows, sessions=sessions, foreign=foreign, cross=cross, is_strict=is_strict)
     found = program.commit(bars)
     out: dict[str, Values] = {}
     for name, item in program.results.items():

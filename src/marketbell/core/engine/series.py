@@ -69,7 +69,7 @@ class Series(Operator):
         self._rows = 0
         self._idents: list[int] = []
         self._late = 2 * SECOND
-        self.program = Program()
+        self.program = Program(is_strict=True)
         self._feed = Feed()
         self._plans: dict[str, Plan] = {}
         self._results: dict[str, dict[str, Input]] = {}
@@ -210,7 +210,7 @@ class Series(Operator):
 
     def _empty(self, *plans: Plan) -> tuple[Program, Feed]:
         """A program of these plans that has seen nothing, and its feed."""
-        program = Program(rows=self._rows, sessions=self._sessions)
+        program = Program(rows=self._rows, sessions=self._sessions, is_strict=True)
         for plan in plans:
             program.extend(plan)
         feed = Feed(self._late, self._rows)

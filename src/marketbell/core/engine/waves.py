@@ -33,6 +33,19 @@ class Piece:
         self.bars = bars
         self.values: dict[int, Floats] = {}
         self.before: dict[int, Floats] = {}
+        self._nth: dict[Timeframe, Ints] = {}
+
+    def nth(self, timeframe: Timeframe) -> Ints:
+        """How many bars of its row stand before each bar of a timeframe here."""
+        if timeframe not in self._nth:
+            rows = self.bars[timeframe].rows
+            order = np.argsort(rows, kind="stable")
+            same = rows[order]
+            first = np.flatnonzero(np.concatenate([[True], same[1:] != same[:-1]])) if len(same) else same
+            nth = np.empty(len(rows), np.int64)
+            nth[order] = np.arange(len(rows)) - np.repeat(first, np.diff(np.append(first, len(rows))))
+            self._nth[timeframe] = nth
+        return self._nth[timeframe]
 
 
 def waves(bars: Mapping[Timeframe, Bars], *, is_joint: bool) -> Iterator[dict[Timeframe, Ints]]:
