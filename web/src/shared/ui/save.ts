@@ -7,9 +7,14 @@ export function saveCsv(name: string, head: string[], rows: (string | number | n
     return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const text = [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n");
+  saveText(`${name}.csv`, `${text}\r\n`, "text/csv");
+}
+
+/** Saves a text as a file on the reader's machine. */
+export function saveText(name: string, text: string, type = "text/plain"): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
-  link.download = `${name}.csv`;
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
 }
