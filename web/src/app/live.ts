@@ -30,9 +30,10 @@ function onAlert(message: unknown): void {
   const outer = message as Fired;
   const fired = outer.data ?? outer;
   const value = fired.values?.value ?? fired.values?.close;
+  const said = fired.values?.sentence ?? (value == null ? "An alert fired." : `The price is ${value}.`);
   notifications.show({
     title: [fired.instrument?.split(":")[1], fired.rule ?? "Alert"].filter(Boolean).join(" · "),
-    message: value === undefined || value === null ? "An alert fired." : `The price is ${String(value)}.`,
+    message: String(said),
     color: "ink",
     autoClose: 8000,
     closeButtonProps: { "aria-label": "Close the notice" },

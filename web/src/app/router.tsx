@@ -7,6 +7,8 @@ import { Shell } from "./shell/Shell";
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value ? value : undefined);
+/** A price in an address, which the router reads as a number where it looks like one. */
+const level = (value: unknown): string | undefined => (Number(value) > 0 ? String(value) : undefined);
 const one = <T extends string>(value: unknown, of: readonly T[]): T | undefined =>
   of.includes(value as T) ? (value as T) : undefined;
 
@@ -47,10 +49,41 @@ const watchlists = createRoute({
 const alerts = createRoute({
   getParentRoute: () => root,
   path: "/alerts",
-  validateSearch: (search: Record<string, unknown>): { show?: "unread" | "rules" } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { show?: "unread" | "rules"; by?: "rule" | "symbol"; rule?: string; on?: string } => ({
     show: one(search.show, ["unread", "rules"] as const),
+    by: one(search.by, ["rule", "symbol"] as const),
+    rule: text(search.rule),
+    on: text(search.on),
   }),
   component: lazyRouteComponent(() => import("@/features/alerts/AlertsPage"), "AlertsPage"),
+});
+
+const VIEWS = ["sentence", "form", "text"] as const;
+type View = (typeof VIEWS)[number];
+
+const newRule = createRoute({
+  getParentRoute: () => root,
+  path: "/rules/new",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { on?: string; above?: string; below?: string; template?: string; text?: string; view?: View } => ({
+    on: text(search.on),
+    above: level(search.above),
+    below: level(search.below),
+    template: text(search.template),
+    text: text(search.text),
+    view: one(search.view, VIEWS),
+  }),
+  component: lazyRouteComponent(() => import("@/features/rules/RulePage"), "NewRulePage"),
+});
+
+const rule = createRoute({
+  getParentRoute: () => root,
+  path: "/rules/$uid",
+  validateSearch: (search: Record<string, unknown>): { view?: View } => ({ view: one(search.view, VIEWS) }),
+  component: lazyRouteComponent(() => import("@/features/rules/RulePage"), "RulePage"),
 });
 
 const health = createRoute({
@@ -72,7 +105,7 @@ const devUi = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, symbol, watchlists, alerts, health, settings, devUi]),
+  routeTree: root.addChildren([overview, symbol, watchlists, alerts, newRule, rule, health, settings, devUi]),
   defaultPreload: "intent",
   pathParamsAllowedCharacters: [":", "&"],
   scrollRestoration: true,

@@ -52,12 +52,11 @@ export function CommandBox() {
         {alert && companies[0] && (
           <Spotlight.Action
             label={`Alert when ${companies[0].symbol} crosses ${alert.direction} ${alert.level}`}
-            description="Opens the form, filled in"
+            description="Opens the new alert, filled in"
             onClick={() =>
               void navigate({
-                to: "/symbol/$id",
-                params: { id: companies[0]?.instrument ?? "" },
-                search: { alert: `${alert.direction}:${alert.level}` },
+                to: "/rules/new",
+                search: { on: companies[0]?.instrument, [alert.direction]: alert.level },
               })
             }
           />
@@ -115,6 +114,7 @@ function useActions(text: string): Action[] {
     { id: "overview", label: "Go to Overview", hint: "G O", run: go("/") },
     { id: "watchlists", label: "Go to Watchlists", hint: "G W", run: go("/watchlists") },
     { id: "alerts", label: "Go to Alerts", hint: "G A", run: go("/alerts") },
+    { id: "new-alert", label: "New alert", hint: "A", run: go("/rules/new") },
     { id: "health", label: "Go to Data health", hint: "G H", run: go("/health") },
     { id: "settings", label: "Go to Settings", hint: "", run: go("/settings") },
     { id: "beginner", label: "Mode: beginner", hint: "M", run: () => set({ mode: "beginner" }) },

@@ -49,8 +49,9 @@ export function useHotkeys(onHelp: () => void): void {
       else if (key === "m") usePrefs.getState().nextMode();
       else if (key === "a") {
         event.preventDefault();
-        // The symbol page takes it; elsewhere the command box asks for which symbol.
-        if (window.dispatchEvent(new CustomEvent(NEW_ALERT, { cancelable: true }))) openCommand("alert ");
+        // The symbol page takes it for its company; elsewhere the alert's own page asks for which one.
+        if (window.dispatchEvent(new CustomEvent(NEW_ALERT, { cancelable: true })))
+          void navigate({ to: "/rules/new", search: {} });
       } else if (key === "j" || key === "k") {
         const row = document.querySelector<HTMLElement>('table[data-rows] tr[tabindex="0"]');
         if (row && document.activeElement?.tagName !== "TR") {
