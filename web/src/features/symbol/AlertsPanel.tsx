@@ -2,8 +2,8 @@
 import { ActionIcon, Button, Checkbox, SegmentedControl, TextInput, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Trash2 } from "lucide-react";
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { Pencil, Trash2 } from "lucide-react";
+import { type FormEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { ApiError } from "@/shared/api/client";
 import { alertsQuery, channelsQuery, rulesQuery, useArm, useDisarm } from "@/shared/api/queries";
 import type { Rule, Stock } from "@/shared/api/types";
@@ -15,6 +15,8 @@ import { useMarketClock } from "@/shared/live/market";
 import { useShows } from "@/shared/prefs/prefs";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import classes from "./AlertsPanel.module.css";
+import { hold, release, useLineDraft } from "./lineDraft";
+import { useMoveLine } from "./useMoveLine";
 
 export interface Draft {
   direction?: "above" | "below";
@@ -90,33 +92,105 @@ export function AlertsPanel({ stock, draft, onDraft }: Props) {
 }
 
 function Armed({ rule, stock }: { rule: Rule; stock: Stock }) {
-  const row = useQuote(stock.instrument);
   const formats = useFormats();
   const disarm = useDisarm();
   const advanced = useShows("advanced");
-  const far =
-    isKnown(row.close) && isKnown(rule.level) ? (Number(rule.level) / Number(row.close) - 1) * 100 : null;
   return (
     <li className={classes.armed}>
       <span className={classes.words}>
-        <span>
-          Crosses {rule.direction} <b className="num">{formats.price(rule.level, stock.tick_size)}</b>
-        </span>
-        <small className="dim num">
-          {far === null ? "armed" : `armed · ${formats.percent(far)} from the price`}
-        </small>
+        {rule.level === null ? <span>{rule.name}</span> : <Level rule={rule} stock={stock} />}
         {advanced && <code className={classes.code}>{rule.text}</code>}
       </span>
-      <Tooltip label="Delete">
-        <ActionIcon
-          aria-label={`Delete the alert at ${formats.price(rule.level, stock.tick_size)}`}
-          loading={disarm.isPending}
-          onClick={() => disarm.mutate(rule.rule_uid)}
-        >
-          <Trash2 size={16} aria-hidden />
-        </ActionIcon>
-      </Tooltip>
+      <span className={classes.tools}>
+        <Tooltip label="Open">
+          <ActionIcon
+            aria-label={`Open ${rule.name}`}
+            renderRoot={(props) => <Link {...props} to="/rules/$uid" params={{ uid: rule.rule_uid }} />}
+          >
+            <Pencil size={16} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label="Delete">
+          <ActionIcon
+            aria-label={
+              rule.level === null
+                ? `Delete ${rule.name}`
+                : `Delete the alert at ${formats.price(rule.level, stock.tick_size)}`
+            }
+            loading={disarm.isPending}
+            onClick={() => disarm.mutate(rule.rule_uid)}
+          >
+            <Trash2 size={16} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </span>
     </li>
+  );
+}
+
+const FAR_STEPS = 10;
+
+/**
+ * The level of an alert, movable without a pointer: arrows by one step of the price, Shift or Page keys by ten,
+ * Enter saves, Escape gives up. The line on the chart follows.
+ */
+function Level({ rule, stock }: { rule: Rule; stock: Stock }) {
+  const row = useQuote(stock.instrument);
+  const formats = useFormats();
+  const draft = useLineDraft();
+  const { move, isPending } = useMoveLine(stock);
+  const hint = useId();
+  const isMoved = draft.uid === rule.rule_uid;
+  const level = isMoved ? draft.price : Number(rule.level);
+  const far = isKnown(row.close) ? formats.percent((level / Number(row.close) - 1) * 100) : null;
+  const step = Number(stock.tick_size) > 0 ? Number(stock.tick_size) : 0.01;
+
+  const onKey = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const by: Record<string, number> = { ArrowUp: 1, ArrowDown: -1, PageUp: FAR_STEPS, PageDown: -FAR_STEPS };
+    const steps = (by[event.key] ?? 0) * (event.shiftKey ? FAR_STEPS : 1);
+    if (steps && !isPending) {
+      const next = Number(onStep(level + steps * step, stock.tick_size));
+      if (next > 0) hold(rule.rule_uid, next, false);
+    } else if (event.key === "Enter" && isMoved) move(rule, level);
+    else if (event.key === "Escape" && isMoved) release();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <>
+      <span>
+        Crosses {rule.direction}{" "}
+        <span
+          role="spinbutton"
+          tabIndex={0}
+          className={`num ${classes.movable}`}
+          data-moved={isMoved}
+          aria-label={`Level of ${rule.name}`}
+          aria-describedby={hint}
+          aria-valuenow={level}
+          aria-valuetext={
+            far === null
+              ? formats.price(level, stock.tick_size)
+              : `${formats.price(level, stock.tick_size)}, ${far} from the price`
+          }
+          onKeyDown={onKey}
+          onBlur={() => isMoved && !isPending && !draft.isDragged && release()}
+        >
+          {formats.price(level, stock.tick_size)}
+        </span>
+      </span>
+      <small className="dim num">
+        {isMoved ? "Enter saves, Escape gives up" : "armed"}
+        {far !== null && ` · ${far} from the price`}
+      </small>
+      <span id={hint} className="sr-only">
+        Up and down move the level by one step of the price, Page Up and Page Down by ten; Enter saves, Escape
+        gives up.
+      </span>
+    </>
   );
 }
 
@@ -144,18 +218,18 @@ function AlertForm({ stock, draft, onDone }: { stock: Stock; draft: Draft; onDon
     text.trim() && (level === null || level <= 0) ? "A price, for example 1,600 or 1600.50" : null;
   const price = isKnown(row.close) ? Number(row.close) : null;
   const beyond = level !== null && price !== null && (direction === "above" ? price > level : price < level);
+  const exact = (price: number) => onStep(price, stock.tick_size);
   const others = (channels.data ?? []).filter((channel) => channel.kind !== "in_app" && channel.is_enabled);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (level === null || level <= 0 || arm.isPending) return;
-    const exact = onStep(level, stock.tick_size);
     arm.mutate(
       {
-        name: `${stock.symbol} ${direction} ${exact}`,
+        name: `${stock.symbol} ${direction} ${exact(level)}`,
         instrument: stock.instrument,
         direction,
-        level: exact,
+        level: exact(level),
         notify: ["in_app", ...chosen],
       },
       { onSuccess: onDone },
@@ -236,6 +310,16 @@ function AlertForm({ stock, draft, onDone }: { stock: Stock; draft: Draft; onDon
         <Button variant="subtle" size="xs" onClick={onDone}>
           Cancel
         </Button>
+        <Link
+          to="/rules/new"
+          search={{
+            on: stock.instrument,
+            [direction]: level !== null && level > 0 ? exact(level) : undefined,
+          }}
+          className={classes.more}
+        >
+          Other conditions…
+        </Link>
       </div>
     </form>
   );

@@ -17,12 +17,14 @@ import { openCommand } from "@/shared/ui/command";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, type PanelState, stateOf } from "@/shared/ui/Panel";
 import { saveCsv } from "@/shared/ui/save";
+import type { Level } from "./alertLines";
 import { candleOf } from "./bars";
 import classes from "./ChartPanel.module.css";
-import { ChartSpace, type Level, type Mark, PriceChart } from "./PriceChart";
+import { ChartSpace, type Mark, PriceChart } from "./PriceChart";
 import { StudyBar } from "./StudyBar";
 import { type Lines, useSeries } from "./series";
 import { isOverPrice, readStudies, type Study, stripesOf, writeStudies } from "./studies";
+import { useMoveLine } from "./useMoveLine";
 import type { StudyLine } from "./useStudyLines";
 
 const FETCHED = { "1m": 1200, "1d": 5000 } as const;
@@ -76,6 +78,12 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
   const updated = useQuoteField(stock.instrument, "event_time");
   const levels = useLevels(stock.instrument);
   const marks = useMarks(stock.instrument);
+  const rules = useQuery(rulesQuery).data;
+  const { move } = useMoveLine(stock);
+  const onMove = (uid: string, price: number) => {
+    const rule = rules?.find((one) => one.rule_uid === uid);
+    if (rule) move(rule, price);
+  };
   const change = (next: {
     range?: Range;
     chart?: "line" | "table" | undefined;
@@ -220,6 +228,7 @@ export function ChartPanel({ stock, onCreateAt }: { stock: Stock; onCreateAt: (l
               onValues={onValues}
               panes={panes}
               onCreateAt={onCreateAt}
+              onMove={onMove}
               onKey={onKey}
             />
           )}
@@ -302,20 +311,23 @@ function sessionBars(candles: Candle[], opens: number | null, most: number): num
   return own === 0 ? most : Math.min(most, Math.max(60, own));
 }
 
+/** Grey lines of fired alerts: the newest few say where it was, more would cover the bars. */
+const MOST_FIRED = 3;
+
 function useLevels(instrument: string): Level[] {
   const { data } = useQuery(rulesQuery);
-  return useMemo(
-    () =>
+  return useMemo(() => {
+    const levels = (state: Level["state"]): Level[] =>
       (data ?? [])
-        .filter((rule) => rule.instrument === instrument && rule.level !== null && rule.state === "armed")
+        .filter((rule) => rule.instrument === instrument && rule.level !== null && rule.state === state)
         .map((rule) => ({
           uid: rule.rule_uid,
           price: Number(rule.level),
-          title: rule.direction === "above" ? "▲ alert" : "▼ alert",
-          armed: true,
-        })),
-    [data, instrument],
-  );
+          direction: rule.direction === "below" ? "below" : "above",
+          state,
+        }));
+    return [...levels("fired").slice(0, MOST_FIRED), ...levels("armed")];
+  }, [data, instrument]);
 }
 
 function useMarks(instrument: string): Mark[] {

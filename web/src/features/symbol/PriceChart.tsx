@@ -10,10 +10,8 @@ import {
   createSeriesMarkers,
   HistogramSeries,
   type IChartApi,
-  type IPriceLine,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
-  LineStyle,
   type SeriesType,
   type Time,
   type UTCTimestamp,
@@ -22,23 +20,20 @@ import { Plus } from "lucide-react";
 import { type CSSProperties, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import { type Candle, floorTo, onStep } from "@/shared/chart/candles";
 import { axisWord, type Look, readLook, useScheme } from "@/shared/chart/look";
-import { decimalsOf } from "@/shared/format/numbers";
+import { decimalsOf, isKnown } from "@/shared/format/numbers";
 import * as time from "@/shared/format/time";
-import { useFormats } from "@/shared/format/use";
+import { type Formats, useFormats } from "@/shared/format/use";
 import { quotes, rooms } from "@/shared/live/hooks";
+import type { Value } from "@/shared/live/quotes";
 import { usePrefs } from "@/shared/prefs/prefs";
 import { Skeleton } from "@/shared/ui/Panel";
+import { AlertLines, type Level } from "./alertLines";
 import { candleOf, closedOf, formingOf } from "./bars";
+import { useLineDraft } from "./lineDraft";
 import classes from "./PriceChart.module.css";
 import { pointsOf } from "./series";
+import { useLineDrag } from "./useLineDrag";
 import { type StudyLine, useStudyLines } from "./useStudyLines";
-
-export interface Level {
-  uid: string;
-  price: number;
-  title: string;
-  armed: boolean;
-}
 
 export interface Mark {
   /** Seconds since 1970 UTC. */
@@ -69,6 +64,8 @@ interface Props {
   /** What the lines say at a bar (its start in seconds), at the newest one where that is null. */
   onValues: (values: Map<string, number | null>, at: number | null) => void;
   onCreateAt: (price: string) => void;
+  /** An alert line was dropped at another price. */
+  onMove: (uid: string, price: number) => void;
   onKey: (event: KeyboardEvent) => void;
 }
 
@@ -82,7 +79,7 @@ export function PriceChart(props: Props) {
   const price = useRef<ISeriesApi<SeriesType> | null>(null);
   const volume = useRef<ISeriesApi<"Histogram"> | null>(null);
   const marker = useRef<ISeriesMarkersPluginApi<Time> | null>(null);
-  const lines = useRef<IPriceLine[]>([]);
+  const alerts = useRef<AlertLines | null>(null);
   const last = useRef<Candle | undefined>(undefined);
   const [plus, setPlus] = useState<{ y: number; price: string } | null>(null);
   const held = useRef(false);
@@ -93,6 +90,7 @@ export function PriceChart(props: Props) {
   const formats = useFormats();
   const { palette, theme, density } = usePrefs();
   const scheme = useScheme();
+  const draft = useLineDraft();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the look's choices rebuild the chart, their values are read from CSS
   useEffect(() => {
@@ -166,6 +164,8 @@ export function PriceChart(props: Props) {
     price.current = main as ISeriesApi<SeriesType>;
     volume.current = bars;
     marker.current = createSeriesMarkers(main, []) as ISeriesMarkersPluginApi<Time>;
+    alerts.current = new AlertLines(look, (value) => formats.price(value, tick));
+    main.attachPrimitive(alerts.current);
     built.subscribeCrosshairMove((event) => {
       const bar = event.point && event.time !== undefined ? Number(event.time) : null;
       if (bar !== crosshair.current) {
@@ -173,6 +173,10 @@ export function PriceChart(props: Props) {
         onValues(studies.read(bar), bar);
       }
       if (held.current) return;
+      if (useLineDraft.getState().isDragged) {
+        setPlus(null);
+        return;
+      }
       const value = event.point ? main.coordinateToPrice(event.point.y) : null;
       const isOnPrice = event.paneIndex === undefined || event.paneIndex === 0;
       setPlus(
@@ -183,7 +187,7 @@ export function PriceChart(props: Props) {
     return () => {
       chart.current = null;
       price.current = null;
-      lines.current = [];
+      alerts.current = null;
       built.remove();
     };
   }, [kind, timeframe, tick, palette, theme, density, scheme, formats]);
@@ -287,22 +291,17 @@ export function PriceChart(props: Props) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt chart needs its lines again
   useEffect(() => {
-    const series = price.current;
-    const node = box.current;
-    if (!series || !node) return;
-    const look = readLook(node);
-    for (const line of lines.current) series.removePriceLine(line);
-    lines.current = levels.map((level) =>
-      series.createPriceLine({
-        price: level.price,
-        color: level.armed ? look.accent : look.cross,
-        lineWidth: 1,
-        lineStyle: level.armed ? LineStyle.Dashed : LineStyle.Dotted,
-        axisLabelVisible: true,
-        title: level.title,
-      }),
+    const now = quotes.get(instrument).close;
+    alerts.current?.show(
+      levels,
+      draft.uid === null
+        ? null
+        : { uid: draft.uid, price: draft.price, words: farWords(draft.price, now, formats) },
     );
-  }, [levels, kind, timeframe, palette, theme, density, scheme, formats, tick]);
+  }, [levels, draft, made, instrument, formats]);
+
+  const wrapper = useRef<HTMLDivElement>(null);
+  useLineDrag({ wrapper, chart, price, alerts, tick, onMove: props.onMove });
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a rebuilt chart needs its marks again
   useEffect(() => {
@@ -359,6 +358,7 @@ export function PriceChart(props: Props) {
     <figure className={classes.figure} aria-label={`Chart of ${props.symbol}`}>
       {/* biome-ignore lint/a11y/useSemanticElements: a chart is no fieldset */}
       <div
+        ref={wrapper}
         className={classes.chart}
         style={panesStyle(props.panes)}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart takes keys of its own (range, search)
@@ -392,6 +392,11 @@ export function PriceChart(props: Props) {
       <figcaption className="sr-only">{summary}</figcaption>
     </figure>
   );
+}
+
+/** "+1.32% away" while a line is on its way. */
+function farWords(price: number, now: Value | undefined, formats: Formats): string {
+  return isKnown(now) ? `${formats.percent((price / Number(now) - 1) * 100)} from the price` : "new level";
 }
 
 const panesStyle = (panes: number) => ({ "--mb-panes": panes }) as CSSProperties;
