@@ -166,6 +166,7 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
             </Panel>
           )}
           {advanced && stored && <VersionsPanel uid={stored.rule_uid} text={state.text} onTake={setText} />}
+          {advanced && <PlanPanel plan={state.plan} uid={stored?.rule_uid ?? null} />}
         </div>
         <div className={`${page.stack} ${page.w5}`}>
           <PreviewPanel
@@ -177,7 +178,6 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
               onCooldown: (duration: string) => setForm({ ...form, cooldown: { duration, per: "symbol" } }),
             })}
           />
-          {advanced && <PlanPanel plan={state.plan} uid={stored?.rule_uid ?? null} />}
           {advanced && (
             <TestPanel
               uid={stored?.rule_uid ?? null}

@@ -182,9 +182,18 @@ function Level({ rule, stock }: { rule: Rule; stock: Stock }) {
           {formats.price(level, stock.tick_size)}
         </span>
       </span>
-      <small className="dim num">
-        {isMoved ? "Enter saves, Escape gives up" : "armed"}
-        {far !== null && ` · ${far} from the price`}
+      <small className="dim">
+        {isMoved && !draft.isDragged
+          ? "Enter saves, Escape gives up"
+          : isMoved
+            ? "let go to move it here"
+            : "armed"}
+        {far !== null && (
+          <>
+            {" · "}
+            <span className="num">{far}</span> from the price
+          </>
+        )}
       </small>
       <span id={hint} className="sr-only">
         Up and down move the level by one step of the price, Page Up and Page Down by ten; Enter saves, Escape

@@ -51,7 +51,11 @@ export class AlertLines implements ISeriesPrimitive<Time> {
   #drawn: Drawn[] = [];
   #axis: ISeriesPrimitiveAxisView[] = [];
   readonly #views: readonly IPrimitivePaneView[] = [
-    { zOrder: () => "normal", renderer: () => ({ draw: (target) => this.#draw(target) }) },
+    // Under the bars, which it must not cover; above them while it is held.
+    {
+      zOrder: () => (this.#held ? "top" : "bottom"),
+      renderer: () => ({ draw: (target) => this.#draw(target) }),
+    },
   ];
 
   constructor(look: Look, priceWords: (price: number) => string) {
@@ -158,7 +162,7 @@ export class AlertLines implements ISeriesPrimitive<Time> {
         context.moveTo(0, y);
         context.lineTo(mediaSize.width, y);
         context.stroke();
-        // The word stands at the left, over paper: bars are looked at on the right.
+        // The word stands at the left, on paper: the newest bars are on the right.
         const wide = context.measureText(line.tag).width + 10;
         context.fillStyle = look.panel;
         context.fillRect(8, y - 9, wide, 18);
