@@ -34,6 +34,8 @@ export interface DataTableProps<T> {
   rows: readonly T[];
   columns: readonly Column<T>[];
   keyOf: (row: T) => string;
+  /** Marks a row for as long as it is given. */
+  rowClass?: (row: T) => string | undefined;
   onOpen?: (row: T) => void;
   sort?: Sort;
   onSort?: (sort: Sort | undefined) => void;
@@ -90,6 +92,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
   const renderRow = (row: T, index: number) => (
     <tr
       key={keyOf(row)}
+      className={props.rowClass?.(row)}
       data-index={index}
       aria-rowindex={index + 2}
       tabIndex={index === Math.max(0, active) ? 0 : -1}
