@@ -46,6 +46,29 @@ const watchlists = createRoute({
   component: lazyRouteComponent(() => import("@/features/watchlists/WatchlistsPage"), "WatchlistsPage"),
 });
 
+const screener = createRoute({
+  getParentRoute: () => root,
+  path: "/screener",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): {
+    screen?: string;
+    text?: string;
+    sort?: string;
+    columns?: string;
+    as_of?: string;
+    view?: "chips" | "text";
+  } => ({
+    screen: text(search.screen),
+    text: text(search.text),
+    sort: text(search.sort),
+    columns: text(search.columns),
+    as_of: text(search.as_of),
+    view: one(search.view, ["chips", "text"] as const),
+  }),
+  component: lazyRouteComponent(() => import("@/features/screener/ScreenerPage"), "ScreenerPage"),
+});
+
 const alerts = createRoute({
   getParentRoute: () => root,
   path: "/alerts",
@@ -105,7 +128,18 @@ const devUi = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, symbol, watchlists, alerts, newRule, rule, health, settings, devUi]),
+  routeTree: root.addChildren([
+    overview,
+    symbol,
+    watchlists,
+    screener,
+    alerts,
+    newRule,
+    rule,
+    health,
+    settings,
+    devUi,
+  ]),
   defaultPreload: "intent",
   pathParamsAllowedCharacters: [":", "&"],
   scrollRestoration: true,

@@ -17,6 +17,7 @@ const KEYS: [string, [string, string][]][] = [
     [
       ["G O", "Overview"],
       ["G W", "Watchlists"],
+      ["G S", "Screener"],
       ["G A", "Alerts"],
       ["G H", "Data health"],
     ],

@@ -5,6 +5,7 @@ import {
   Bell,
   LayoutGrid,
   ListChecks,
+  ListFilter,
   PanelLeftClose,
   PanelLeftOpen,
   Settings,
@@ -28,9 +29,16 @@ const HelpDialog = lazy(() => import("./HelpDialog").then((module) => ({ default
 const PLACES = [
   { to: "/", name: "Overview", icon: LayoutGrid, key: "O" },
   { to: "/watchlists", name: "Watchlists", icon: ListChecks, key: "W" },
+  { to: "/screener", name: "Screener", icon: ListFilter, key: "S" },
   { to: "/alerts", name: "Alerts", icon: Bell, key: "A" },
   { to: "/health", name: "Data health", icon: Activity, key: "H" },
 ] as const;
+
+/** Five have room at the bottom of a phone; data health is behind the lights there. */
+const ON_PHONES = [
+  ...PLACES.filter((place) => place.to !== "/health"),
+  { to: "/settings", name: "Settings", icon: Settings, key: "" } as const,
+];
 
 export function Shell() {
   const [help, setHelp] = useState(false);
@@ -77,7 +85,7 @@ export function Shell() {
         <Page />
       </div>
       <nav className={classes.bottom} aria-label="Main, phone">
-        {[...PLACES, { to: "/settings", name: "Settings", icon: Settings, key: "" } as const].map((place) => (
+        {ON_PHONES.map((place) => (
           <Link
             key={place.to}
             to={place.to}

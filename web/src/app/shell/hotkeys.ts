@@ -4,7 +4,7 @@ import { useEffect } from "react";
 import { usePrefs } from "@/shared/prefs/prefs";
 import { NEW_ALERT, openCommand } from "@/shared/ui/command";
 
-const GO: Record<string, string> = { o: "/", w: "/watchlists", a: "/alerts", h: "/health" };
+const GO: Record<string, string> = { o: "/", w: "/watchlists", s: "/screener", a: "/alerts", h: "/health" };
 
 function typing(target: EventTarget | null): boolean {
   return (

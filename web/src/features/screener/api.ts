@@ -1,0 +1,105 @@
+/** What the screener asks: the screens there are, who is in one, who was, and how a field is spread. */
+import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, unwrap } from "@/shared/api/client";
+import type { Distribution, Passage, ResultPage, RunBody, ScreenInfo } from "./types";
+
+interface Request {
+  params?: { path?: Record<string, string>; query?: Record<string, unknown> };
+  body?: unknown;
+  signal?: AbortSignal;
+}
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+// The document does not name these routes yet.
+const ask = <T>(method: Method, path: string, request: Request = {}): Promise<T> => {
+  const raw = api as unknown as Record<
+    Method,
+    (path: string, request: Request) => Promise<{ data?: T; error?: unknown; response: Response }>
+  >;
+  return unwrap(raw[method](path, request));
+};
+
+export const screensQuery = queryOptions({
+  queryKey: ["screens", "list"],
+  queryFn: async ({ signal }) =>
+    (await ask<{ items: ScreenInfo[] }>("GET", "/api/screens", { signal })).items,
+  refetchInterval: 10_000,
+});
+
+/** Rows of one page, and the most that a spreadsheet asks for at once. */
+export const PAGE_ROWS = 100;
+const CSV_ROWS = 500;
+
+export const runScreen = (body: RunBody, signal?: AbortSignal) =>
+  ask<ResultPage>("POST", "/api/screens/run", { body, ...(signal && { signal }) });
+
+/** Live screens tell who comes and goes; a text that nobody keeps is asked again every few seconds. */
+export const UNSAVED_MS = 5_000;
+const KEPT_MS = 15_000;
+
+export const runQuery = (body: RunBody | null) =>
+  infiniteQueryOptions({
+    queryKey: ["screens", "run", body],
+    queryFn: ({ signal, pageParam }) =>
+      runScreen({ ...body, limit: PAGE_ROWS, ...(pageParam && { cursor: pageParam }) }, signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    enabled: body !== null,
+    refetchInterval: (query) =>
+      body?.as_of || query.state.status === "error" ? false : body?.screen_id ? KEPT_MS : UNSAVED_MS,
+    retry: 1,
+  });
+
+/** Every row, page by page. */
+export async function runWhole(body: RunBody): Promise<ResultPage> {
+  const first = await runScreen({ ...body, limit: CSV_ROWS });
+  const items = [...first.items];
+  for (let cursor = first.next_cursor; cursor; ) {
+    const next = await runScreen({ ...body, limit: CSV_ROWS, cursor });
+    items.push(...next.items);
+    cursor = next.next_cursor;
+  }
+  return { ...first, items };
+}
+
+export const historyQuery = (screen_id: string, days: number) =>
+  queryOptions({
+    queryKey: ["screens", "history", screen_id, days],
+    queryFn: async ({ signal }) =>
+      (
+        await ask<{ items: Passage[] }>("GET", "/api/screens/{screen_id}/history", {
+          params: { path: { screen_id }, query: { days } },
+          signal,
+        })
+      ).items,
+  });
+
+export const distributionQuery = (field: string) =>
+  queryOptions({
+    queryKey: ["screens", "distribution", field],
+    queryFn: ({ signal }) =>
+      ask<Distribution>("GET", "/api/screens/distribution", { params: { query: { field } }, signal }),
+    staleTime: 60_000,
+    retry: false,
+  });
+
+function useAct<Input, Output>(act: (input: Input) => Promise<Output>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: act,
+    onSettled: () => client.invalidateQueries({ queryKey: ["screens"] }),
+  });
+}
+
+export const useNewScreen = () =>
+  useAct((body: { name: string; text: string }) => ask<ScreenInfo>("POST", "/api/screens", { body }));
+
+export const useSaveScreen = () =>
+  useAct(({ screen_id, ...body }: { screen_id: string; name: string; text: string }) =>
+    ask<ScreenInfo>("PUT", "/api/screens/{screen_id}", { params: { path: { screen_id } }, body }),
+  );
+
+export const useDropScreen = () =>
+  useAct((screen_id: string) =>
+    ask<unknown>("DELETE", "/api/screens/{screen_id}", { params: { path: { screen_id } } }),
+  );

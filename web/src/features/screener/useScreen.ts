@@ -1,0 +1,125 @@
+/**
+ * The query on screen. The address holds it; the server turns text into a form and back, and says who matches.
+ * What could last be read stays on screen while a text is being written.
+ */
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useEffect, useMemo, useRef } from "react";
+import { ApiError } from "@/shared/api/client";
+import { checkRule, registryQuery, writeForm } from "@/shared/api/rules";
+import type { Cond, FieldEntry, RuleForm, TextError } from "@/shared/api/ruleTypes";
+import { runQuery, screensQuery } from "./api";
+import { bareForm, bodyOf, labelsOf, type ScreenSearch } from "./query";
+import type { Chip, ResultPage, ResultRow, RunBody, ScreenInfo } from "./types";
+
+const NONE: readonly FieldEntry[] = [];
+
+export interface OneScreen {
+  search: ScreenSearch;
+  /** The screen that the query came from; undefined for a query of one's own. */
+  screen: ScreenInfo | undefined;
+  name: string;
+  text: string;
+  /** True where the text is not the screen's any more, or is nobody's. */
+  isChanged: boolean;
+  /** Undefined until the server has read the text. */
+  form: RuleForm | undefined;
+  sentence: string;
+  errors: readonly TextError[];
+  body: RunBody | null;
+  result: ResultPage | undefined;
+  rows: readonly ResultRow[];
+  chips: readonly Chip[] | undefined;
+  run: ReturnType<typeof useInfiniteQuery<ResultPage, Error, { pages: ResultPage[] }>>;
+  fields: readonly FieldEntry[];
+  labels: ReadonlyMap<string, string>;
+  go: (change: Partial<ScreenSearch>, options?: { isNew?: boolean }) => void;
+  setText: (text: string) => void;
+  /** Writes the form as text; throws with the server's words where it cannot be one. */
+  edit: (form: RuleForm) => Promise<void>;
+}
+
+export function useScreen(): OneScreen {
+  const search = useSearch({ from: "/screener" });
+  const navigate = useNavigate();
+  const screens = useQuery(screensQuery).data;
+  const fields = useQuery(registryQuery).data?.items ?? NONE;
+  const labels = useMemo(() => labelsOf(fields), [fields]);
+  const screen =
+    screens?.find((one) => one.screen_id === search.screen) ?? (search.text ? undefined : screens?.[0]);
+  const text = search.text ?? screen?.text ?? "";
+  const isChanged = search.text !== undefined && search.text !== screen?.text;
+  const body = bodyOf(search, screen);
+  const run = useInfiniteQuery(runQuery(body));
+  const result = useLast(run.data?.pages[0], screen?.screen_id ?? "");
+  const read = useQuery({
+    queryKey: ["screens", "read", text],
+    queryFn: ({ signal }) => checkRule(text, signal),
+    enabled: text !== "",
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: 1,
+  });
+  const checked = read.data?.rules[0];
+  const form = checked?.form ?? (run.data && result && bareOf(result));
+  const go = (change: Partial<ScreenSearch>, options: { isNew?: boolean } = {}) =>
+    void navigate({
+      to: "/screener",
+      search: (old: object) => clean({ ...(options.isNew ? {} : (old as ScreenSearch)), ...change }),
+      replace: !options.isNew,
+      resetScroll: false,
+    });
+  const setText = (next: string) => go({ text: next.trim() === screen?.text.trim() ? undefined : next });
+  const edit = async (next: RuleForm) => {
+    const written = await writeForm(next);
+    const [fault] = written.errors;
+    if (fault) throw new Error(fault.message);
+    setText(written.text);
+  };
+  return {
+    search,
+    screen,
+    name: checked?.name || screen?.name || "Your query",
+    text,
+    isChanged,
+    form,
+    sentence: checked?.sentence ?? "",
+    errors: errorsOf(run.error, read.data?.errors),
+    body,
+    result,
+    rows: run.data?.pages.flatMap((page) => page.items) ?? result?.items ?? [],
+    chips: result?.chips,
+    run,
+    fields,
+    labels,
+    go,
+    setText,
+    edit,
+  };
+}
+
+/** An expression alone has no clauses: its chips are its form. */
+function bareOf(result: ResultPage): RuleForm {
+  const parts: Cond[] = result.chips.map((chip) => chip.form);
+  const [only] = parts;
+  return bareForm("", parts.length === 1 && only ? only : { op: "and", parts });
+}
+
+/** The server marks a text at its places; every other failure is the panel's to show. */
+export function errorsOf(error: Error | null, read: readonly TextError[] | undefined): readonly TextError[] {
+  const said = error instanceof ApiError ? (error.fields.errors as TextError[] | undefined) : undefined;
+  return Array.isArray(said) ? said : (error && read) || [];
+}
+
+/** The newest answer; while another text of the same screen is asked for or wrong, the one before it. */
+function useLast<T>(now: T | undefined, screen: string): T | undefined {
+  const kept = useRef<{ screen: string; value: T } | null>(null);
+  useEffect(() => {
+    if (now !== undefined) kept.current = { screen, value: now };
+  }, [now, screen]);
+  return now ?? (kept.current?.screen === screen ? kept.current.value : undefined);
+}
+
+/** An address without what is not said. */
+function clean(search: ScreenSearch): ScreenSearch {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value)) as ScreenSearch;
+}
