@@ -1,8 +1,10 @@
 /** One alert: what happened, when, with which values, why, and where the message went. */
 import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ChevronDown, TriangleAlert } from "lucide-react";
 import { useId, useState } from "react";
+import { storedRulesQuery, useArmAgain } from "@/shared/api/rules";
 import type { Alert, AlertDelivery, Why } from "@/shared/api/ruleTypes";
 import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
@@ -103,7 +105,35 @@ function Detail({ alert }: { alert: Alert }) {
           {alert.rule}
         </Link>
       </p>
+      <ArmAgain uid={alert.rule_uid} />
     </div>
+  );
+}
+
+const RESTS: Record<string, string> = {
+  fired: "It has fired, and rests.",
+  disabled: "It is disabled.",
+  expired: "It has expired.",
+};
+
+/** A rule that rests now, because it fired once or was put to rest, can watch again. */
+function ArmAgain({ uid }: { uid: string }) {
+  const rule = useQuery(storedRulesQuery).data?.find((one) => one.rule_uid === uid);
+  const again = useArmAgain();
+  if (!rule || rule.state === "armed") return null;
+  return (
+    <p>
+      <Button variant="default" size="compact-sm" loading={again.isPending} onClick={() => again.mutate(uid)}>
+        Arm it again
+      </Button>{" "}
+      <span className="dim">{RESTS[rule.state] ?? `It is ${rule.state}.`}</span>
+      {again.error && (
+        <span role="alert" className={classes.error}>
+          {" "}
+          {again.error.message}
+        </span>
+      )}
+    </p>
   );
 }
 

@@ -146,7 +146,7 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
           <Panel title="The alert" label="The alert">
             {view === "text" ? (
               <TextView text={state.text} errors={state.textErrors} onText={setText} onSubmit={arming.send} />
-            ) : !form ? (
+            ) : !form || state.textErrors.length > 0 ? (
               <Unread rule={rule} onText={() => show("text")} />
             ) : view === "form" ? (
               <FormView form={form} errors={state.formErrors} onForm={setForm} />

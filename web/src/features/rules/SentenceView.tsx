@@ -14,12 +14,12 @@ import { instrumentOf, scopeKey, scopeOf, scopeWords } from "./forms";
 import classes from "./rules.module.css";
 import {
   type Blank,
+  type Filling,
   OFTEN,
   PATTERNS,
   type Pattern,
   patternName,
   patternOf,
-  type Reading,
   readSentence,
   startValues,
   TEMPLATES,
@@ -35,9 +35,6 @@ interface Props {
   onForm: (form: RuleForm) => void;
   onShowForm: () => void;
 }
-
-/** What is being filled in: a sentence that may still have empty blanks. */
-type Filling = Omit<Reading, "scope"> & { scope: Scope | null };
 
 export function SentenceView({ form, sentence, onForm, onShowForm }: Props) {
   const filling = fillingOf(form);

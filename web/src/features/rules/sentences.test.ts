@@ -40,6 +40,16 @@ describe("a sentence with blanks", () => {
     ).toBe("M&M above 1600");
   });
 
+  it("renames what it named, and leaves a name of one’s own", () => {
+    const pattern = patternOf("price");
+    if (!pattern) throw new Error("no price");
+    const first = { pattern, values: { way: "above", level: "1600.50" }, scope, often: "once" };
+    const next = { ...first, values: { way: "below", level: "1400" } };
+    const form = writeSentence(blank, first);
+    expect(writeSentence({ ...form, name: "M&M above 1600.5" }, next).name).toBe("M&M below 1400");
+    expect(writeSentence({ ...form, name: "Breakout" }, next).name).toBe("Breakout");
+  });
+
   it("keeps the clauses it does not speak of", () => {
     const [pattern] = PATTERNS;
     if (!pattern) throw new Error("no pattern");

@@ -343,6 +343,9 @@ export interface Reading {
   often: string;
 }
 
+/** What is being filled in: a sentence that may still have empty blanks. */
+export type Filling = Omit<Reading, "scope"> & { scope: Scope | null };
+
 /** The form as a sentence with blanks; null where it says more than one can hold. */
 export function readSentence(form: RuleForm): Reading | null {
   const [scope, ...more] = form.on;
@@ -371,11 +374,22 @@ export function writeSentence(
     at,
     fire: often?.fire ?? null,
     cooldown: often?.cooldown ? { duration: often.cooldown, per: "symbol" } : null,
-    name: reading.scope ? titleOf(reading.pattern, reading.values, reading.scope) : "",
+    name: nameFor(form, reading),
   };
 }
 
-export function titleOf(pattern: Pattern, values: Values, scope: Scope): string {
+/** A name that says what the sentence says follows it; a name of one's own stays. */
+function nameFor(form: RuleForm, next: Filling): string {
+  const before = readSentence(form);
+  const isOwn = form.name !== "" && (!before || plain(form.name) !== plain(titleOf(before)));
+  if (isOwn) return form.name;
+  return next.scope ? titleOf({ ...next, scope: next.scope }) : "";
+}
+
+/** 502.00 and 502 are one number. */
+const plain = (name: string) => name.replace(/\d+(?:\.\d+)?/g, (found) => String(Number(found)));
+
+export function titleOf({ pattern, values, scope }: Omit<Reading, "often">): string {
   const who = scopeWords(scope);
   return `${who.charAt(0).toUpperCase()}${who.slice(1)} ${pattern.title(values)}`;
 }

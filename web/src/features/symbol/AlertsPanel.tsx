@@ -76,7 +76,7 @@ export function AlertsPanel({ stock, draft, onDraft }: Props) {
           <ul className={classes.list}>
             {fired.map((alert) => (
               <li key={alert.firing_id} className={classes.fired}>
-                <Link to="/alerts" search={{}}>
+                <Link to="/alerts" search={{ on: stock.instrument }}>
                   {alert.rule}
                 </Link>
                 <time className="dim num" title={formats.full(alert.event_time)}>
