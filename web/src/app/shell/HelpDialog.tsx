@@ -36,6 +36,7 @@ const KEYS: [string, [string, string][]][] = [
       ["1 and D", "One minute, one day"],
       ["[ and ]", "Shorter and longer range"],
       ["any other letter", "Search a symbol"],
+      ["↑ ↓ on an alert’s level", "Move it by one step, Page keys by ten; Enter saves, Esc gives up"],
     ],
   ],
 ];
