@@ -52,7 +52,13 @@ export function ChipEditor({ cond, text, fields, onApply, onClose }: Props) {
       aria-label={cond ? "Change the condition" : "New condition"}
     >
       {blanks ? (
-        <BlankFields blanks={blanks} fields={fields} field={field} onBlanks={setBlanks} />
+        <BlankFields
+          blanks={blanks}
+          fields={fields}
+          field={field}
+          isNew={cond === null}
+          onBlanks={setBlanks}
+        />
       ) : (
         <ExpressionEditor
           label="Condition"
@@ -92,9 +98,10 @@ function BlankFields(props: {
   blanks: Blanks;
   fields: readonly FieldEntry[];
   field: FieldEntry | null;
+  isNew: boolean;
   onBlanks: (blanks: Blanks) => void;
 }) {
-  const { blanks, fields, field, onBlanks } = props;
+  const { blanks, fields, field, isNew, onBlanks } = props;
   const type = field?.type ?? "number";
   const verbs = verbsOf(type);
   const isTruth = blanks.verb === "true" || blanks.verb === "untrue";
@@ -119,7 +126,7 @@ function BlankFields(props: {
         maxDropdownHeight={260}
         nothingFoundMessage="No field has this name"
         comboboxProps={{ withinPortal: false }}
-        data-autofocus
+        data-autofocus={isNew || undefined}
       />
       {field?.description && <p className={classes.hint}>{field.description}</p>}
       {blanks.what && (
@@ -146,6 +153,7 @@ function BlankFields(props: {
                 value={blanks.low}
                 onChange={(event) => put({ low: event.currentTarget.value })}
                 rightSection={unit}
+                data-autofocus={!isNew || undefined}
               />
             ))}
           {blanks.verb === "between" && (

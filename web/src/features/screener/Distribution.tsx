@@ -36,11 +36,13 @@ function Bars({ spread, label, type, low, high, onPick }: Props & { spread: Spre
   const tallest = Math.max(1, ...spread.bins.map((bin) => bin.count));
   const step = WIDTH / Math.max(1, spread.bins.length);
   const [, quarter, half, most] = spread.quantiles;
-  const picks = [
-    { words: "a quarter", value: quarter },
-    { words: "half", value: half },
-    { words: "three quarters", value: most },
-  ];
+  const pick = (value: number | undefined) =>
+    value !== undefined && (
+      <button type="button" className={classes.pick} onClick={() => onPick(plain(value))}>
+        <span className="sr-only">Take </span>
+        {say(value)}
+      </button>
+    );
   return (
     <div className={classes.spread}>
       <svg
@@ -75,16 +77,8 @@ function Bars({ spread, label, type, low, high, onPick }: Props & { spread: Spre
         <span>{isKnown(spread.max) ? say(Number(spread.max)) : ""}</span>
       </div>
       <p className={classes.hint}>
-        {label} of {formats.count(spread.known)} companies
-        {spread.unknown > 0 && `; of ${formats.count(spread.unknown)} it is not known`}. Under which value:{" "}
-        {picks.map(
-          ({ words, value }) =>
-            value !== undefined && (
-              <button key={words} type="button" className={classes.pick} onClick={() => onPick(plain(value))}>
-                {words}: {say(value)}
-              </button>
-            ),
-        )}
+        A quarter are under {pick(quarter)}, half under {pick(half)}, three quarters under {pick(most)}.
+        {spread.unknown > 0 && ` ${formats.count(spread.unknown)} companies' ${label} is not known.`}
       </p>
     </div>
   );

@@ -46,10 +46,11 @@ export function QueryPanel({ one }: { one: OneScreen }) {
       <div className={classes.query}>
         {view === "text" && <TextOf one={one} />}
         {form && (
-          <div className={classes.chipRow}>
+          // While the text cannot be read the chips are those of the text before it: to change them would undo it.
+          <fieldset className={classes.chipRow} disabled={one.errors.length > 0} aria-label="Query as chips">
             <ScopeSelect form={form} onForm={change} />
             <Chips one={one} form={form} onForm={change} />
-          </div>
+          </fieldset>
         )}
         {fault && (
           <p role="alert" className={classes.error}>

@@ -51,7 +51,7 @@ function Card({ screen, isCurrent, isWordy }: { screen: ScreenInfo; isCurrent: b
       <span className={classes.cardName}>{screen.name}</span>
       <span className={`${classes.cardCount} num`}>
         {count}
-        <span className="sr-only"> in it now</span>
+        {isWordy ? <small> now</small> : <span className="sr-only"> in it now</span>}
       </span>
       {isWordy && <span className={classes.cardWords}>{screen.description || screen.condition}</span>}
     </Link>

@@ -20,7 +20,7 @@ export function ScreenerPage() {
           <h1>Screener</h1>
           <p>
             {intermediate
-              ? "Who meets your conditions, now or on a past day. A screen is live: companies enter and leave as prices move."
+              ? "Who meets your conditions, now or on a past day. Companies enter and leave as prices move."
               : "Choose a ready screen to see the companies that are in it now."}
           </p>
         </div>

@@ -150,7 +150,7 @@ const GROUPS: [string, string][] = [
   ["fut.", "Futures"],
   ["book.", "Order book"],
   ["news.", "News"],
-  ["pattern.", "Chart patterns"],
+  ["abnormal.", "Unusual trading"],
   ["macro.", "Economy"],
   ["mkt.", "Market"],
   ["pos.", "Paper account"],

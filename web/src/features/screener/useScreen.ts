@@ -13,6 +13,7 @@ import { bareForm, bodyOf, labelsOf, type ScreenSearch } from "./query";
 import type { Chip, ResultPage, ResultRow, RunBody, ScreenInfo } from "./types";
 
 const NONE: readonly FieldEntry[] = [];
+const NOBODY: readonly ResultRow[] = [];
 
 export interface OneScreen {
   search: ScreenSearch;
@@ -51,7 +52,8 @@ export function useScreen(): OneScreen {
   const isChanged = search.text !== undefined && search.text !== screen?.text;
   const body = bodyOf(search, screen);
   const run = useInfiniteQuery(runQuery(body));
-  const result = useLast(run.data?.pages[0], screen?.screen_id ?? "");
+  const origin = screen?.screen_id ?? "";
+  const result = useLast(run.data?.pages[0], origin);
   const read = useQuery({
     queryKey: ["screens", "read", text],
     queryFn: ({ signal }) => checkRule(text, signal),
@@ -59,7 +61,12 @@ export function useScreen(): OneScreen {
     staleTime: Number.POSITIVE_INFINITY,
     retry: 1,
   });
-  const checked = read.data?.rules[0];
+  const checked = useLast(read.data?.rules[0], origin);
+  const pages = run.data?.pages;
+  const rows = useMemo(
+    () => pages?.flatMap((page) => page.items) ?? result?.items ?? NOBODY,
+    [pages, result],
+  );
   const form = checked?.form ?? (run.data && result && bareOf(result));
   const go = (change: Partial<ScreenSearch>, options: { isNew?: boolean } = {}) =>
     void navigate({
@@ -68,7 +75,8 @@ export function useScreen(): OneScreen {
       replace: !options.isNew,
       resetScroll: false,
     });
-  const setText = (next: string) => go({ text: next.trim() === screen?.text.trim() ? undefined : next });
+  const setText = (next: string) =>
+    go({ screen: screen?.screen_id, text: next.trim() === screen?.text.trim() ? undefined : next });
   const edit = async (next: RuleForm) => {
     const written = await writeForm(next);
     const [fault] = written.errors;
@@ -86,7 +94,7 @@ export function useScreen(): OneScreen {
     errors: errorsOf(run.error, read.data?.errors),
     body,
     result,
-    rows: run.data?.pages.flatMap((page) => page.items) ?? result?.items ?? [],
+    rows,
     chips: result?.chips,
     run,
     fields,
