@@ -4,9 +4,10 @@ import { createSpotlight, Spotlight } from "@mantine/spotlight";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { screensQuery } from "@/features/screener/api";
 import { searchQuery } from "@/shared/api/queries";
 import { usePrefs } from "@/shared/prefs/prefs";
-import { parseAlert, useCommand } from "@/shared/ui/command";
+import { isQuery, parseAlert, parseScreen, useCommand } from "@/shared/ui/command";
 import classes from "./CommandBox.module.css";
 
 const [store, spotlight] = createSpotlight();
@@ -27,9 +28,10 @@ export function CommandBox() {
   const recent = usePrefs((prefs) => prefs.recent);
   const navigate = useNavigate();
   const alert = parseAlert(text);
-  const needle = alert ? alert.symbol : asked;
+  const screen = parseScreen(text);
+  const needle = alert ? alert.symbol : screen === null ? asked : "";
   const found = useQuery({ ...searchQuery(needle), enabled: needle.length > 0 });
-  const actions = useActions(text);
+  const actions = useActions(screen === null ? text : "");
   const open = (id: string) => void navigate({ to: "/symbol/$id", params: { id }, search: {} });
 
   const companies = needle ? (found.data?.items ?? []) : [];
@@ -45,7 +47,7 @@ export function CommandBox() {
       maxHeight={420}
     >
       <Spotlight.Search
-        placeholder="INFY, a company's name, “alert infy > 1600”, “settings”…"
+        placeholder="INFY, a company's name, “alert infy > 1600”, “screen pe < 15”, “settings”…"
         aria-label="Search or command"
       />
       <Spotlight.ActionsList>
@@ -61,7 +63,8 @@ export function CommandBox() {
             }
           />
         )}
-        {!needle && recent.length > 0 && (
+        {screen !== null && <Screens words={screen} />}
+        {!needle && screen === null && recent.length > 0 && (
           <Spotlight.ActionsGroup label="Recent">
             {recent.slice(0, 5).map((key) => (
               <Spotlight.Action
@@ -86,7 +89,7 @@ export function CommandBox() {
             ))}
           </Spotlight.ActionsGroup>
         )}
-        {actions.length > 0 && (
+        {screen === null && actions.length > 0 && (
           <Spotlight.ActionsGroup label="Actions">
             {actions.map((action) => (
               <Spotlight.Action
@@ -103,6 +106,33 @@ export function CommandBox() {
         )}
       </Spotlight.ActionsList>
     </Spotlight.Root>
+  );
+}
+
+/** "screen value" → the screens of that name; "screen pe < 15" → those words as a query. */
+function Screens({ words }: { words: string }) {
+  const navigate = useNavigate();
+  const screens = useQuery({ ...screensQuery, refetchInterval: false }).data ?? [];
+  const named = screens.filter((one) => !words || fuzzy(one.name.toLowerCase(), words.toLowerCase()));
+  const open = (search: { screen?: string; text?: string }) => void navigate({ to: "/screener", search });
+  return (
+    <Spotlight.ActionsGroup label="Screens">
+      {isQuery(words) && (
+        <Spotlight.Action
+          label={`Companies with ${words}`}
+          description="Opens the screener"
+          onClick={() => open({ text: words })}
+        />
+      )}
+      {named.slice(0, 6).map((one) => (
+        <Spotlight.Action
+          key={one.screen_id}
+          label={one.name}
+          description={one.description}
+          onClick={() => open({ screen: one.screen_id })}
+        />
+      ))}
+    </Spotlight.ActionsGroup>
   );
 }
 

@@ -27,6 +27,7 @@ const KEYS: [string, [string, string][]][] = [
     [
       ["J K or ↓ ↑", "Next and previous row"],
       ["Enter", "Open"],
+      ["C and E", "Columns of the screener, and its rows as CSV"],
       ["Arrows", "Move between tiles of the heat map"],
     ],
   ],

@@ -1,17 +1,11 @@
-/** Single keys of ux.md: off in inputs, off in dialogs, and off altogether by a setting (WCAG 2.1.4). */
+/** The keys that work on every page. */
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { usePrefs } from "@/shared/prefs/prefs";
 import { NEW_ALERT, openCommand } from "@/shared/ui/command";
+import { isFree } from "@/shared/ui/keys";
 
 const GO: Record<string, string> = { o: "/", w: "/watchlists", s: "/screener", a: "/alerts", h: "/health" };
-
-function typing(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
-  );
-}
 
 export function useHotkeys(onHelp: () => void): void {
   const navigate = useNavigate();
@@ -23,10 +17,7 @@ export function useHotkeys(onHelp: () => void): void {
         openCommand();
         return;
       }
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target))
-        return;
-      if (!usePrefs.getState().singleKeys) return;
-      if (document.querySelector('[role="dialog"][data-modal-content], [aria-modal="true"]')) return;
+      if (!isFree(event)) return;
       const key = event.key;
       if (waiting !== null) {
         clearTimeout(waiting);

@@ -24,6 +24,7 @@ import { useMarketClock } from "@/shared/live/market";
 import { seed } from "@/shared/live/seed";
 import { useShows } from "@/shared/prefs/prefs";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
+import { usePageKeys } from "@/shared/ui/keys";
 import { Panel, type PanelState, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
 import { saveCsv } from "@/shared/ui/save";
@@ -165,6 +166,11 @@ function Words({ one, isLive, count }: { one: OneScreen; isLive: boolean; count:
   return (
     <div className={classes.words}>
       {description && <p>{description}</p>}
+      {one.errors.length > 0 && (
+        <p className={classes.error}>
+          The text cannot be read: these are the companies of the text before it.
+        </p>
+      )}
       {one.sentence && one.sentence !== description && <p className="dim">{one.sentence}</p>}
       <p className={classes.count}>
         <b className="num">{formats.count(count)}</b> {count === 1 ? "company matches" : "companies match"}
@@ -223,6 +229,7 @@ function Tools(props: {
   const fail = (error: Error) =>
     notifications.show({ title: "That did not work", message: error.message, color: "red" });
   const csv = () => {
+    // Every row, not only those that are shown.
     if (one.body) runWhole(one.body).then((whole) => saveRows(one.name, whole), fail);
   };
   const keep = () => {
@@ -231,6 +238,7 @@ function Tools(props: {
       .then((text) => save.mutateAsync({ screen_id: screen.screen_id, name: screen.name, text }))
       .then(() => one.go({ text: undefined, sort: undefined, columns: undefined }), fail);
   };
+  usePageKeys({ e: csv, ...(intermediate && { c: () => onDialog("columns") }) });
   return (
     <>
       {intermediate && isTouched && isOwn && (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseAlert } from "./command";
+import { isQuery, parseAlert, parseScreen } from "./command";
 
 describe("the alert command", () => {
   it("is understood with signs and words", () => {
@@ -15,5 +15,21 @@ describe("the alert command", () => {
     expect(parseAlert("alert")).toBeNull();
     expect(parseAlert("alert infy")).toBeNull();
     expect(parseAlert("infy > 5")).toBeNull();
+  });
+});
+
+describe("the screen command", () => {
+  it("takes the words behind it", () => {
+    expect(parseScreen("screen low debt ")).toBe("low debt");
+    expect(parseScreen("screen ")).toBe("");
+    expect(parseScreen("screen")).toBeNull();
+    expect(parseScreen("screener")).toBeNull();
+  });
+
+  it("tells a query from a name", () => {
+    expect(isQuery("pe < 15")).toBe(true);
+    expect(isQuery("close crosses above 100")).toBe(true);
+    expect(isQuery("growth rockets")).toBe(false);
+    expect(isQuery("android")).toBe(false);
   });
 });

@@ -26,5 +26,13 @@ export function parseAlert(text: string): AlertCommand | null {
   };
 }
 
+/** "screen low debt" → "low debt"; null when it is no such command. */
+export function parseScreen(text: string): string | null {
+  return /^\s*screen\s+(.*)$/i.exec(text)?.[1]?.trim() ?? null;
+}
+
+/** True for words that compare something, which a name does not. */
+export const isQuery = (words: string): boolean => /[<>=]|\b(between|crosses|and|or)\b/i.test(words);
+
 /** Asks the page to open its "new alert" form; a page that has one prevents the default. */
 export const NEW_ALERT = "marketbell:new-alert";
