@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from marketbell.core.engine.timeframes import Roller
 from marketbell.core.language.plan import Input, Node, Op
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import UserError
+
+if TYPE_CHECKING:
+    from marketbell.core.indicators.implementations import Implementation
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,6 +37,34 @@ class Cell:
     roller: Roller | None = None
     past_end: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     past: Floats = field(default_factory=lambda: np.empty(0))
+    function: "Implementation | None" = None
+    """Of a node that calls one."""
+
+    def feed(self, rows: Ints, x: Floats, out: Floats, *, keep: bool) -> None:
+        """Run the kernel over bars; a state that is too narrow for them grows."""
+        if self.function is not None:
+            self.state = self.function.feed(self.state, rows, x, self.parameters, out, keep=keep)
+            self.places = self.state.shape[1]
+        elif self.run is not None:
+            self.run(self.state, rows, x, self.parameters, keep, out)
+
+    def widen(self, places: int) -> None:
+        """Give every row at least so many places."""
+        more = places - self.places
+        if more > 0:
+            self.state = np.concatenate([self.state, np.zeros((len(self.state), more))], axis=1)
+            self.places = places
+
+    @property
+    def grows(self) -> bool:
+        """True where a row may need more places than it has."""
+        return self.function is not None and self.function.growing is not None
+
+    def saved(self, rows: slice) -> Floats:
+        """A copy of the state of these rows; equal states are equal, however wide they grew."""
+        if self.function is not None and self.function.growing is not None:
+            return self.function.growing.settled(self.state[rows])
+        return self.state[rows].copy()
 
     def grow(self, rows: int) -> None:
         """Make room for `rows` rows; new ones have seen nothing."""
@@ -48,14 +79,14 @@ class Cell:
 
 def make_cell(node: Node, rows: int) -> Cell:
     """A node that has seen nothing. UserError where its function has no kernel."""
-    outputs, places, run = 1, 0, None
+    outputs, places, run, known = 1, 0, None, None
     if node.op is Op.FUNCTION:
         from marketbell.core.indicators.implementations import IMPLEMENTATIONS  # noqa: PLC0415 — all kernels, when needed
 
         known = IMPLEMENTATIONS.get(node.name)
         if known is None:
             raise UserError(f"the function `{node.name}` cannot be evaluated")
-        outputs, places, run = len(known.signature.outputs), int(known.places(node.parameters)), known.run
+        outputs, places = len(known.signature.outputs), int(known.places(node.parameters))
     elif node.op is Op.SHIFT:
         places, run = 1 + int(node.parameters[0]), sk.shift
     return Cell(
@@ -67,6 +98,7 @@ def make_cell(node: Node, rows: int) -> Cell:
         np.zeros((rows, places)),
         np.full((outputs, rows), np.nan),
         np.zeros(rows, np.int64),
+        function=known,
     )
 
 

@@ -92,6 +92,17 @@ def _whole(x: Floats) -> Floats:
     return whole
 
 
+def _crossed(x: Sequence[Floats], *, is_up: bool) -> Floats:
+    """Left, right, and both at the evaluation before; unknown where one of the four is."""
+    now, other, before, other_before = x
+    if is_up:
+        values = ((before <= other_before) & (now > other)).astype(np.float64)
+    else:
+        values = ((before >= other_before) & (now < other)).astype(np.float64)
+    values[np.isnan(now) | np.isnan(other) | np.isnan(before) | np.isnan(other_before)] = np.nan
+    return values
+
+
 _OPERATORS: Mapping[str, Callable[[Sequence[Floats]], Floats]] = {
     "+": _folded(np.add),
     "-": _folded(np.subtract),
@@ -114,4 +125,8 @@ _OPERATORS: Mapping[str, Callable[[Sequence[Floats]], Floats]] = {
     "if": _if,
     "coalesce": _coalesce,
     "known": lambda x: (~np.isnan(x[0])).astype(np.float64),
+    "crosses above": lambda x: _crossed(x, is_up=True),
+    "crosses below": lambda x: _crossed(x, is_up=False),
+    "enters": lambda x: _and(x[0], _not([x[1]])),
+    "leaves": lambda x: _and(x[1], _not([x[0]])),
 }

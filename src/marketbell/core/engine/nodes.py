@@ -244,7 +244,9 @@ class Nodes:
             if mine not in numbers:
                 continue
             own = self._cells[mine]
-            own.state[rows] = cell.state[source]
+            own.widen(cell.places)
+            own.state[rows, : cell.places] = cell.state[source]
+            own.state[rows, cell.places :] = 0.0
             own.last[:, rows] = cell.last[:, source]
             own.seen[rows] = cell.seen[source]
             own.past_end, own.past = cell.past_end, cell.past
@@ -263,7 +265,7 @@ class Nodes:
         nodes = []
         for number, cell in self._cells.items():
             nodes.append([number, self._roots.get(number, 0), *as_list(cell.node)])
-            arrays[f"{number}.state"], arrays[f"{number}.seen"] = cell.state[at].copy(), cell.seen[at].copy()
+            arrays[f"{number}.state"], arrays[f"{number}.seen"] = cell.saved(at), cell.seen[at].copy()
             arrays[f"{number}.last"] = np.ascontiguousarray(cell.last[:, at].T)
             if cell.roller is not None:
                 arrays[f"{number}.sf"], arrays[f"{number}.si"] = cell.roller.sf[at].copy(), cell.roller.si[at].copy()
@@ -294,6 +296,9 @@ class Nodes:
 
 def _fill(cell: Cell, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
     state, last = arrays[f"{number}.state"], arrays[f"{number}.last"]
+    if cell.grows:
+        cell.widen(state.shape[1])
+        state = np.pad(state, ((0, 0), (0, cell.places - state.shape[1])))
     if state.shape[1] != cell.places or last.shape[1] != cell.outputs:
         message = f"the state of `{cell.node.name}` has another size"
         raise ValueError(message)

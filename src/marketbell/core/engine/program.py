@@ -128,8 +128,7 @@ class Program(Nodes):
         else:
             x = np.stack(inputs) if inputs else np.empty((0, count))
         out = np.empty((cell.outputs, count))
-        if cell.run is not None:
-            cell.run(cell.state, own.rows, x, cell.parameters, is_kept, out)
+        cell.feed(own.rows, x, out, keep=is_kept)
         return out
 
     def _read(self, cell: Cell, own: Bars, piece: Piece) -> Floats:

@@ -615,9 +615,12 @@ class Series(Operator):
             message = "series: the neighbours do not watch the same"
             raise CheckpointError(message)
         room = max(part["shelf.start"].shape[1] for part in parts)
+        # a state grows with what its own rows need
+        widths = {name: max(part[name].shape[1] for part in parts) for name in parts[0] if name.endswith(".state")}
+        widths |= dict.fromkeys(_SHELF, room)
         mine = [
             {
-                name: _wide(array, room) if name in _SHELF else array
+                name: _wide(array, widths[name]) if name in widths else array
                 for name, array in part.items()
                 if not _is_common(name)
             }

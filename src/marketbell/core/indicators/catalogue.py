@@ -172,3 +172,22 @@ SIGNATURES: tuple[Signature, ...] = (
 )  # fmt: skip
 
 BY_NAME: dict[str, Signature] = {signature.name: signature for signature in SIGNATURES}
+
+_SPAN = (Parameter("of_time", "real", 0.0), Parameter("span", "real", 1.0))
+
+PREDICATES: dict[str, Signature] = {
+    one.name: one
+    for one in (
+        Signature("held for", ("condition", "end"), (), _SPAN, ("value",), "bool",
+                  "The condition has held for so many bars, or so long.", _none, _none),
+        Signature("seen in last", ("condition", "end"), (), _SPAN, ("value",), "bool",
+                  "The condition was true at one of the last bars.", _none, _none),
+        Signature("then", ("first", "second", "end"), (), _SPAN, ("value",), "bool",
+                  "The second holds, and the first did within the bars before.", _none, _none),
+        Signature("moves by", ("x", "by", "end", "session_open"), (),
+                  (Parameter("verb", "real", 0.0), Parameter("is_percent", "real", 1.0), *_SPAN,
+                   Parameter("cuts", "real", 1.0)), ("value",), "bool",
+                  "A move by so much within a window.", _none, _none),
+    )
+}  # fmt: skip
+"""What predicates over time are made of: functions that a text has words for, not names."""

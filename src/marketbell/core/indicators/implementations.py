@@ -6,6 +6,7 @@ types only, so that each compiles once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,35 +23,49 @@ from marketbell.core.indicators import (
     count,
     ema,
     gap,
+    held,
     highest,
     hv,
     lowest,
     macd,
     mfi,
+    moves,
     obv,
     orb,
     pct_change,
     percentile,
     pivots,
     rsi,
+    seen,
     slope,
     sma,
     stdev,
     stoch,
     supertrend,
+    then,
     value_when,
     vwap,
     wma,
     zscore,
 )
 from marketbell.core.indicators import sum as window_sum
-from marketbell.core.indicators.catalogue import BY_NAME, Signature
+from marketbell.core.indicators.catalogue import BY_NAME, PREDICATES, Signature
 from marketbell.core.primitives.errors import UserError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-Run = Callable[[Floats, Ints, Floats, Floats, bool, Floats], None]
+Run = Callable[[Floats, Ints, Floats, Floats, bool, Floats], int | None]
+
+
+class Growing(Protocol):
+    """A kernel whose rows may need more places than they have."""
+
+    def wider(self, width: int) -> int:
+        """How many places a row has that needs more than `width`."""
+
+    def settled(self, state: Floats) -> Floats:
+        """A copy in which equal states have equal bytes, however wide they grew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +78,27 @@ class Implementation:
     closed bar); without it the row stays exactly as it was (the tentative value of a forming bar).
     state float64[rows, places], rows int64[n], x float64[inputs, n], p float64[parameters], out float64[outputs, n].
     `text` is the docstring of its file: definition, source, what it makes of unknown inputs.
+    Where `growing` is there, `run` gives how many bars it took: behind these it needs a wider state, with zeros on the
+    right of what is there.
     """
 
     signature: Signature
     places: Callable[[Sequence[float]], int]
     run: Run
     text: str
+    growing: Growing | None = None
+
+    def feed(self, state: Floats, rows: Ints, x: Floats, p: Floats, out: Floats, *, keep: bool) -> Floats:
+        """`run` over all bars; gives the state, which is another one where it had to grow."""
+        taken = self.run(state, rows, x, p, keep, out)
+        while self.growing is not None and taken is not None and taken < len(rows):
+            more = self.growing.wider(state.shape[1]) - state.shape[1]
+            state = np.concatenate([state, np.zeros((len(state), more))], axis=1)
+            rows, x = rows[taken:], np.ascontiguousarray(x[:, taken:])
+            rest = np.empty((len(out), len(rows)))
+            taken = self.run(state, rows, x, p, keep, rest)
+            out[:, -len(rows) :] = rest
+        return state
 
 
 _MODULES = {
@@ -113,6 +143,11 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
     for name, module in _MODULES.items()
 }
 
+IMPLEMENTATIONS |= {
+    name: Implementation(PREDICATES[name], module.places, module.run, module.__doc__ or "")
+    for name, module in {"held for": held, "seen in last": seen, "then": then}.items()
+} | {"moves by": Implementation(PREDICATES["moves by"], moves.places, moves.run, moves.__doc__ or "", moves)}
+
 
 def batch(name: str, parameters: Sequence[float], inputs: Sequence[Floats]) -> Floats:
     """The function over a whole history: float64[outputs, bars], NaN where unknown.
@@ -136,5 +171,5 @@ def batch(name: str, parameters: Sequence[float], inputs: Sequence[Floats]) -> F
     count = x.shape[1]
     out = np.empty((len(signature.outputs), count))
     state = np.zeros((1, known.places(parameters)))
-    known.run(state, np.zeros(count, np.int64), x, np.array(parameters, np.float64), True, out)
+    known.feed(state, np.zeros(count, np.int64), x, np.array(parameters, np.float64), out, keep=True)
     return out

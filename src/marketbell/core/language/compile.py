@@ -23,14 +23,17 @@ from hashlib import blake2b
 
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
+from marketbell.core.language.declared import declared
 from marketbell.core.language.errors import NAME, NOT_YET, TYPE
+from marketbell.core.language.expression_printer import print_expression
 from marketbell.core.language.fields import Cadence, Field, FieldType, resolve
 from marketbell.core.language.functions import BUILT_INS, UNIVERSE_AT, Bound, bind
 from marketbell.core.language.plan import Input, Node, Op, Plan
+from marketbell.core.language.symbols import Position, Symbol
 from marketbell.core.language.timing import default_timeframe
-from marketbell.core.language.tree import Position, Symbol
 from marketbell.core.language.types import said
 from marketbell.core.language.vocabulary import BAR_FIELDS, hint
+from marketbell.core.market.session import DAY, MINUTE, SECOND
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
 from marketbell.core.primitives.errors import InvalidRuleError
 
@@ -38,14 +41,9 @@ _BAR_COLUMNS = frozenset({"close", "volume", "typical", *BAR_FIELDS})
 _PERIODS = {"d": ("d", 1), "w": ("w", 1), "mo": ("mo", 1), "q": ("mo", 3), "y": ("mo", 12)}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _COMMUTATIVE = frozenset({"+", "*", "=", "!=", "and", "or", "min", "max"})
-_FLIPPED = {"above": (">", "<="), "below": ("<", ">=")}
-_LATER = {
-    ex.Moves: "`… by … within …`",
-    ex.HeldFor: "`for`",
-    ex.Seen: "`seen in last`",
-    ex.Then: "`then … within`",
-    ex.Text: "a text as a value",
-}
+_NANOSECONDS = {"s": SECOND, "m": MINUTE, "h": 60 * MINUTE, "d": DAY, "w": 7 * DAY}
+_VERBS = {"rises": 0.0, "falls": 1.0, "moves": 2.0}
+_A_TEXT = "a text as a value"
 
 
 def compile_plan(expressions: Sequence[tuple[str, ex.Expression]], finest: Timeframe = TICK) -> Plan:
@@ -67,16 +65,41 @@ class Compiler:
         self._marks: list[bytes] = []
         """What each node is, whatever its number."""
         self._results: list[tuple[str, Input]] = []
+        self._bars: Timeframe | None = None
+        self._forming: Timeframe | None = None
+        self._is_named = False
 
-    def add(self, name: str, expression: ex.Expression, default: Timeframe | None = None) -> Input:
+    def add(
+        self,
+        name: str,
+        expression: ex.Expression,
+        default: Timeframe | None = None,
+        *,
+        bars: Timeframe | None = None,
+        live: Timeframe | None = None,
+        is_named: bool = False,
+    ) -> Input:
         """Add a judged expression; `default` is the timeframe of what names none. Gives the place of its values.
 
-        InvalidRuleError where it cannot be evaluated yet, or needs finer bars than the data has.
+        Where `default` is ticks or an instant: series functions and offsets that name no bar are of `bars`, and with
+        `live` everything that names none is of the forming bar of that timeframe. `is_named`: as if `@default` stood
+        behind it. InvalidRuleError where it cannot be evaluated yet, or needs finer bars than the data has.
         """
         if default is None:
             own = self._finest
             default = default_timeframe(expression, own if own != TICK else DAY_1, own)
+        self._bars, self._forming, self._is_named = bars, live, is_named
         found = self._compile(expression, default)
+        self._results.append((name, found))
+        return found
+
+    def timeframe(self, place: Input) -> Timeframe:
+        """The timeframe of an added expression's values."""
+        return self._nodes[place.node].timeframe
+
+    def add_word(self, name: str, of: ex.Expression, text: ex.Text, default: Timeframe) -> Input:
+        """Add a text that stands beside an enum, as the number of its word. InvalidRuleError where it is none."""
+        found = self._word(of, text, default)
         self._results.append((name, found))
         return found
 
@@ -183,14 +206,41 @@ class Compiler:
                 return self._offset(node, at)
             case ex.At(of=of, timeframe=timeframe):
                 self._has(timeframe, node.position)
-                return self._hold(self._compile(of, timeframe), at)
+                return self._hold(self._named(of, timeframe), at)
             case ex.Negative(of=of):
                 return self._map("neg", (self._compile(of, at),), at)
             case ex.Chain():
                 return self._chain(node, at)
         return self._predicate(node, at)
 
-    def _predicate(self, node: ex.Expression, at: Timeframe) -> Input:  # noqa: PLR0911 — one line a kind of node
+    def _named(self, node: ex.Expression, at: Timeframe) -> Input:
+        """Of bars that the text names, or that something around it decides."""
+        before, self._is_named = self._is_named, True
+        try:
+            return self._compile(node, at)
+        finally:
+            self._is_named = before
+
+    def _is_loose(self, at: Timeframe) -> bool:
+        """Where ticks or instants are read, what needs bars and names none is of others."""
+        return not self._is_named and self._bars is not None and (at == TICK or at.is_instant)
+
+    def _elsewhere(self, node: ex.Expression, at: Timeframe) -> Input | None:
+        """A value that needs bars, where ticks or instants are read and no bar is named; None: it is read here."""
+        if not self._is_loose(at):
+            return None
+        if self._forming is not None:
+            found = self._named(node, self._forming)
+            if self._value(found) is not None:
+                return self._constant(self._nodes[found.node].parameters[0], at)
+            if self._reads_others(found):
+                raise _not_yet(node, "other instruments at `live`; write `$NIFTY.close@1m` with its bar")
+            return self._node(Op.LIVE, at, inputs=(found,))
+        return None if self._bars is None else self._hold(self._named(node, self._bars), at)
+
+    def _predicate(  # noqa: C901, PLR0911, PLR0912 — one line a kind of node
+        self, node: ex.Expression, at: Timeframe
+    ) -> Input:
         match node:
             case ex.Comparison(operator=operator):
                 return self._compare(operator, node.left, node.right, at)
@@ -203,8 +253,7 @@ class Compiler:
             case ex.Passes(of=of, verb=verb, low=low, high=high):
                 now = self._inside(of, low, high, at)
                 before = self._shift(now, 1, at)
-                first, second = (now, before) if verb == "enters" else (before, now)
-                return self._map("and", (first, self._map("not", (second,), at)), at)
+                return self._map(verb, (now, before), at)
             case ex.Trend(of=of, direction=direction):
                 now = self._compile(of, at)
                 sign = ">" if direction == "rising" else "<"
@@ -215,7 +264,16 @@ class Compiler:
                 return self._map("not", (self._compile(of, at),), at)
             case ex.Logic(operator=operator, parts=parts):
                 return self._map(operator, [self._compile(part, at) for part in parts], at)
-        raise _not_yet(node, _LATER.get(type(node), said(node)))
+            case ex.HeldFor(of=of, span=span):
+                return self._over("held for", (self._compile(of, at),), span, node, at)
+            case ex.Seen(of=of, span=span):
+                return self._over("seen in last", (self._compile(of, at),), span, node, at)
+            case ex.Then(first=first, second=second, within=span):
+                both = (self._compile(first, at), self._compile(second, at))
+                return self._over("then", both, span, node, at)
+            case ex.Moves():
+                return self._moves(node, at)
+        raise _not_yet(node, _A_TEXT if isinstance(node, ex.Text) else said(node))
 
     def _compare(self, operator: str, left: ex.Expression, right: ex.Expression, at: Timeframe) -> Input:
         if isinstance(right, ex.Text):
@@ -230,9 +288,9 @@ class Compiler:
         """The number of an enum's word."""
         while isinstance(of, (ex.Offset, ex.At)):
             of = of.of
-        field = resolve(of.name) if isinstance(of, ex.Field) else None
+        field = resolve(of.name) or declared(of.name) if isinstance(of, ex.Field) else None
         if field is None or not field.members:
-            raise _not_yet(text, _LATER[ex.Text])
+            raise _not_yet(text, _A_TEXT)
         if text.value not in field.members or not text.value:
             members = [word for word in field.members if word]
             choices = hint(text.value, members) or f": it is one of {', '.join(members)}"
@@ -249,14 +307,38 @@ class Compiler:
         return conditions[0] if len(conditions) == 1 else self._map("or", conditions, at)
 
     def _crosses(self, node: ex.Crosses, at: Timeframe) -> Input:
-        """`a[1] <= b[1] and a > b` for above, the reverse for below."""
+        """`a[1] <= b[1] and a > b` for above, the reverse for below; unknown where one of the four is."""
         left, right = self._compile(node.left, at), self._compile(node.right, at)
-        before = (self._shift(left, 1, at), self._shift(right, 1, at))
-        found = []
-        for direction in ("above", "below") if node.direction == "either" else (node.direction,):
-            now, then = _FLIPPED[direction]
-            found.append(self._map("and", (self._map(then, before, at), self._map(now, (left, right), at)), at))
-        return self._any(found, at)
+        four = (left, right, self._shift(left, 1, at), self._shift(right, 1, at))
+        directions = ("above", "below") if node.direction == "either" else (node.direction,)
+        return self._any([self._map(f"crosses {direction}", four, at) for direction in directions], at)
+
+    def _over(self, name: str, inputs: Sequence[Input], span: ex.Span, node: ex.Expression, at: Timeframe) -> Input:
+        """A predicate over a span of bars or of time."""
+        ends = self._node(Op.BAR, at, "end")
+        return self._node(Op.FUNCTION, at, name, self._reach(span, node), (*inputs, ends))
+
+    def _reach(self, span: ex.Span, node: ex.Expression) -> tuple[float, float]:
+        if span.unit == ex.BARS:
+            return 0.0, span.amount
+        if span.unit not in _NANOSECONDS:
+            raise _error(node, f"{said(node)}: a span has a fixed length: use bars, s, m, h, d or w", TYPE)
+        return 1.0, span.amount * _NANOSECONDS[span.unit]
+
+    def _moves(self, node: ex.Moves, at: Timeframe) -> Input:
+        by = node.by
+        while isinstance(by, ex.Negative):
+            by = by.of
+        is_percent = isinstance(by, ex.Percent)
+        inputs = (
+            self._compile(node.of, at),
+            self._compile(node.by, at),
+            self._node(Op.BAR, at, "end"),
+            self._node(Op.BAR, at, "session_open"),
+        )
+        # days and longer bars have no session to begin with
+        parameters = (_VERBS[node.verb], float(is_percent), *self._reach(node.within, node), float(at.is_intraday))
+        return self._node(Op.FUNCTION, at, "moves by", parameters, inputs)
 
     def _chain(self, node: ex.Chain, at: Timeframe) -> Input:
         found = self._compile(node.operands[0], at)
@@ -274,16 +356,22 @@ class Compiler:
 
     def _field(self, node: ex.Field, at: Timeframe) -> Input:
         self._has(at, node.position)
+        if self._forming is not None and node.name in _BAR_COLUMNS:
+            found = self._elsewhere(node, at)
+            if found is not None:
+                return found
         found = self._own_field(node, at)
         return found if node.symbol is None else self._foreign(node.symbol, found, at)
 
     def _own_field(self, node: ex.Field, at: Timeframe) -> Input:
-        if at == TICK and node.name in BAR_FIELDS:
-            message = f"a tick has no `{node.name}` of its own: take `day.{node.name}`, or a bar (`{node.name}@1m`)"
+        if (at == TICK or at.is_instant) and node.name in BAR_FIELDS:
+            message = (
+                f"there is no `{node.name}` of a tick or a moment: take `day.{node.name}`, or a bar (`{node.name}@1m`)"
+            )
             raise _error(node, message, TYPE)
-        if node.name in _BAR_COLUMNS and not (at == TICK and node.name == "volume"):
+        if node.name in _BAR_COLUMNS and not ((at == TICK or at.is_instant) and node.name == "volume"):
             return self._node(Op.BAR, at, node.name)
-        field = resolve(node.name)
+        field = resolve(node.name) or declared(node.name)
         if field is None:
             raise _not_yet(node, f"the field `{node.name}`")
         if field.type is FieldType.TIME:
@@ -300,18 +388,23 @@ class Compiler:
         if isinstance(node.of, ex.At):
             inner = ex.Offset(node.of.of, node.amount, node.unit, position=node.position)
             return self._compile(replace(node.of, of=inner), at)
-        if node.unit == ex.BARS:
-            return self._shift(self._compile(node.of, at), node.amount, at)
         published = self._published(node)
         if published is not None:
             found = self._node(Op.FIELD, at, published)
             symbol = node.of.symbol if isinstance(node.of, ex.Field) else None
             return found if symbol is None else self._foreign(symbol, found, at)
+        if node.unit == ex.BARS:
+            elsewhere = self._elsewhere(node, at)
+            return self._shift(self._compile(node.of, at), node.amount, at) if elsewhere is None else elsewhere
         unit, count = _PERIODS[node.unit]
+        if self._is_loose(at):
+            return self._before_now(node, Timeframe(unit, count), at)
         return self._earlier(node, Timeframe(unit, count), at)
 
     def _published(self, node: ex.Offset) -> str | None:
         """The name of a published value some fiscal periods back: `fund.eps[4q]`."""
+        if node.unit == ex.BARS:
+            return None
         field: Field | None = resolve(node.of.name) if isinstance(node.of, ex.Field) else None
         if field is None or field.cadence is not Cadence.QUARTERLY or node.unit not in {"q", "y"}:
             return None
@@ -334,16 +427,39 @@ class Compiler:
         is_over = self._map("=", (ends, self._node(Op.BAR, at, "end")), at)
         return self._map("if", (is_over, before, self._hold(fewer, at)), at)
 
+    def _before_now(self, node: ex.Offset, period: Timeframe, at: Timeframe) -> Input:
+        """The same for a tick or an instant: of days, the close of the n-th period before the one that it lies in."""
+        days = self._named(node.of, DAY_1)
+        if self._value(days) is not None:
+            return self._hold(days, at)
+        closed = self._hold(days, period)
+        # While its own period is open, the last closed one is already the first before it.
+        fewer = closed if node.amount == 1 else self._shift(closed, node.amount - 1, period)
+        if at == TICK:
+            return self._hold(fewer, at)
+        # An instant may stand behind the close: then its session is the last one of the closed period.
+        last = self._hold(self._hold(self._node(Op.BAR, DAY_1, "session"), period), at)
+        is_over = self._map("=", (last, self._node(Op.BAR, at, "session")), at)
+        before = self._hold(self._shift(closed, node.amount, period), at)
+        return self._map("if", (is_over, before, self._hold(fewer, at)), at)
+
     # Calls.
 
     def _call(self, call: ex.Call, member: str, at: Timeframe) -> Input:
+        elsewhere = self._elsewhere(call, at) if call.name in SERIES else None
+        if elsewhere is not None and member:
+            elsewhere = self._elsewhere(ex.Member(call, member, position=call.position), at)
+        if elsewhere is not None:
+            return elsewhere
         if call.name in SERIES:
             found = self._series(call, member, at)
         elif call.name in UNIVERSE_AT:
             found = self._cross(call, at)
         elif call.name == "live":
             found = self._live(call, at)
-        elif call.name in BUILT_INS and call.name != "days_to":
+        elif call.name == "days_to" or declared(call.name) is not None:
+            found = self._node(Op.FIELD, at, print_expression(replace(call, symbol=None)))
+        elif call.name in BUILT_INS:
             found = self._map(call.name, [self._compile(one, at) for one in call.arguments], at)
         else:
             raise _not_yet(call, f"`{call.name}(…)`")
@@ -391,7 +507,7 @@ class Compiler:
         if inner.timeframe.rank < at.rank:
             message = f"`live` of {inner.timeframe} inside bars of {at}: no bar of {inner.timeframe} is open there"
             raise _error(call, message, TYPE)
-        found = self._compile(of, inner.timeframe)
+        found = self._named(of, inner.timeframe)
         if inner.timeframe == at or self._value(found) is not None:
             return self._hold(found, at)
         if self._reads_others(found):

@@ -9,7 +9,7 @@ call (`bb(close, 20, 2)@1d.upper` is `bb(close, 20, 2).upper@1d`), chains of `an
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
-from marketbell.core.language.tree import NOWHERE, Position, Symbol
+from marketbell.core.language.symbols import NOWHERE, Position, Symbol
 from marketbell.core.market.timeframe import Timeframe
 
 BARS = "bars"

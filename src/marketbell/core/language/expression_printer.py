@@ -6,7 +6,7 @@ from typing import Any
 
 from marketbell.core.language import expression as ex
 from marketbell.core.language.literals import write_number, write_number_exact, write_string, write_symbol
-from marketbell.core.language.tree import Symbol
+from marketbell.core.language.symbols import Symbol
 
 # How tightly a spelling holds together, loosest first; an operand that is looser gets brackets.
 _OR, _AND, _NOT, _THEN, _HELD, _PREDICATE, _SUM, _PRODUCT, _UNARY, _POSTFIX = range(10)

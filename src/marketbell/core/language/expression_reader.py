@@ -13,8 +13,8 @@ from marketbell.core.language.fields import resolve
 from marketbell.core.language.functions import UNIVERSE_AT
 from marketbell.core.language.literals import read_number, read_string, read_symbol
 from marketbell.core.language.source import Source
+from marketbell.core.language.symbols import Position, Symbol
 from marketbell.core.language.syntax import Node, Tree, parse
-from marketbell.core.language.tree import Position, Symbol
 from marketbell.core.language.types import judge
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import InvalidRuleError, UserError

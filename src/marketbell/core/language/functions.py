@@ -12,7 +12,7 @@ from marketbell.core.language import expression as ex
 from marketbell.core.language.errors import LIMIT, NAME, SYNTAX, TYPE
 from marketbell.core.language.expression_printer import print_expression
 from marketbell.core.language.literals import write_duration, write_number
-from marketbell.core.language.tree import Position
+from marketbell.core.language.symbols import Position
 from marketbell.core.language.vocabulary import hint
 from marketbell.core.market.session import DAY, MINUTE, SECOND
 

@@ -38,19 +38,19 @@ fire: "fire" NAME                       -> fire_name
     | "fire" NAME "per" NAME            -> fire_per
     | "fire" NAME NAME                  -> fire_every
     | "fire" "on" NAME                  -> fire_on
-rearm: "rearm" "when" expression
-     | "rearm" "after" DURATION
-     | "rearm" "on" NAME
-     | "rearm" NAME
+rearm: "rearm" "when" expression        -> rearm_when
+     | "rearm" "after" DURATION         -> rearm_after
+     | "rearm" "on" NAME                -> rearm_on
+     | "rearm" NAME                     -> rearm_name
 cooldown: "cooldown" DURATION ("per" NAME)?
 limit: "limit" NUMBER ("per" NAME)?
 session: "session" NAME TIME "-" TIME
 expires: "expires" "after" DURATION     -> expires_after
        | "expires" DATE                 -> expires_on
        | "expires" NAME                 -> expires_name
-stale: "stale" NAME
-     | "stale" "hold"
-     | "stale" "fire"
+stale: "stale" NAME                     -> stale_name
+     | "stale" "hold"                   -> stale_hold
+     | "stale" "fire"                   -> stale_fire
 max_age: "max_age" DURATION
 severity: "severity" NAME
 notify: "notify" channel ("," channel)* fallback?

@@ -3,7 +3,8 @@
 import re
 from decimal import Decimal
 
-from marketbell.core.language.tree import SECOND, Symbol
+from marketbell.core.language.symbols import Symbol
+from marketbell.core.market.session import SECOND
 
 _SCALES = {"": 1, "k": 10**3, "L": 10**5, "M": 10**6, "Cr": 10**7, "B": 10**9}
 _DURATIONS = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND, "w": 7 * 86_400 * SECOND}

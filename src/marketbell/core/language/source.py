@@ -7,7 +7,7 @@ or at `screen` where it is not part of an `on` clause.
 import re
 from dataclasses import dataclass
 
-from marketbell.core.language.tree import NOWHERE, Position
+from marketbell.core.language.symbols import NOWHERE, Position
 
 _TOKEN = re.compile(
     r'(?P<string>"(?:\\["\\]|[^"\\\n])*"?)|(?P<comment>#[^\n]*)|(?P<symbol>\$\{[^}\n]*\}?|\$[A-Za-z0-9_:]+)'

@@ -9,7 +9,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from marketbell.core.language.errors import LIMIT, SYNTAX
 from marketbell.core.language.grammar import parser
 from marketbell.core.language.source import Source
-from marketbell.core.language.tree import Position
+from marketbell.core.language.symbols import Position
 from marketbell.core.language.vocabulary import hint
 from marketbell.core.primitives.errors import InvalidRuleError
 

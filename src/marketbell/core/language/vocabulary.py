@@ -30,8 +30,21 @@ def is_reserved(name: str) -> bool:
 LEVEL_FIELDS = frozenset({"close"})
 """Fields that a level rule can watch."""
 
-CHANNELS = ("in_app", "webhook", "slack")
-RESERVED_CHANNELS = ("telegram", "sms", "mail", "email", "whatsapp", "discord", "teams", "push", "voice")
+CHANNELS = (
+    "in_app", "webhook", "slack", "telegram", "sms", "mail", "email", "whatsapp", "discord", "teams", "push", "voice",
+)  # fmt: skip
+"""Kinds of channels that a rule may name; which of them can be told is the sender's matter."""
+ACTIONS = ("paper_buy", "paper_sell", "paper_close")
+UPDATES = ("chain", "shareholding", "fundamentals", "news")
+"""What `at update` may wait for."""
+VENUES = ("NSE", "BSE", "MCX", "US", "NYSE", "NASDAQ", "SIM", "NONE")
+TEXT_FIELDS: dict[str, str] = {
+    "symbol": "The venue's own spelling of the instrument.",
+    "name": "Name of the instrument.",
+    "sector": "Sector.",
+    "industry": "Industry.",
+}
+"""Facts of an instrument that are words: columns of a screen, equal to a text or not."""
 
 TYPE_NAMES = {
     "price": "a price",
