@@ -25,6 +25,7 @@ def replay_to_files(
     from marketbell.adapters.feeds.replay import ReplayFeed
     from marketbell.adapters.files.tables import arrow_table, output_folder, write_json, write_table
     from marketbell.core.engine.warm import warm
+    from marketbell.flows.stream.line_up import BEHIND
     from marketbell.flows.stream.replay import replay
     from marketbell.wiring.calendars import calendars
 
@@ -34,7 +35,7 @@ def replay_to_files(
     commands = [] if text is None or rules is None else _commands(text, rules, feed)
     folder = output_folder(out)
     warm()
-    engine = Engine(EngineConfig(late_s=late_s), sessions)
+    engine = Engine(EngineConfig(late_s=late_s), sessions, BEHIND)
     result = replay(feed, engine, SystemClock(), commands, on_progress, feed.rows)
     for name, table in result.tables.items():
         write_table(arrow_table(table.columns, table.times, table.unknown), folder / f"{name}.parquet")

@@ -18,6 +18,7 @@ from marketbell.flows.stream.chart_values import ChartValues
 from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.durable import BarLane, LedgerLane
 from marketbell.flows.stream.keeping import Keeper
+from marketbell.flows.stream.line_up import BEHIND
 from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
@@ -108,7 +109,7 @@ class StreamDesk:
             may_write=ownership.may_write,
             partitions=lambda: self.runner.partition_count,
         )
-        engines = Engines(config, ports.sessions)
+        engines = Engines(config, ports.sessions, BEHIND)
         dates = session_dates(ports.sessions)
         self.runner = StreamRunner(
             lambda number, mine, whole: Partition(number, engines, dates, mine, whole),

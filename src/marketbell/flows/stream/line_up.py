@@ -1,6 +1,7 @@
 """The operators that the stream and every replay put behind the engine's own."""
 
 from marketbell.core.engine.line_up import Extra
+from marketbell.core.rules.book import RuleBook
 
-BEHIND: tuple[Extra, ...] = ()
+BEHIND: tuple[Extra, ...] = (RuleBook,)
 """In the order of their calls."""

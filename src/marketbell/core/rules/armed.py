@@ -1,0 +1,211 @@
+"""One armed rule: its command, what it compiles to, and its clauses as the kernel takes them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine.universes import Universes
+from marketbell.core.language import expression as ex
+from marketbell.core.language.defaults import effective
+from marketbell.core.language.json_form import from_json
+from marketbell.core.language.rule_plan import RulePlan, compile_rule
+from marketbell.core.language.tree import Fire, Rule, Scope, ScopeKind, Screen, Symbol, TimingKind
+from marketbell.core.market.session import MINUTE, SECOND
+from marketbell.core.market.timeframe import TICK
+from marketbell.core.primitives.errors import UserError
+from marketbell.core.rules import policy_kernel as k
+from marketbell.core.rules.frontier import Frontier, frontier
+from marketbell.core.rules.policy import FOREVER, FirePolicy, Policy, RearmKind, Stale
+
+_FIRE = {
+    Fire.ONCE: FirePolicy.ONCE,
+    Fire.BAR: FirePolicy.BAR,
+    Fire.DAY: FirePolicy.DAY,
+    Fire.SESSION: FirePolicy.SESSION,
+    Fire.EVERY: FirePolicy.EVERY,
+    Fire.ENTER: FirePolicy.ENTER,
+    Fire.EXIT: FirePolicy.EXIT,
+    Fire.CHANGE: FirePolicy.CHANGE,
+}
+_REARM = {
+    "false": RearmKind.FALSE,
+    "when": RearmKind.WHEN,
+    "after": RearmKind.AFTER,
+    "never": RearmKind.NEVER,
+}
+_STALE = {"skip": Stale.SKIP, "hold": Stale.HOLD, "fire": Stale.FIRE}
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """A rule as the engine has it. `rule` bears its defaults, and the screens that it watches as part of `where`."""
+
+    uid: str
+    version: int
+    command: Mapping[str, Any]
+    rule: Rule
+    compiled: RulePlan
+    cut: Frontier
+    policy: Policy
+    bar: int
+    """Width of what `once per bar` counts, ns; 0: each evaluation is its own bar."""
+
+    @property
+    def watch(self) -> str:
+        """The name of its series."""
+        return f"rule:{self.uid}"
+
+    @property
+    def schedule(self) -> str:
+        """The cron text of a rule that is evaluated by the clock, else nothing."""
+        at = self.rule.at
+        return at.word if at is not None and at.kind is TimingKind.SCHEDULE else ""
+
+    @property
+    def update(self) -> str:
+        """What kind of news it is evaluated at, else nothing."""
+        at = self.rule.at
+        return at.word if at is not None and at.kind is TimingKind.UPDATE else ""
+
+
+def armed(command: Mapping[str, Any], key: Callable[[Symbol], str]) -> Armed:
+    """Read a command (contract of the log: type arm_rule). UserError where it cannot be evaluated."""
+    tree = from_json(dict(command["definition"]))
+    if not isinstance(tree, Rule):
+        raise UserError("a screen is no rule")
+    rule = _with_screens(effective(tree), command.get("screens") or {})
+    compiled = compile_rule(rule, key)
+    expires = command.get("expires_at")
+    return Armed(
+        str(command["rule_uid"]),
+        int(command["version"]),
+        command,
+        rule,
+        compiled,
+        frontier(compiled),
+        _policy(rule, compiled, FOREVER if expires is None else int(expires)),
+        _bar(rule),
+    )
+
+
+def _with_screens(rule: Rule, screens: Mapping[str, Any]) -> Rule:
+    """A rule on a screen is gated by the screen's own condition, so that membership follows from the log."""
+    conditions = [] if rule.where is None else [rule.where]
+    for scope in rule.on:
+        if scope.kind is not ScopeKind.SCREEN:
+            continue
+        if scope.name not in screens:
+            raise UserError(f'there is no screen "{scope.name}"')
+        screen = from_json(dict(screens[scope.name]))
+        if not isinstance(screen, Screen):
+            raise UserError(f'"{scope.name}" is no screen')
+        conditions += [one for one in (screen.where, screen.when) if one is not None]
+    if not conditions:
+        return rule
+    return replace(rule, where=conditions[0] if len(conditions) == 1 else ex.Logic("and", tuple(conditions)))
+
+
+def _policy(rule: Rule, compiled: RulePlan, expires: int) -> Policy:
+    timing = compiled.timing
+    return Policy(
+        fire=_FIRE[rule.fire or Fire.BAR],
+        hold=rule.hold,
+        rearm=_REARM[rule.rearm.kind] if rule.rearm else RearmKind.FALSE,
+        after=rule.rearm.after if rule.rearm else 0,
+        # a cooldown for the whole rule acts on what is told, not on what fires
+        cooldown=rule.cooldown.duration if rule.cooldown and rule.cooldown.per == "symbol" else 0,
+        begin=rule.session.start if rule.session else -1,
+        end=rule.session.end if rule.session else -1,
+        expires=expires,
+        stale=_STALE[rule.stale or "skip"],
+        is_intraday=timing.is_intraday and not timing.is_instant,
+    )
+
+
+def _bar(rule: Rule) -> int:
+    at = rule.at
+    if at is not None and at.kind is TimingKind.LIVE and at.timeframe is not None:
+        return at.timeframe.nanoseconds or 0
+    is_tick = at is None or at.kind is TimingKind.TICK or at.timeframe == TICK
+    return MINUTE if is_tick else 0
+
+
+def scope_rows(rule: Armed, universes: Universes, keys: Sequence[str], now: int) -> NDArray[np.int64]:
+    """Rows of the instruments that a rule is about, ascending. UserError for a universe that nobody knows."""
+    members = np.zeros(len(keys), np.bool_)
+    rows = {key: row for row, key in enumerate(keys)}
+    for scope in rule.rule.on:
+        if scope.kind is ScopeKind.SYMBOL:
+            row = _row(scope, rows)
+            if row is not None:
+                members[row] = True
+        elif scope.kind is ScopeKind.ALL:
+            members[:] = True
+        elif scope.kind is ScopeKind.SCREEN:
+            members |= _screen_members(rule, scope, universes, rows, now)
+        elif scope.kind is ScopeKind.WATCHLIST:
+            listed = (rule.command.get("members") or {}).get(f"watchlist:{scope.name}")
+            if listed is None:
+                raise UserError(f'there is no watchlist "{scope.name}"')
+            members[[rows[key] for key in listed if key in rows]] = True
+        elif scope.kind is ScopeKind.NAMED:
+            members |= universes.mask(scope.name, now)
+        # a portfolio has no positions before there is a paper account
+    return np.flatnonzero(members)
+
+
+def _row(scope: Scope, rows: Mapping[str, int]) -> int | None:
+    """Another shard may have the instrument; a bare symbol is of one venue, which arming has seen to."""
+    if scope.venue:
+        return rows.get(f"{scope.venue}:{scope.name}")
+    return next((row for key, row in rows.items() if key.partition(":")[2] == scope.name), None)
+
+
+def _screen_members(
+    rule: Armed, scope: Scope, universes: Universes, rows: Mapping[str, int], now: int
+) -> NDArray[np.bool_]:
+    """The instruments among which a screen looks."""
+    members = np.zeros(len(rows), np.bool_)
+    screen = from_json(dict(rule.command["screens"][scope.name]))
+    for one in screen.on:
+        if one.kind is ScopeKind.ALL:
+            members[:] = True
+        elif one.kind is ScopeKind.NAMED:
+            members |= universes.mask(one.name, now)
+        elif one.kind is ScopeKind.SYMBOL and (row := _row(one, rows)) is not None:
+            members[row] = True
+    return members
+
+
+def policy_line(policy: Policy, bar: int) -> NDArray[np.int64]:
+    """The clauses as a row of the kernel; slots, cones and pairs are filled in by its group."""
+    line = np.zeros(k.NP, np.int64)
+    line[: k.P_PAIR] = (
+        policy.fire,
+        policy.hold,
+        policy.rearm,
+        policy.after,
+        policy.cooldown,
+        policy.begin,
+        policy.end,
+        policy.expires,
+        policy.stale,
+        policy.is_intraday,
+    )
+    line[[k.P_ROOT, k.P_GATE, k.P_REARM_SLOT, k.P_WIDE, k.P_WIDE_GATE, k.P_WIDE_REARM]] = -1
+    line[k.P_BAR] = bar
+    return line
+
+
+def as_json(command: Mapping[str, Any]) -> str:
+    """A command as a checkpoint holds it."""
+    return json.dumps(command, sort_keys=True, separators=(",", ":"))
+
+
+def seconds(value: int) -> float:
+    """Nanoseconds in seconds, for people."""
+    return value / SECOND

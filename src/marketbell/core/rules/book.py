@@ -1,0 +1,625 @@
+"""All armed rules: an operator behind the engine's own.
+
+A rule's series run in the engine's program with everybody else's; at each closed bar, tick or instant of its timing
+its truth is evaluated and its clauses decide (policy.py). Commands of the log: `arm_rule` (with the rule's JSON,
+resolved watchlists and screens), `disarm`. A rule that cannot be evaluated here is rejected with a reason.
+
+Everything follows from the log: which rules there are, what they saw, when they fired.
+"""
+
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine import kernel as ek
+from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.engine.beyond import cut
+from marketbell.core.engine.operators import FAR, ClosedBars, Operator, TickState
+from marketbell.core.engine.outputs import RuleFiring
+from marketbell.core.engine.series import Series
+from marketbell.core.engine.universes import Universes
+from marketbell.core.fundamentals.published import facts_in
+from marketbell.core.language.plan import Input
+from marketbell.core.language.schedule import parse as parse_cron
+from marketbell.core.language.tree import Symbol
+from marketbell.core.market.session import MINUTE, SECOND
+from marketbell.core.market.timeframe import TICK, Timeframe
+from marketbell.core.primitives.errors import CheckpointError, UserError
+from marketbell.core.rules import policy_kernel as k
+from marketbell.core.rules.armed import Armed, armed, scope_rows
+from marketbell.core.rules.far import Far, reads_others
+from marketbell.core.rules.group import Group, Hit, Member, Moment
+from marketbell.core.rules.policy import Phase
+
+_DAY_MINUTES = 1_440
+_HOLDINGS = ("holding", "pledged")
+
+
+class _Place(NamedTuple):
+    """A group: its timing, and whether its rules read other instruments."""
+
+    timing: Timeframe
+    is_far: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatus:
+    """Where a rule stands on an instrument. Times in ns UTC, None where there is none.
+
+    `state` is idle, pending, firing, recovering, unknown, suppressed (its cooldown runs), done or expired. `values`,
+    `previous`, `as_of` are those of the newest evaluation, as in RuleFiring.
+    """
+
+    state: str
+    truth: bool | None
+    since: int | None
+    until: int | None
+    reason: str
+    values: Mapping[str, float]
+    previous: Mapping[str, float]
+    as_of: Mapping[str, int]
+
+
+class RuleBook(Operator):
+    """See the module's docstring."""
+
+    name = "rules"
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        series.listen(self._heard)
+        self._armed: dict[str, Armed] = {}
+        self._known: dict[str, int] = {}
+        self._groups: dict[_Place, Group] = {}
+        self._homes: dict[str, _Place] = {}
+        self._far_results: dict[str, dict[str, Input]] = {}
+        self._keys: list[str] = []
+        self._row_of: dict[str, int] = {}
+        self._universes = Universes(())
+        self._far = Far(self._row)
+        self._state: TickState | None = None
+        self._firings: list[RuleFiring] = []
+        self._rejected: list[tuple[str, str]] = []
+        self._floor = 0
+        """Schedules begin behind this time of the log."""
+        self._next: dict[tuple[str, str], int] = {}
+        self._news: list[tuple[int, str, int]] = []
+        """Publications to come: time, kind, instrument id."""
+        self._offsets: dict[tuple[str, int], int] = {}
+
+    # --- rules -------------------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> Mapping[str, Armed]:
+        """What is armed, by uid."""
+        return self._armed
+
+    def version(self, uid: str) -> int:
+        """Newest version of a rule that was heard of, -1 where none was."""
+        return self._known.get(uid, -1)
+
+    def command(self, payload: Mapping[str, Any], state: TickState) -> None:
+        self._state = state
+        kind = payload.get("type")
+        if kind == "arm_rule":
+            self._arm(payload, state)
+        elif kind == "disarm":
+            self._forget(str(payload["rule_uid"]), int(payload["version"]))
+        elif kind in {"arm_level", "move_level"} and str(payload["rule_uid"]) in self._armed:
+            self._forget(str(payload["rule_uid"]), int(payload["version"]) - 1)
+
+    def _forget(self, uid: str, version: int) -> None:
+        if version < self._known.get(uid, -1):
+            return
+        self._known[uid] = version
+        self._drop(uid)
+
+    def _drop(self, uid: str) -> None:
+        rule = self._armed.pop(uid, None)
+        if rule is None:
+            return
+        place = self._homes.pop(uid)
+        self._groups[place].drop(uid)
+        if not self._groups[place].members:
+            del self._groups[place]
+        if uid in self._far_results:
+            self._far.drop(self._far_results.pop(uid).values())
+        self._series.unwatch(rule.watch)
+
+    def _arm(self, payload: Mapping[str, Any], state: TickState) -> None:
+        uid, version = str(payload["rule_uid"]), int(payload["version"])
+        if version <= self._known.get(uid, -1):
+            return
+        self._known[uid] = version
+        self._drop(uid)
+        try:
+            self._enter(self._read_command(payload, state), state)
+        except UserError as error:
+            self._rejected.append((uid, error.message))
+            return
+        self._floor = max(self._floor, _now(state))
+
+    def _read_command(self, payload: Mapping[str, Any], state: TickState) -> Armed:
+        """The rule of a command. UserError where it cannot be evaluated here."""
+        rule = armed(payload, self._key)
+        if reads_others(rule.cut.whole) and not state.is_whole:
+            raise UserError("a rule that reads other instruments needs the whole market in one stream process")
+        if rule.schedule:
+            parse_cron(rule.schedule)
+        return rule
+
+    def _enter(self, rule: Armed, state: TickState) -> None:
+        """Begin to compute and to evaluate a rule."""
+        rows = scope_rows(rule, self._universes, self._keys, _now(state))
+        is_far = reads_others(rule.cut.whole)
+        timing = rule.compiled.timing
+        if is_far:
+            pieces = cut(rule.cut.plan)
+            self._watch(rule, pieces.near, None, state)
+            near_places = {name: self._series.result(rule.watch, name) for name, _ in pieces.near.results}
+            self._far.use(len(self._keys), self._universes)
+            place_of = self._far_results[rule.uid] = self._far.add(pieces.far, pieces.near, near_places)
+        else:
+            scope = np.zeros(len(self._keys), np.bool_)
+            scope[rows] = True
+            self._watch(rule, rule.cut.plan, scope if timing == TICK else None, state)
+            place_of = {name: self._series.result(rule.watch, name) for name, _ in rule.cut.plan.results}
+        place = _Place(timing, is_far)
+        group = self._groups.get(place)
+        if group is None:
+            group = self._groups[place] = Group(timing, len(self._keys))
+        group.add(rule, rows, place_of)
+        self._armed[rule.uid], self._homes[rule.uid] = rule, place
+
+    def _watch(self, rule: Armed, plan: Any, scope: NDArray[np.bool_] | None, state: TickState) -> None:
+        if rule.watch in self._series.watches:  # from a checkpoint
+            if scope is not None:
+                self._series.set_scope(rule.watch, scope)
+            return
+        self._series.watch(rule.watch, plan, state, scope)
+
+    def _row(self, key: str) -> int | None:
+        return self._row_of.get(key)
+
+    def _key(self, symbol: Symbol) -> str:
+        if symbol.venue:
+            return symbol.key
+        return next((key for key in self._keys if key.partition(":")[2] == symbol.name), symbol.name)
+
+    # --- the engine's calls ------------------------------------------------------------------------
+
+    def grow(self, state: TickState) -> None:
+        self._state = state
+        self._keys = [one.key for one in state.instruments]
+        self._row_of = {key: row for row, key in enumerate(self._keys)}
+        self._universes = Universes(state.instruments)
+        if not self._armed:
+            return
+        # who a rule is about may have changed with the instruments: lay the groups out anew, with their state
+        arrays = self.checkpoint(state.count)
+        self._lay_out(arrays, state)
+
+    def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:  # noqa: ARG002 — time went on
+        self._state = state
+        if not self._groups:
+            return
+        self._combine(state.clock - state.late)
+        self._settle(state, state.clock - state.late)
+
+    def finish(self, state: TickState) -> None:
+        self._state = state
+        self._combine(FAR)
+        self._settle(state, ek.NEVER)
+
+    def _combine(self, limit: int) -> None:
+        if not self._far.is_used:
+            return
+        bars, values = self._far.complete(limit)
+        self._evaluate(bars, values, is_far=True)
+
+    def _settle(self, state: TickState, clock: int) -> None:
+        groups = [(place, group) for place, group in self._groups.items() if group.needs_close]
+        if not groups:
+            return
+        own = state.I[: state.count]
+        until = np.maximum(np.where(own[:, ek.I_SEALED] == 1, own[:, ek.I_CLOSE], ek.NEVER), clock)
+        for place, group in groups:
+            self._note(group.settle(until), place)
+
+    def _heard(self, bars: Mapping[Timeframe, Bars], values: Mapping[int, Floats]) -> None:
+        if not self._groups:
+            return
+        self._evaluate(bars, values, is_far=False)
+        if self._far.is_used:
+            self._far.take(bars, values)
+
+    def _evaluate(self, bars: Mapping[Timeframe, Bars], values: Mapping[int, Floats], *, is_far: bool) -> None:
+        for timeframe in sorted(bars, key=lambda one: one.rank):
+            place = _Place(timeframe, is_far)
+            group = self._groups.get(place)
+            if group is not None:
+                own = bars[timeframe]
+                self._note(group.evaluate(own, values, self._moment(group, own)), place)
+
+    def _moment(self, group: Group, bars: Bars) -> Moment:
+        minute = np.zeros(len(bars), np.int64)
+        close = np.full(len(bars), FAR)
+        state = self._state
+        if state is None:
+            return Moment(minute, close)
+        if group.needs_minute:
+            minute = (bars.end + self._offsets_at(bars, state)) // MINUTE % _DAY_MINUTES
+        if group.needs_close:
+            at = self._series.sessions.find(bars.rows, bars.session_open)
+            close = np.where(at >= 0, state.closes[np.maximum(at, 0)] if len(state.closes) else FAR, FAR)
+        return Moment(minute, close)
+
+    def _offsets_at(self, bars: Bars, state: TickState) -> Ints:
+        """How far the local clock is ahead of UTC, ns, in each bar's session."""
+        calendars = [state.instruments[row].calendar for row in bars.rows.tolist()]
+        out = np.empty(len(bars), np.int64)
+        for at, (calendar, opened) in enumerate(zip(calendars, bars.session_open.tolist(), strict=True)):
+            known = self._offsets.get((calendar, opened))
+            if known is None:
+                zone = ZoneInfo(state.zones.get(calendar, "UTC"))
+                shift = datetime.fromtimestamp(opened // SECOND, zone).utcoffset()
+                known = self._offsets[calendar, opened] = int(shift.total_seconds()) * SECOND if shift else 0
+            out[at] = known
+        return out
+
+    # --- instants ----------------------------------------------------------------------------------
+
+    def next_instant(self, after: int) -> int:
+        while self._news and self._news[0][0] <= after:
+            heapq.heappop(self._news)  # published before the log began: it is known, and no news
+        found = self._news[0][0] if self._news else FAR
+        wanted = {pair for rule in self._armed.values() if rule.schedule for pair in self._pairs(rule)}
+        for gone in self._next.keys() - wanted:
+            del self._next[gone]
+        behind = max(after, self._floor)
+        for pair in wanted:
+            if self._next.get(pair, ek.NEVER) <= behind:
+                self._next[pair] = parse_cron(pair[0]).next(behind, pair[1]) or FAR
+            found = min(found, self._next[pair])
+        return found
+
+    def _pairs(self, rule: Armed) -> set[tuple[str, str]]:
+        """Schedule and zone of each calendar that a rule's instruments have."""
+        state = self._state
+        if state is None:
+            return set()
+        member = self._member(rule.uid)
+        calendars = {state.instruments[row].calendar for row in member.rows.tolist()}
+        return {(rule.schedule, state.zones.get(calendar, "UTC")) for calendar in calendars}
+
+    def instant(self, time: int, state: TickState) -> None:
+        self._state = state
+        for (schedule, zone), when in sorted(self._next.items()):
+            if when != time:
+                continue
+            rows = self._rows_of(lambda rule, schedule=schedule: rule.schedule == schedule, state, zone)
+            self._read(Timeframe(f"schedule {schedule}"), rows, time, state)
+        kinds: dict[str, set[int]] = {}
+        while self._news and self._news[0][0] <= time:
+            _, kind, ident = heapq.heappop(self._news)
+            kinds.setdefault(kind, set()).add(ident)
+        for kind, idents in sorted(kinds.items()):
+            self._tell_news(kind, idents, time, state)
+
+    def reference(self, payload: Mapping[str, Any], state: TickState) -> None:
+        """Facts are news from their publication on: at once, or when the log comes to it."""
+        self._state = state
+        if payload.get("type") != "fundamentals":
+            return
+        now = _now(state)
+        fresh: dict[str, set[int]] = {}
+        for item in payload.get("items", ()):
+            ident = int(item["instrument_id"])
+            for fact in facts_in(item):
+                kind = "shareholding" if any(word in fact.name for word in _HOLDINGS) else "fundamentals"
+                if fact.published_at > now:
+                    heapq.heappush(self._news, (fact.published_at, kind, ident))
+                elif now:
+                    fresh.setdefault(kind, set()).add(ident)
+        for kind, idents in sorted(fresh.items()):
+            self._tell_news(kind, idents, now, state)
+
+    def _tell_news(self, kind: str, idents: set[int], time: int, state: TickState) -> None:
+        rows = self._rows_of(lambda rule: rule.update == kind, state)
+        mine = np.array([int(state.instruments[row].instrument_id) in idents for row in rows.tolist()], np.bool_)
+        self._read(Timeframe(f"update {kind}"), rows[mine] if len(rows) else rows, time, state)
+
+    def _rows_of(self, wants: Any, state: TickState, zone: str = "") -> Ints:
+        """Rows of all rules of a kind; of rules that read others, all rows."""
+        rows = np.zeros(state.count, np.bool_)
+        for uid, rule in self._armed.items():
+            if wants(rule):
+                rows[slice(None) if self._homes[uid].is_far else self._member(uid).rows] = True
+        if zone:
+            zones = np.array([state.zones.get(one.calendar, "UTC") == zone for one in state.instruments], np.bool_)
+            rows &= zones
+        return np.flatnonzero(rows)
+
+    def _read(self, timeframe: Timeframe, rows: Ints, time: int, state: TickState) -> None:
+        if len(rows):
+            self._series.read_instant(timeframe, rows, time, state)
+
+    # --- what came of it ---------------------------------------------------------------------------
+
+    def _note(self, hits: Sequence[Hit], place: _Place) -> None:
+        state = self._state
+        if state is None:
+            return
+        for hit in hits:
+            rule = hit.member.armed
+            values, previous = self._parts(self._groups[place], hit.member, hit.values, hit.own)
+            command = rule.command
+            self._firings.append(
+                RuleFiring(
+                    rule_uid=rule.uid,
+                    version=rule.version,
+                    rule=str(command.get("rule", rule.rule.name)),
+                    owner_id=str(command.get("owner_id", "")),
+                    instrument_id=int(state.instruments[hit.row].instrument_id),
+                    key=self._keys[hit.row],
+                    event_time=hit.time,
+                    nth=hit.nth,
+                    definition_hash=str(command.get("definition_hash", "")),
+                    notify=tuple(command.get("notify") or ()),
+                    event="exit" if hit.is_exit else "enter",
+                    suppressed="cooldown" if hit.is_suppressed else "",
+                    values=values,
+                    previous=previous,
+                    as_of=_as_of(hit.member, hit.values) | {str(place.timing): hit.time},
+                    payload=dict(command),
+                )
+            )
+
+    @staticmethod
+    def _parts(
+        group: Group, member: Member, values: Mapping[int, float], own: Sequence[float]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        now, previous = group.parts(member, values)
+        for place, at in member.own_places.items():
+            if at < len(own):
+                previous[place] = own[at]
+        return now, previous
+
+    def take_firings(self) -> list[RuleFiring]:
+        found, self._firings = self._firings, []
+        return found
+
+    def take_rejected(self) -> list[tuple[str, str]]:
+        found, self._rejected = self._rejected, []
+        return found
+
+    # --- why, and why not --------------------------------------------------------------------------
+
+    def _member(self, uid: str) -> Member:
+        return self._groups[self._homes[uid]].members[uid]
+
+    def rows(self, uid: str) -> Ints:
+        """Rows of the instruments that a rule is about. KeyError for a rule that is not armed."""
+        return self._member(uid).rows
+
+    def status(self, uid: str, row: int) -> RuleStatus:
+        """Where a rule stands on the instrument of a row. KeyError where it is not armed, or not about it."""
+        place = self._homes[uid]
+        group, member = self._groups[place], self._member(uid)
+        if member.pair(row) < 0:
+            raise KeyError(uid)
+        byte, record = group.state(member, row)
+        columns = self._newest(place, member, row)
+        own = group.record_f[int(group.recs[member.pair(row)])].tolist() if record and member.own else ()
+        values, previous = self._parts(group, member, columns, own)
+        state = self._state
+        now = _now(state) if state is not None else 0
+        policy, phase = member.armed.policy, Phase(byte >> k.PHASE)
+        told, since, until, reason = phase.name.lower(), None, None, ""
+        if phase is Phase.PENDING:
+            since, until, reason = record["since"], record["since"] + policy.hold, "hold"
+        elif byte & k.UNKNOWN:
+            told = "unknown"
+        fired = record.get("fired", k.NEVER) if record else k.NEVER
+        if fired != k.NEVER and phase is not Phase.PENDING:
+            since = fired
+            if policy.cooldown and now - fired < policy.cooldown:
+                told, until, reason = "suppressed", fired + policy.cooldown, "cooldown"
+            elif phase in {Phase.FIRING, Phase.RECOVERING} and policy.after:
+                until, reason = fired + policy.after, "rearm"
+        truth = {1: False, 2: True}.get(byte & k.TRUTH) if not byte & k.UNKNOWN else None
+        return RuleStatus(told, truth, since, until, reason, values, previous, _as_of(member, columns))
+
+    def _newest(self, place: _Place, member: Member, row: int) -> dict[int, float]:
+        """The newest values of the columns that a rule reads, by column."""
+        program = self._far.program if place.is_far else self._series.program
+        at = np.array([row])
+        columns = self._groups[place].columns
+        return {column: float(program.values(columns[column], at)[0]) for column in member.inputs}
+
+    # --- checkpoints -------------------------------------------------------------------------------
+
+    def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
+        uids = sorted(self._armed)
+        numbers = {uid: number for number, uid in enumerate(uids)}
+        places = sorted(self._groups, key=lambda one: (one.timing.rank, one.is_far))
+        arrays: dict[str, NDArray[Any]] = {}
+        for at, place in enumerate(places):
+            mine = self._groups[place].checkpoint(numbers)
+            arrays.update({f"{at}.{name}": array for name, array in mine.items()})
+        if self._far.is_used:
+            arrays.update({f"far.{name}": array for name, array in self._far.checkpoint(count).items()})
+        meta = {
+            "rules": [dict(self._armed[uid].command) for uid in uids],
+            "known": dict(sorted(self._known.items())),
+            "places": [[str(place.timing), place.is_far] for place in places],
+            "floor": self._floor,
+            "news": sorted(self._news),
+        }
+        arrays["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        self._state = state
+        if "meta" not in arrays:  # of a program that had no rules yet
+            return
+        meta = _meta(arrays)
+        self._known = {uid: int(version) for uid, version in meta["known"].items()}
+        self._floor = int(meta["floor"])
+        self._news = [(int(time), str(kind), int(ident)) for time, kind, ident in meta["news"]]
+        heapq.heapify(self._news)
+        self._lay_out(arrays, state)
+
+    def _lay_out(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        """Groups and far program anew from the rules of a checkpoint, with the state that it has of them."""
+        meta = _meta(arrays)
+        self._armed, self._groups, self._homes, self._far_results = {}, {}, {}, {}
+        self._far = Far(self._row)
+        for command in meta["rules"]:
+            try:
+                self._enter(self._read_command(command, state), state)
+            except UserError as error:
+                self._rejected.append((str(command["rule_uid"]), error.message))
+                self._series.unwatch(f"rule:{command['rule_uid']}")
+        numbers = {str(command["rule_uid"]): number for number, command in enumerate(meta["rules"])}
+        for at, (timing, is_far) in enumerate(meta["places"]):
+            group = self._groups.get(_Place(Timeframe.parse(timing), bool(is_far)))
+            if group is not None:
+                group.restore(_part(arrays, str(at)), {uid: n for uid, n in numbers.items() if uid in group.members})
+        far = _part(arrays, "far")
+        if far and self._far.is_used:
+            self._far.restore(far)
+
+    def split(self, arrays: Mapping[str, NDArray[Any]], rows: Ints, count: int) -> dict[str, NDArray[Any]]:
+        """Pairs go with their rows; every part knows every rule. What reads others ends with the whole."""
+        new_row = np.full(count, -1, np.int64)
+        new_row[rows] = np.arange(len(rows))
+        out = {"meta": arrays["meta"]} if "meta" in arrays else {}
+        for at in range(len(_meta(arrays)["places"]) if "meta" in arrays else 0):
+            own = _part(arrays, str(at))
+            kept = new_row[own["row"]] >= 0
+            out.update({f"{at}.{name}": array for name, array in _kept(own, kept, new_row).items()})
+        return out
+
+    def merge(
+        self, parts: Sequence[Mapping[str, NDArray[Any]]], order: Ints, counts: Sequence[int]
+    ) -> dict[str, NDArray[Any]]:
+        """Pairs of all parts; they know the same rules, for the same log told them."""
+        metas = [_meta(part) for part in parts]
+        if any(meta["rules"] != metas[0]["rules"] for meta in metas):
+            message = "rules: the neighbours do not have the same rules"
+            raise CheckpointError(message)
+        new_row = np.empty(len(order), np.int64)
+        new_row[order] = np.arange(len(order))
+        places = sorted(
+            {(str(timing), bool(is_far)) for meta in metas for timing, is_far in meta["places"]},
+            key=lambda one: (Timeframe.parse(one[0]).rank, one[1]),
+        )
+        out: dict[str, NDArray[Any]] = {}
+        for at, place in enumerate(places):
+            pieces, before = [], 0
+            for part, meta, count in zip(parts, metas, counts, strict=True):
+                where = [(str(timing), bool(is_far)) for timing, is_far in meta["places"]]
+                if place in where:
+                    own = _part(part, str(where.index(place)))
+                    everything = np.ones(len(own["row"]), np.bool_)
+                    pieces.append(_kept(own, everything, new_row[before : before + count]))
+                before += count
+            out.update({f"{at}.{name}": array for name, array in _joined(pieces).items()})
+        if len(parts) == 1:
+            out.update({name: array for name, array in parts[0].items() if name.startswith("far.")})
+        known: dict[str, int] = {}
+        for meta in metas:
+            for uid, version in meta["known"].items():
+                known[uid] = max(version, known.get(uid, version))
+        meta = metas[0] | {
+            "known": dict(sorted(known.items())),
+            "places": [list(place) for place in places],
+            "floor": max(one["floor"] for one in metas),
+            "news": sorted({tuple(entry) for one in metas for entry in one["news"]}),
+        }
+        out["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
+        return out
+
+
+def _now(state: TickState) -> int:
+    """Where the log stands: its clock, or its newest tick."""
+    newest = int(state.I[: state.count, ek.I_NEWEST].max(initial=0)) if state.count else 0
+    return max(state.clock, newest, 0)
+
+
+def _as_of(member: Member, values: Mapping[int, float]) -> dict[str, int]:
+    """Ends of the bars that were read, by timeframe; float64 holds whole seconds in ns exactly."""
+    found = {}
+    for timeframe, column in member.end_columns.items():
+        value = values.get(column, np.nan)
+        if np.isfinite(value):
+            found[str(timeframe)] = int(value)
+    return found
+
+
+def _meta(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
+    except (KeyError, ValueError) as error:
+        message = f"the checkpoint's rules cannot be read: {error}"
+        raise CheckpointError(message) from error
+    return found
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def _kept(own: Mapping[str, NDArray[Any]], kept: NDArray[np.bool_], new_row: Ints) -> dict[str, NDArray[Any]]:
+    """These pairs of a group, with other row numbers, and their records, numbered anew."""
+    rec = np.asarray(own["rec"])[kept]
+    has = rec >= 0
+    row = new_row[own["row"][kept]]
+    records = own["records"][rec[has]].copy()
+    records[:, k.Q_ROW] = row[has]
+    return {
+        "rule": own["rule"][kept],
+        "row": row,
+        "flags": own["flags"][kept],
+        "rec": np.where(has, np.cumsum(has) - 1, -1),
+        "records": records,
+        "record_f": own["record_f"][rec[has]].copy(),
+    }
+
+
+def _joined(pieces: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Pairs of all pieces in the order of rule and row."""
+    width = max(piece["record_f"].shape[1] for piece in pieces)
+    recs, before = [], 0
+    for piece in pieces:
+        rec = np.asarray(piece["rec"])
+        recs.append(np.where(rec >= 0, rec + before, -1))
+        before += len(piece["records"])
+    whole = {name: np.concatenate([piece[name] for piece in pieces]) for name in ("rule", "row", "flags", "records")}
+    whole["record_f"] = np.concatenate(
+        [
+            np.pad(piece["record_f"], ((0, 0), (0, width - piece["record_f"].shape[1])), constant_values=np.nan)
+            for piece in pieces
+        ]
+    )
+    rec = np.concatenate(recs)
+    order = np.lexsort((whole["row"], whole["rule"]))
+    rec = rec[order]
+    has = rec >= 0
+    records, record_f = whole["records"][rec[has]], whole["record_f"][rec[has]]
+    return {
+        "rule": whole["rule"][order],
+        "row": whole["row"][order],
+        "flags": whole["flags"][order],
+        "rec": np.where(has, np.cumsum(has) - 1, -1),
+        "records": records,
+        "record_f": record_f,
+    }

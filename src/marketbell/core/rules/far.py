@@ -1,0 +1,130 @@
+"""Rules that read other instruments: what stands across instruments waits until everybody has told its part.
+
+Each instrument's own series run in the engine's program as always; their values at each bar are collected here, and a
+second program combines them in the order of time. A time is complete when the log's clock has passed it by the
+allowed lateness, or the source has ended: then nothing at or before it will come any more. So the result does not
+depend on which instrument's bar closed first.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine.across_history import AcrossHistory
+from marketbell.core.engine.bars import Bars, Floats
+from marketbell.core.engine.program import Program
+from marketbell.core.engine.universes import Universes
+from marketbell.core.language.plan import Input, Op, Plan
+from marketbell.core.market.timeframe import Timeframe
+
+_PLAIN = ("rows", "start", "end", "session", "session_open", "trades", "values", "per_year")
+
+
+class Far:
+    """The second program, and the bars that wait for it. `row_of` gives the row of an instrument's key."""
+
+    def __init__(self, row_of: Callable[[str], int | None]) -> None:
+        self._row_of = row_of
+        self.program = Program(foreign=row_of)
+        self._columns: dict[Timeframe, dict[str, Input]] = {}
+        self._waiting: dict[Timeframe, list[Bars]] = {}
+
+    def use(self, rows: int, universes: Universes) -> None:
+        """There are so many rows, in these universes."""
+        self.program.grow(rows)
+        self.program.cross = AcrossHistory(universes)
+
+    def add(self, plan: Plan, near: Plan, place_of: Mapping[str, Input]) -> dict[str, Input]:
+        """Take the far part of a plan; gives the places of its results.
+
+        `near` and `place_of` tell where its columns come from.
+        """
+        results = self.program.extend(plan)
+        timeframe_of = {name: near.nodes[item.node].timeframe for name, item in near.results}
+        for name, timeframe in timeframe_of.items():
+            self._columns.setdefault(timeframe, {})[name] = place_of[name]
+        return results
+
+    def drop(self, results: Iterable[Input]) -> None:
+        """Give back results of `add`."""
+        self.program.drop(results)
+
+    @property
+    def is_used(self) -> bool:
+        """True where a rule reads other instruments."""
+        return len(self.program) > 0
+
+    def take(self, bars: Mapping[Timeframe, Bars], values: Mapping[int, Floats]) -> None:
+        """Bars that closed, and the values of the engine's program at them."""
+        for timeframe, wanted in self._columns.items():
+            own = bars.get(timeframe)
+            if own is None or not len(own):
+                continue
+            fields = {
+                name: values[item.node][item.output].copy() for name, item in wanted.items() if item.node in values
+            }
+            self._waiting.setdefault(timeframe, []).append(replace(own, fields=fields))
+
+    def complete(self, limit: int) -> tuple[dict[Timeframe, Bars], dict[int, Floats]]:
+        """Combine what lies at or before `limit` (ns UTC): bars in the order of time, values of the far program."""
+        ready: dict[Timeframe, Bars] = {}
+        for timeframe, parts in self._waiting.items():
+            names = {name for part in parts for name in part.fields}
+            whole = Bars.joined([_filled(part, names) for part in parts])
+            now = whole.sight <= limit
+            if not now.any():
+                continue
+            self._waiting[timeframe] = [whole.take(~now)] if not now.all() else []
+            mine = whole.take(now)
+            ready[timeframe] = mine.take(np.lexsort((mine.rows, mine.sight)))
+        self._waiting = {timeframe: parts for timeframe, parts in self._waiting.items() if parts}
+        if not ready:
+            return {}, {}
+        return ready, self.program.commit(ready)
+
+    def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
+        """The program and the bars that wait, as arrays that share nothing with them."""
+        arrays = {f"program.{name}": array for name, array in self.program.checkpoint(count).items()}
+        texts: list[str] = []
+        for timeframe, parts in sorted(self._waiting.items(), key=lambda one: one[0].rank):
+            names = sorted({name for part in parts for name in part.fields})
+            whole = Bars.joined([_filled(part, names) for part in parts])
+            prefix = f"waiting.{len(texts)}."
+            texts.append(str(timeframe))
+            for name in (*_PLAIN, "sight"):
+                arrays[prefix + name] = getattr(whole, name).copy()
+            for name in names:
+                arrays[f"{prefix}field {name}"] = whole.fields[name].copy()
+        arrays["timeframes"] = np.frombuffer(json.dumps(texts).encode(), np.uint8)
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse, where the same plans are there. What the arrays do not hold is unknown."""
+        known = {name.removeprefix("program."): array for name, array in arrays.items() if name.startswith("program.")}
+        if known:
+            other = Program(rows=self.program.rows, foreign=self._row_of)
+            other.restore(known)
+            self.program.adopt(other, np.arange(other.rows))
+        kept = json.loads(np.asarray(arrays["timeframes"], np.uint8).tobytes()) if "timeframes" in arrays else []
+        for at, text in enumerate(kept):
+            prefix = f"waiting.{at}."
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            fields = {name.removeprefix("field "): array for name, array in own.items() if name.startswith("field ")}
+            plain = {name: own[name] for name in _PLAIN}
+            bars = Bars(**plain, fields=fields, seen=own["sight"])
+            self._waiting[Timeframe.parse(text)] = [bars]
+
+
+def reads_others(plan: Plan) -> bool:
+    """True where a plan reads other instruments."""
+    return any(node.op in {Op.FOREIGN, Op.CROSS} for node in plan.nodes)
+
+
+def _filled(bars: Bars, names: Iterable[str]) -> Bars:
+    """Bars with all of these fields; what was not told is unknown."""
+    missing = {name: np.full(len(bars), np.nan) for name in names if name not in bars.fields}
+    return replace(bars, fields={**bars.fields, **missing}, seen=bars.sight)

@@ -1,0 +1,391 @@
+"""The rules of one timing: their comparisons in one table, their state in arrays, evaluated together.
+
+A rule that is about every instrument (and needs no past of its own) is *wide*: its truth comes from blocks that all
+wide rules share. The others are evaluated one by one, on the instruments that they are about.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine import predicate_kernel as pk
+from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.engine.predicates import Batch, PredicateTable
+from marketbell.core.language.plan import Input
+from marketbell.core.market.timeframe import Timeframe
+from marketbell.core.rules import policy_kernel as k
+from marketbell.core.rules.armed import Armed, policy_line
+
+_FIRST_ROOM = 256
+_RUN: Callable[..., int] = k.run
+
+
+class Moment(NamedTuple):
+    """What the evaluations of a batch share beside their bars: minute of the local day, end of the session (ns)."""
+
+    minute: Ints
+    close: Ints
+
+
+class Hit(NamedTuple):
+    """A firing as the kernel tells it; `values` are the columns of the rule's own that it rests on, by column."""
+
+    member: "Member"
+    row: int
+    time: int
+    nth: int
+    is_exit: bool
+    is_suppressed: bool
+    values: Mapping[int, float]
+    own: Sequence[float]
+
+
+@dataclass(slots=True)
+class Member:
+    """A rule in its group: where its values and its state are."""
+
+    armed: Armed
+    number: int
+    rows: Ints
+    is_wide: bool
+    first: int
+    slots: Mapping[str, int] = field(default_factory=dict)
+    before_slots: Mapping[str, int] = field(default_factory=dict)
+    end_columns: Mapping[Timeframe, int] = field(default_factory=dict)
+    inputs: Sequence[int] = ()
+    """Columns of the table that any of its parts rests on."""
+    own: int = 0
+    own_places: Mapping[str, int] = field(default_factory=dict)
+    """Of operands of crosses: where the rule keeps what they were before."""
+
+    def pair(self, row: int) -> int:
+        """Its pair on a row, -1 where it is not about it."""
+        if self.is_wide:
+            return self.first + row
+        at = int(np.searchsorted(self.rows, row))
+        return self.first + at if at < len(self.rows) and self.rows[at] == row else -1
+
+
+class Group:
+    """See the module. `rows` is how many instruments there are."""
+
+    def __init__(self, timing: Timeframe, rows: int) -> None:
+        self.timing = timing
+        self.table = PredicateTable()
+        self.rows = rows
+        self.members: dict[str, Member] = {}
+        self._by_number: list[Member | None] = []
+        self._lines = np.zeros((8, k.NP), np.int64)
+        self._cones: list[Ints] = []
+        self._cone_size = 0
+        self._inputs: list[int] = []
+        self.flags: NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self.recs: NDArray[np.int32] = np.zeros(0, np.int32)
+        self._pairs = 0
+        self.records = np.empty((_FIRST_ROOM, k.NQ), np.int64)
+        self.record_f = np.empty((_FIRST_ROOM, 1))
+        self.used = 0
+        self._fi, self._ff = np.empty((_FIRST_ROOM, k.NF), np.int64), np.empty((_FIRST_ROOM, 1))
+        self._batch: Batch | None = None
+        self._wide = np.empty(0, np.int64)
+        self._by_row = np.zeros(rows + 1, np.int64)
+        self._by_row_rule, self._by_row_pair = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._flat = np.empty(0, np.int64)
+        self._is_changed = False
+
+    # --- rules -------------------------------------------------------------------------------------
+
+    def add(self, armed: Armed, rows: Ints, place_of: Mapping[str, Input]) -> Member:
+        """Take a rule; `place_of` tells where the program has each of its series."""
+        number = len(self._by_number)
+        cut = armed.cut
+        has_past = armed.policy.begin >= 0
+        member = Member(armed, number, rows, len(rows) == self.rows and not has_past, self._pairs)
+
+        def slot_of(item: Input) -> int:
+            return self.table.add(cut.whole, item, lambda one: place_of[cut.columns[one]])
+
+        member.slots = {place: slot_of(item) for place, item in cut.places.items()}
+        member.before_slots = {place: slot_of(item) for place, item in cut.befores.items()}
+        columns = {key: at for at, key in enumerate(self.table.columns)}
+        roots = armed.compiled.roots
+        line = policy_line(armed.policy, armed.bar)
+        root = member.slots[roots["when"]]
+        if has_past:
+            root, member.own = self.table.with_own_past(root)
+            kept = self.table.own_slots(root)
+            member.own_places = {place: kept.index(slot) for place, slot in member.slots.items() if slot in kept}
+        again = member.slots[roots["rearm"]] if "rearm" in roots else -1
+        gate = member.slots[roots["where"]] if "where" in roots else -1
+        line[[k.P_PAIR, k.P_ROOT, k.P_GATE, k.P_REARM_SLOT, k.P_OWN]] = member.first, root, gate, again, member.own
+        line[k.P_CONE], line[k.P_CONE_SIZE] = self._cone(root, *([again] if again >= 0 else []))
+        if gate >= 0:
+            line[k.P_GATE_CONE], line[k.P_GATE_SIZE] = self._cone(gate)
+        wanted = [*member.slots.values(), *member.before_slots.values()]
+        ends = []
+        for timeframe, name in cut.ends.items():
+            self.table.column(place_of[name])
+            columns = {key: at for at, key in enumerate(self.table.columns)}
+            ends.append((timeframe, columns[place_of[name]]))
+        member.end_columns = dict(ends)
+        member.inputs = sorted({*self.table.columns_of(*wanted), *member.end_columns.values()})
+        if armed.policy.hold:
+            line[k.P_INPUTS], line[k.P_INPUTS_SIZE] = len(self._inputs), len(member.inputs)
+            self._inputs += member.inputs
+        self._keep(member, line)
+        self._widen(member.own + int(line[k.P_INPUTS_SIZE]))
+        self._is_changed = True
+        return member
+
+    def drop(self, uid: str) -> None:
+        """Forget a rule and its state."""
+        member = self.members.pop(uid, None)
+        if member is None:
+            return
+        self._by_number[member.number] = None
+        mine = self.records[: self.used, k.Q_RULE] == member.number
+        self.records[: self.used][mine, k.Q_PAIR] = -1
+        self._is_changed = True
+
+    def _cone(self, *slots: int) -> tuple[int, int]:
+        cone = self.table.cone(*slots)
+        begin = self._cone_size
+        self._cones.append(cone)
+        self._cone_size += len(cone)
+        return begin, len(cone)
+
+    def _keep(self, member: Member, line: Ints) -> None:
+        if member.number == len(self._lines):
+            self._lines = np.concatenate([self._lines, np.zeros_like(self._lines)])
+        self._lines[member.number] = line
+        self._by_number.append(member)
+        self.members[member.armed.uid] = member
+        count = self.rows if member.is_wide else len(member.rows)
+        need = self._pairs + count
+        if need > len(self.flags):
+            room = max(need, 2 * len(self.flags))
+            self.flags = np.concatenate([self.flags, np.zeros(room - len(self.flags), np.uint8)])
+            self.recs = np.concatenate([self.recs, np.full(room - len(self.recs), -1, np.int32)])
+        self.flags[self._pairs : need], self.recs[self._pairs : need] = 0, -1
+        self._pairs = need
+
+    def _widen(self, width: int) -> None:
+        if width > self.record_f.shape[1]:
+            more = width - self.record_f.shape[1]
+            self.record_f = np.concatenate([self.record_f, np.full((len(self.record_f), more), np.nan)], axis=1)
+            self._ff = np.empty((len(self._fi), width))
+
+    def _settle_shape(self) -> None:
+        """What follows from the rules that there are."""
+        if not self._is_changed:
+            return
+        self._is_changed = False
+        found = [one for one in self._by_number if one is not None]
+        wide = [one for one in found if one.is_wide]
+        narrow = [one for one in found if not one.is_wide and len(one.rows)]
+        self._wide = np.array([one.number for one in wide], np.int64)
+        slots: list[int] = []
+        for one in wide:
+            line = self._lines[one.number]
+            for place, slot in ((k.P_WIDE, k.P_ROOT), (k.P_WIDE_GATE, k.P_GATE), (k.P_WIDE_REARM, k.P_REARM_SLOT)):
+                if line[slot] >= 0:
+                    line[place] = len(slots)
+                    slots.append(int(line[slot]))
+        self._batch = self.table.batch(slots) if slots else None
+        if self._batch is not None:
+            # the block's values are by its own slots, so the lines name those
+            for one in wide:
+                line = self._lines[one.number]
+                for place in (k.P_WIDE, k.P_WIDE_GATE, k.P_WIDE_REARM):
+                    if line[place] >= 0:
+                        line[place] = self._batch.wanted[line[place]]
+        sizes = np.array([len(one.rows) for one in narrow], np.int64)
+        rows = np.concatenate([one.rows for one in narrow]) if narrow else np.empty(0, np.int64)
+        rules = np.repeat(np.array([one.number for one in narrow], np.int64), sizes)
+        begins = np.repeat(np.array([one.first for one in narrow], np.int64), sizes)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        order = np.argsort(rows, kind="stable")
+        self._by_row = np.searchsorted(rows[order], np.arange(self.rows + 1))
+        self._by_row_rule, self._by_row_pair = rules[order], (begins + within)[order]
+        self._flat = np.concatenate(self._cones) if self._cones else np.empty(0, np.int64)
+
+    # --- evaluation --------------------------------------------------------------------------------
+
+    @property
+    def needs_close(self) -> bool:
+        """True where a rule holds: its hold ends with the session."""
+        return any(one.armed.policy.hold for one in self.members.values())
+
+    @property
+    def needs_minute(self) -> bool:
+        """True where a rule has a session of its own."""
+        return any(one.armed.policy.begin >= 0 for one in self.members.values())
+
+    def evaluate(self, bars: Bars, values: Mapping[int, Floats], moment: Moment) -> list[Hit]:
+        """All rules at these bars, in their order; `values` are those of the program's results."""
+        if not self.members or not len(bars):
+            return []
+        self._settle_shape()
+        x = self._columns(values, len(bars))
+        code, constants = self.table.arrays
+        block = self._batch
+        nothing: Any = np.empty((0, 5), np.int32), np.empty(0), np.empty((0, pk.WIDTH))
+        block_code, block_constants, block_values = (
+            nothing if block is None else (block.code, block.constants, block.values)
+        )
+        rows = np.ascontiguousarray(bars.rows)
+        columns = [
+            np.ascontiguousarray(one)
+            for one in (bars.end, moment.minute, bars.session, bars.session_open, moment.close)
+        ]
+        scratch, past = np.empty(len(self.table)), np.empty(max(1, self.record_f.shape[1]))
+        inputs = np.array(self._inputs, np.int64)
+        hits: list[Hit] = []
+        counts = np.zeros(2, np.int64)
+        at = 0
+        while at < len(bars):
+            counts[:] = self.used, 0
+            at = _RUN(
+                self._lines, self._wide, self._by_row, self._by_row_rule, self._by_row_pair, code, constants, pk.TENS,
+                x, self._flat, block_code, block_constants, block_values, scratch, inputs, past, rows, *columns,
+                self.flags, self.recs, self.records, self.record_f, self._fi, self._ff, at, counts,
+            )  # fmt: skip
+            self.used = int(counts[0])
+            hits += self._hits(int(counts[1]), x)
+            if at < len(bars):
+                self._make_room()
+        return hits
+
+    def settle(self, until: Ints) -> list[Hit]:
+        """Complete the holds that were over at `until` (ns, a row)."""
+        if not self.used or not self.needs_close:
+            return []
+        while len(self._fi) < self.used:
+            self._make_room()
+        count = k.settle_due(self._lines, self.flags, self.records, self.record_f, self.used, until, self._fi, self._ff)
+        return self._hits(count, np.empty((0, 0)))
+
+    def _columns(self, values: Mapping[int, Floats], count: int) -> Floats:
+        columns = self.columns
+        x = np.empty((len(columns), count))
+        for at, item in enumerate(columns):
+            found = values.get(item.node)
+            x[at] = np.nan if found is None else found[item.output]
+        return x
+
+    @property
+    def columns(self) -> Sequence[Input]:
+        """Where the program has each column of the table."""
+        return [key for key in self.table.columns if isinstance(key, Input)]
+
+    def _make_room(self) -> None:
+        """Room for what one instrument's evaluation may want, and then some."""
+        wanted = len(self._wide) + int(np.diff(self._by_row).max(initial=0))
+        if self.used + wanted > len(self.records):
+            room = max(2 * len(self.records), self.used + wanted)
+            more = room - len(self.records)
+            self.records = np.concatenate([self.records, np.empty((more, k.NQ), np.int64)])
+            self.record_f = np.concatenate([self.record_f, np.full((more, self.record_f.shape[1]), np.nan)])
+        if 2 * wanted > len(self._fi) or len(self._fi) < self.used:
+            room = max(2 * len(self._fi), 2 * wanted)
+            self._fi, self._ff = np.empty((room, k.NF), np.int64), np.empty((room, self.record_f.shape[1]))
+
+    def _hits(self, count: int, x: Floats) -> list[Hit]:
+        hits = []
+        for line, kept in zip(self._fi[:count].tolist(), self._ff[:count], strict=True):
+            rule, row, place, time, nth, is_exit, is_suppressed, _ = line
+            member = self._by_number[rule]
+            if member is None:
+                continue
+            if place >= 0:
+                values = {at: float(x[at, place]) for at in member.inputs}
+            else:
+                values = dict(zip(member.inputs, kept[member.own :].tolist(), strict=False))
+            own = kept[: member.own].tolist()
+            hits.append(Hit(member, row, time, nth, bool(is_exit), bool(is_suppressed), values, own))
+        return hits
+
+    def parts(self, member: Member, values: Mapping[int, float]) -> tuple[dict[str, float], dict[str, float]]:
+        """Values of a rule's parts from those of its columns: now, and of crosses' operands before."""
+        x = np.full((len(self.table.columns), 1), np.nan)
+        for at, value in values.items():
+            x[at, 0] = value
+        code, constants = self.table.arrays
+        wanted = [*member.slots.values(), *member.before_slots.values()]
+        found = np.full(len(self.table), np.nan)
+        pk.one(code, constants, pk.TENS, x, 0, self.table.cone(*wanted), found, np.empty(1), False)
+        now = {place: float(found[slot]) for place, slot in member.slots.items()}
+        return now, {place: float(found[slot]) for place, slot in member.before_slots.items()}
+
+    def state(self, member: Member, row: int) -> tuple[int, Mapping[str, int]]:
+        """A pair's byte and its record, {} where it has none."""
+        pair = member.pair(row)
+        if pair < 0:
+            return 0, {}
+        rec = int(self.recs[pair])
+        names = ("pair", "rule", "row", "since", "target", "session", "close", "date", "fired", "key", "last", "nth")
+        record = {} if rec < 0 else dict(zip(names, self.records[rec].tolist(), strict=True))
+        return int(self.flags[pair]), record
+
+    # --- checkpoints -------------------------------------------------------------------------------
+
+    def checkpoint(self, numbers: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+        """Every pair that was evaluated: rule (its number in `numbers`), row, byte, record (with its values).
+
+        Pairs of one rule stand together, by row; rules in the order of their numbers.
+        """
+        rule, row, pair = self._all_pairs(numbers)
+        flags, recs = self.flags[pair], self.recs[pair]
+        kept = (flags != 0) | (recs >= 0)
+        rule, row, flags, recs = rule[kept], row[kept], flags[kept], recs[kept]
+        has = recs >= 0
+        record_of = np.where(has, np.cumsum(has) - 1, -1)
+        records = self.records[recs[has]].copy()
+        records[:, k.Q_PAIR], records[:, k.Q_RULE] = 0, 0
+        return {
+            "rule": rule,
+            "row": row,
+            "flags": flags,
+            "rec": record_of,
+            "records": records,
+            "record_f": self.record_f[recs[has]].copy(),
+        }
+
+    def _all_pairs(self, numbers: Mapping[str, int]) -> tuple[Ints, Ints, Ints]:
+        members = sorted(self.members.values(), key=lambda one: numbers[one.armed.uid])
+        sizes = np.array([self.rows if one.is_wide else len(one.rows) for one in members], np.int64)
+        rule = np.repeat(np.array([numbers[one.armed.uid] for one in members], np.int64), sizes)
+        rows = [np.arange(self.rows) if one.is_wide else one.rows for one in members]
+        pairs = [one.first + np.arange(size) for one, size in zip(members, sizes.tolist(), strict=True)]
+        empty = np.empty(0, np.int64)
+        return rule, np.concatenate([empty, *rows]), np.concatenate([empty, *pairs])
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, int]) -> None:
+        """Take the pairs of a checkpoint whose rules and rows are here; rules are added before."""
+        rule, row, pair = self._all_pairs(numbers)
+        known = rule * (1 << 32) + row
+        asked = np.asarray(arrays["rule"], np.int64) * (1 << 32) + np.asarray(arrays["row"], np.int64)
+        at = np.searchsorted(known, asked)
+        at = np.minimum(at, max(len(known) - 1, 0))
+        mine = np.flatnonzero(known[at] == asked) if len(known) else np.empty(0, np.int64)
+        mine_pairs = pair[at[mine]]
+        self.flags[mine_pairs] = arrays["flags"][mine]
+        recs = np.asarray(arrays["rec"])[mine]
+        has = recs >= 0
+        self._widen(arrays["record_f"].shape[1])
+        while len(self.records) < int(has.sum()):
+            self.records = np.concatenate([self.records, np.empty_like(self.records)])
+            self.record_f = np.concatenate([self.record_f, np.full_like(self.record_f, np.nan)])
+        count = int(has.sum())
+        by_number = {number: uid for uid, number in numbers.items()}
+        self.records[:count] = arrays["records"][recs[has]]
+        self.records[:count, k.Q_PAIR] = mine_pairs[has]
+        self.records[:count, k.Q_ROW] = np.asarray(arrays["row"])[mine][has]
+        own_numbers = {number: self.members[uid].number for number, uid in by_number.items() if uid in self.members}
+        self.records[:count, k.Q_RULE] = [own_numbers[n] for n in np.asarray(arrays["rule"])[mine][has].tolist()]
+        self.record_f[:count, : arrays["record_f"].shape[1]] = arrays["record_f"][recs[has]]
+        self.recs[mine_pairs[has]] = np.arange(count)
+        self.used = count
