@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ChevronDown } from "lucide-react";
 import { channelsQuery } from "@/shared/api/queries";
+import { channelText } from "./forms";
 import classes from "./rules.module.css";
 
 interface Props {
@@ -16,7 +17,7 @@ export function ChannelMenu({ notify, onChange }: Props) {
     (channel) => channel.kind !== "in_app" && channel.is_enabled,
   );
   const items = channels.map((channel) => ({
-    value: `${channel.kind}:${channel.name}`,
+    value: channelText(channel),
     label: channel.name,
   }));
   // What the rule names and nobody set up here is still shown: it could not be taken out otherwise.

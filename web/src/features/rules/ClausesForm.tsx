@@ -48,9 +48,7 @@ export function ClausesForm(props: Props) {
 }
 
 const messageOf = (errors: readonly FormError[], name: string) =>
-  errors.find(
-    (error) => error.path === name || error.path.startsWith(`${name}.`) || error.path.startsWith(`${name}[`),
-  )?.message;
+  errors.find((error) => error.path === name || error.path.startsWith(`${name}.`))?.message;
 
 /** On which instruments; several are one rule with a state for each. */
 export function ScopeField({ form, errors, onForm }: Props) {

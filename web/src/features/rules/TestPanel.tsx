@@ -8,6 +8,7 @@ import { useFormats } from "@/shared/format/use";
 import { InstrumentPicker, type PickerOption } from "@/shared/ui/InstrumentPicker";
 import { Panel } from "@/shared/ui/Panel";
 import { WhyNow } from "@/shared/ui/WhyNow";
+import { channelText } from "./forms";
 import classes from "./rules.module.css";
 
 interface Props {
@@ -55,7 +56,7 @@ function ChannelTests({ notify }: { notify: readonly string[] }) {
   const formats = useFormats();
   const [said, setSaid] = useState<Record<string, string>>({});
   const mine = channels.filter((channel) =>
-    notify.some((word) => word === channel.kind || word === `${channel.kind}:${channel.name}`),
+    notify.some((word) => word === channel.kind || word === channelText(channel)),
   );
   if (mine.length === 0) return <p className="dim">It is told in the app alone: no message to test.</p>;
   return (

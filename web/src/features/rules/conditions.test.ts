@@ -68,7 +68,7 @@ describe("a tree of conditions", () => {
   });
 
   it("names a place as the server does", () => {
-    expect(nameOf("when", [1, "of", 0])).toBe("when.parts[1].of.parts[0]");
+    expect(nameOf("when", [1, "of", 0])).toBe("when.parts.1.of.parts.0");
   });
 
   it("knows an empty blank", () => {

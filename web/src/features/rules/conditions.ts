@@ -160,9 +160,9 @@ function valuesOf(cond: Cond): [string, string, string] {
   }
 }
 
-/** A path as the server names places: `when.parts[0].of`. */
+/** A path as the server names places: `when.parts.0.of`. */
 export function nameOf(root: string, path: Path): string {
-  return path.reduce<string>((name, step) => name + (step === "of" ? ".of" : `.parts[${step}]`), root);
+  return path.reduce<string>((name, step) => name + (step === "of" ? ".of" : `.parts.${step}`), root);
 }
 
 /** True where a blank is not filled yet: there is nothing to ask the server. */

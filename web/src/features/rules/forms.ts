@@ -75,6 +75,12 @@ export function scopeWords(scope: Scope): string {
   }
 }
 
+/** A channel as a rule names it: `slack:desk`, `slack:"night desk"`. */
+export const channelText = (channel: { kind: string; name: string }): string =>
+  /^[A-Za-z_]\w*$/.test(channel.name)
+    ? `${channel.kind}:${channel.name}`
+    : `${channel.kind}:"${channel.name.replace(/["\\]/g, "\\$&")}"`;
+
 export const scopeKey = (scope: Scope): string => `${scope.kind}|${scope.venue}|${scope.name}`;
 
 export interface Choice {

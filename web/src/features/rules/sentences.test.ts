@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { newForm, scopeOf } from "./forms";
+import { channelText, newForm, scopeOf } from "./forms";
 import {
   isFilled,
   OFTEN,
@@ -13,6 +13,11 @@ import {
 
 const blank = newForm("uid", { op: "text", text: "" });
 const scope = scopeOf("NSE:M&M");
+
+it("names channels as the language does", () => {
+  expect(channelText({ kind: "slack", name: "desk" })).toBe("slack:desk");
+  expect(channelText({ kind: "slack", name: 'the "night" desk' })).toBe('slack:"the \\"night\\" desk"');
+});
 
 describe("a sentence with blanks", () => {
   it("reads back what it wrote, whatever the pattern, its choices and how often", () => {
