@@ -5,7 +5,6 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { watchlistsQuery } from "@/shared/api/queries";
 import type { RuleForm, Scope } from "@/shared/api/ruleTypes";
-import { useMarketSession } from "@/shared/live/market";
 import { useShows } from "@/shared/prefs/prefs";
 import { InstrumentPicker } from "@/shared/ui/InstrumentPicker";
 import { ChannelMenu } from "./ChannelMenu";
@@ -105,7 +104,6 @@ export function ScopeField({ form, errors, onForm }: Props) {
 }
 
 function Looks({ form, errors, onForm }: Props) {
-  const session = useMarketSession();
   const venue = form.session?.venue ?? instrumentOf(form.on[0])?.split(":")[0] ?? "NSE";
   const word = timingWord(form.at);
   const listed = TIMINGS.some((group) => group.items.some((item) => item.value === word));
@@ -147,26 +145,21 @@ function Looks({ form, errors, onForm }: Props) {
       />
       {form.session && (
         <div className={classes.pair}>
-          <TextInput
-            size="xs"
-            type="time"
-            label={`From (${session?.calendar ?? venue})`}
-            value={form.session.from}
-            onChange={(event) =>
-              form.session &&
-              onForm({ ...form, session: { ...form.session, from: event.currentTarget.value } })
-            }
-          />
-          <TextInput
-            size="xs"
-            type="time"
-            label="To"
-            value={form.session.to}
-            error={messageOf(errors, "session")}
-            onChange={(event) =>
-              form.session && onForm({ ...form, session: { ...form.session, to: event.currentTarget.value } })
-            }
-          />
+          {(["from", "to"] as const).map((end) => (
+            <TextInput
+              key={end}
+              size="xs"
+              label={end === "from" ? `From (${form.session?.venue})` : "To"}
+              placeholder="09:30"
+              maxLength={5}
+              value={form.session?.[end] ?? ""}
+              error={messageOf(errors, `session.${end}`)}
+              onChange={(event) =>
+                form.session &&
+                onForm({ ...form, session: { ...form.session, [end]: event.currentTarget.value } })
+              }
+            />
+          ))}
         </div>
       )}
     </Fields>

@@ -34,13 +34,15 @@ const PERIODS = [
 interface Props {
   /** The rule's text; null while it is not whole. */
   text: string | null;
+  /** It is not whole because it cannot be read. */
+  isUnread: boolean;
   /** The instrument to draw, where the rule names one. */
   instrument: string | undefined;
   /** Puts a cooldown into the rule. */
   onCooldown?: (duration: string) => void;
 }
 
-export function PreviewPanel({ text, instrument, onCooldown }: Props) {
+export function PreviewPanel({ text, isUnread, instrument, onCooldown }: Props) {
   const [days, setDays] = useState("90");
   const [asked] = useDebouncedValue(text, SETTLES_MS);
   const [isTable, setTable] = useState(false);
@@ -55,7 +57,7 @@ export function PreviewPanel({ text, instrument, onCooldown }: Props) {
     <Panel
       title="What it would have done"
       height={360}
-      state={stateOf(text, query, preview, isOld)}
+      state={stateOf(text, isUnread, query, preview, isOld)}
       tools={
         intermediate && (
           <Select
@@ -94,6 +96,7 @@ export function PreviewPanel({ text, instrument, onCooldown }: Props) {
 
 function stateOf(
   text: string | null,
+  isUnread: boolean,
   query: { isError: boolean; error: unknown; fetchStatus: string; refetch: () => unknown },
   preview: Preview | undefined,
   isOld: boolean,
@@ -101,7 +104,7 @@ function stateOf(
   if (text === null)
     return {
       kind: "empty",
-      why: "Fill the blanks: then the last 90 days show how often it would have told you.",
+      why: `${isUnread ? "Mend what is marked" : "Fill the blanks"}: then the last 90 days show how often it would have told you.`,
     };
   if (query.isError && !isOld)
     return {

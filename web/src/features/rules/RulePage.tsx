@@ -16,7 +16,7 @@ import { freshUid, instrumentOf, newForm, scopeOf, TICK } from "./forms";
 import { PlanPanel } from "./PlanPanel";
 import { PreviewPanel } from "./PreviewPanel";
 import classes from "./rules.module.css";
-import { SentenceView, Templates } from "./SentenceView";
+import { fillingOf, SentenceView, Templates } from "./SentenceView";
 import { patternOf, startValues, TEMPLATES, writeSentence } from "./sentences";
 import { TestPanel } from "./TestPanel";
 import { TextView } from "./TextView";
@@ -158,7 +158,12 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
                 onShowForm={() => show("form")}
               />
             )}
-            <Arm rule={rule} stored={stored} arming={arming} />
+            <Arm
+              rule={rule}
+              stored={stored}
+              arming={arming}
+              isSaid={view === "sentence" && form !== null && fillingOf(form) === null}
+            />
           </Panel>
           {stored === null && view === "sentence" && form && (
             <Panel title="Or begin with one of these">
@@ -173,6 +178,7 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
             text={
               good ? state.text : state.isBusy && state.text !== "" && !state.isUnfinished ? state.text : null
             }
+            isUnread={state.textErrors.length + state.formErrors.length > 0}
             instrument={instrument}
             {...(form && {
               onCooldown: (duration: string) => setForm({ ...form, cooldown: { duration, per: "symbol" } }),
@@ -241,10 +247,13 @@ function Arm({
   rule,
   stored,
   arming,
+  isSaid,
 }: {
   rule: OneRule;
   stored: StoredRule | null;
   arming: ReturnType<typeof useArming>;
+  /** Its plain words stand above already. */
+  isSaid: boolean;
 }) {
   const { state } = rule;
   const others = useQuery(storedRulesQuery).data;
@@ -258,7 +267,9 @@ function Arm({
           ? "Fill the blanks first."
           : state.textErrors.length + state.formErrors.length > 0
             ? "It cannot be armed yet: see the marks."
-            : state.sentence}
+            : isSaid
+              ? ""
+              : state.sentence}
       </p>
       {twin && (
         <p className="dim">

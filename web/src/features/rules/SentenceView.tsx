@@ -41,8 +41,8 @@ export function SentenceView({ form, sentence, onForm, onShowForm }: Props) {
   if (!filling)
     return (
       <div className={classes.words}>
-        <p className={classes.sentence}>{sentence || "This alert has no plain words yet."}</p>
-        <p className="dim">It says more than a sentence with blanks can hold.</p>
+        <p>This alert says more than a sentence with blanks can hold. In plain words:</p>
+        <p className={classes.sentence}>{sentence}</p>
         <Button variant="default" onClick={onShowForm}>
           Change it in the form
         </Button>
@@ -54,7 +54,7 @@ export function SentenceView({ form, sentence, onForm, onShowForm }: Props) {
 }
 
 /** A new form's sentence can be read before its blanks are full. */
-function fillingOf(form: RuleForm): Filling | null {
+export function fillingOf(form: RuleForm): Filling | null {
   const on = form.on.length > 0 ? form.on : [{ kind: "symbol", name: "", venue: "" } as const];
   const read = readSentence({ ...form, on });
   if (read) return { ...read, scope: form.on[0] ?? null };

@@ -5,6 +5,3 @@ export const isSpan = (text: string): boolean => /^\d+(?:\.\d+)?(?:s|m|h|d|w)$/.
 
 export const SPANS = ["1m", "5m", "15m", "30m", "1h", "2h", "1d"] as const;
 export const LIVES = ["1d", "1w", "30d", "90d"] as const;
-
-/** "09:30", as the language takes it. */
-export const isClock = (text: string): boolean => /^(?:[01]\d|2[0-3]):[0-5]\d$/.test(text.trim());
