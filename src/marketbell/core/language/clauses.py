@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from lark import Token
 from lark import Tree as ParseTree
 
 from marketbell.core.language import expression as ex
 from marketbell.core.language.errors import LIMIT, NAME, SYNTAX
-from marketbell.core.language.expression_reader import read_expression
 from marketbell.core.language.literals import read_duration, read_number, read_string, read_symbol
 from marketbell.core.language.schedule import check_schedule
 from marketbell.core.language.syntax import Node, Tree
@@ -29,9 +28,10 @@ from marketbell.core.language.tree import (
     Timing,
     TimingKind,
 )
+from marketbell.core.language.types import judge, judge_column
 from marketbell.core.language.vocabulary import ACTIONS, CHANNELS, UPDATES, VENUES, hint
 from marketbell.core.market.timeframe import Timeframe
-from marketbell.core.primitives.errors import InvalidRuleError, UserError
+from marketbell.core.primitives.errors import UserError
 
 MAX_LIFE = 36_500 * 86_400 * SECOND
 MAX_LIMIT = 100_000
@@ -40,11 +40,12 @@ MAX_SCOPES = 500
 
 Report = Callable[[Position, str, str], None]
 Place = Callable[[Node], Position]
+Judge = Callable[[ex.Expression, Report], object]
+"""What finds fault with an expression; it reports."""
 _Condition = Callable[[Tree | None], ex.Expression | None]
 
 
-class _Expression(Protocol):
-    def __call__(self, node: Node, *, is_condition: bool) -> ex.Expression | None: ...
+_Expression = Callable[[Node, Judge], ex.Expression | None]
 
 
 class Clauses:
@@ -354,17 +355,10 @@ class Clauses:
             return None
         # its arguments are read as those of a function are
         head = ParseTree("name", [Token("NAME", "min")])
-        call = self._expression_of(ParseTree("call", [head, *arguments], node.meta))
+        call = self._expression(ParseTree("call", [head, *arguments], node.meta), _judge_arguments)
         if not isinstance(call, ex.Call):
             return None
         return Action(str(name), call.arguments, call.named)
-
-    def _expression_of(self, node: Tree) -> ex.Expression | None:
-        try:
-            return read_expression(node, self._at)
-        except InvalidRuleError as error:
-            self._report(Position(error.line, error.column), error.message, str(error.facts.get("reason", SYNTAX)))
-            return None
 
     # Screens.
 
@@ -373,13 +367,18 @@ class Clauses:
         if node is None:
             return None, False
         first, *rest = node.children
-        return self._expression(first, is_condition=False), bool(rest) and str(rest[0]) == "desc"
+        return self._expression(first, judge_column), bool(rest) and str(rest[0]) == "desc"
 
     def columns(self, node: Tree | None) -> tuple[ex.Expression, ...]:
         """`columns symbol, close, pe`."""
         found = []
         for child in node.children if node is not None else ():
-            one = self._expression(child, is_condition=False)
+            one = self._expression(child, judge_column)
             if one is not None:
                 found.append(one)
         return tuple(found)
+
+
+def _judge_arguments(call: ex.Expression, report: Report) -> None:
+    for argument in ex.children(call):
+        judge(argument, report)

@@ -23,15 +23,14 @@ from hashlib import blake2b
 
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
-from marketbell.core.language.declared import declared
+from marketbell.core.language.declared import declared, known
 from marketbell.core.language.errors import NAME, NOT_YET, TYPE
-from marketbell.core.language.expression_printer import print_expression
-from marketbell.core.language.fields import Cadence, Field, FieldType, resolve
-from marketbell.core.language.functions import BUILT_INS, UNIVERSE_AT, Bound, bind
+from marketbell.core.language.fields import Cadence, Field, resolve
+from marketbell.core.language.functions import BUILT_INS, UNIVERSE_AT, Bound, bind, settled
 from marketbell.core.language.plan import Input, Node, Op, Plan
 from marketbell.core.language.symbols import Position, Symbol
 from marketbell.core.language.timing import default_timeframe
-from marketbell.core.language.types import said
+from marketbell.core.language.types import judge, said
 from marketbell.core.language.vocabulary import BAR_FIELDS, hint
 from marketbell.core.market.session import DAY, MINUTE, SECOND
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, TICK, Timeframe
@@ -288,7 +287,7 @@ class Compiler:
         """The number of an enum's word."""
         while isinstance(of, (ex.Offset, ex.At)):
             of = of.of
-        field = resolve(of.name) or declared(of.name) if isinstance(of, ex.Field) else None
+        field = known(of.name) if isinstance(of, (ex.Field, ex.Call)) else None
         if field is None or not field.members:
             raise _not_yet(text, _A_TEXT)
         if text.value not in field.members or not text.value:
@@ -326,10 +325,7 @@ class Compiler:
         return 1.0, span.amount * _NANOSECONDS[span.unit]
 
     def _moves(self, node: ex.Moves, at: Timeframe) -> Input:
-        by = node.by
-        while isinstance(by, ex.Negative):
-            by = by.of
-        is_percent = isinstance(by, ex.Percent)
+        is_percent = judge(node.by, lambda *_: None) == "percent"  # it has no fault: only its type is asked
         inputs = (
             self._compile(node.of, at),
             self._compile(node.by, at),
@@ -371,12 +367,10 @@ class Compiler:
             raise _error(node, message, TYPE)
         if node.name in _BAR_COLUMNS and not ((at == TICK or at.is_instant) and node.name == "volume"):
             return self._node(Op.BAR, at, node.name)
-        field = resolve(node.name) or declared(node.name)
+        field = known(node.name)
         if field is None:
-            raise _not_yet(node, f"the field `{node.name}`")
-        if field.type is FieldType.TIME:
-            raise _not_yet(node, f"`{node.name}`, a time")
-        return self._node(Op.FIELD, at, field.name)
+            raise _error(node, f"unknown field `{node.name}`", NAME)
+        return self._node(Op.FIELD, at, _canonical(node, field))
 
     def _foreign(self, symbol: Symbol, found: Input, at: Timeframe) -> Input:
         if self._value(found) is not None:
@@ -457,12 +451,13 @@ class Compiler:
             found = self._cross(call, at)
         elif call.name == "live":
             found = self._live(call, at)
-        elif call.name == "days_to" or declared(call.name) is not None:
-            found = self._node(Op.FIELD, at, print_expression(replace(call, symbol=None)))
         elif call.name in BUILT_INS:
             found = self._map(call.name, [self._compile(one, at) for one in call.arguments], at)
         else:
-            raise _not_yet(call, f"`{call.name}(…)`")
+            field = declared(call.name)
+            if field is None:
+                raise _error(call, f"unknown function `{call.name}`", NAME)
+            found = self._node(Op.FIELD, at, _canonical(call, field))
         return found if call.symbol is None else self._foreign(call.symbol, found, at)
 
     def _series(self, call: ex.Call, member: str, at: Timeframe) -> Input:
@@ -530,6 +525,14 @@ class Compiler:
         if timeframe.rank < self._finest.rank:
             message = f"bars of {timeframe} are finer than the data: its own are of {self._finest}"
             raise InvalidRuleError(message, position.line, position.column, reason=TYPE)
+
+
+def _canonical(node: ex.Field | ex.Call, field: Field) -> str:
+    """The name of a field with all its settings."""
+    found = settled(node, field, _refuse)
+    if found is None:
+        raise TypeError(node)  # cannot be: `_refuse` raises
+    return found
 
 
 def _error(node: ex.Expression, message: str, reason: str) -> InvalidRuleError:

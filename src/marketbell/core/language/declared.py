@@ -1,79 +1,113 @@
 """Fields that rules may name before the engine provides them: options, futures, news, the paper account, the economy.
 
 They have names, types and meanings like every other field, and are judged like them; what nobody provides is unknown.
-A field with settings is called: `opt.pcr_oi(expiry: "nearest")`.
+Many have settings: `opt.pcr_oi(expiry: "nearest")`. Their values are told apart by the *canonical* name: every setting
+with its name, the defaults too, so that equal questions are one.
 """
 
-from marketbell.core.language.fields import Cadence, Field, FieldType
+from dataclasses import replace
+
+from marketbell.core.language.fields import Cadence, Field, FieldType, Setting, resolve
 
 _P, _N, _PCT, _M, _C = FieldType.PRICE, FieldType.NUMBER, FieldType.PERCENT, FieldType.MONEY, FieldType.COUNT
 _CHAIN, _TICK, _DAY, _NEWS = Cadence.CHAIN, Cadence.TICK, Cadence.DAILY, Cadence.NEWS
 
 OI_STATES = ("", "long_buildup", "short_buildup", "long_unwinding", "short_covering")
-PHASES = ("", "pre", "open", "closed")
+PHASES = ("", "closed", "pre_open", "open")
+EXPIRIES = ("nearest", "next", "monthly")
+EVENTS = (
+    "results", "dividend", "split", "bonus", "buyback", "merger", "rating", "management", "order", "regulation",
+)  # fmt: skip
+
+_EXPIRY = Setting("expiry", "text", '"nearest"', EXPIRIES)
+_DAYS = Setting("days", "period", "252")
+_EVENT = Setting("event", "text", None, EVENTS)
+_WITHIN = Setting("within", "duration", "1d")
 
 
-def _opt(name: str, kind: FieldType, label: str, text: str, unit: str = "") -> Field:
-    return Field(f"opt.{name}", kind, _CHAIN, label, text, unit=unit, source="option chain")
+def _opt(
+    name: str, kind: FieldType, label: str, text: str, *settings: Setting, unit: str = "", members: tuple[str, ...] = ()
+) -> Field:
+    return Field(
+        f"opt.{name}", kind, _CHAIN, label, text, unit=unit, source="option chain", members=members,
+        settings=(*settings, _EXPIRY), is_live=False,
+    )  # fmt: skip
 
 
-def _paper(name: str, kind: FieldType, label: str, text: str) -> Field:
+def _of(source: str, cadence: Cadence, name: str, kind: FieldType, label: str, text: str, *settings: Setting) -> Field:
     unit = "currency" if kind is FieldType.MONEY else ""
-    return Field(name, kind, _TICK, label, text, unit=unit, source="paper account")
+    return Field(name, kind, cadence, label, text, unit=unit, source=source, settings=settings, is_live=False)
 
 
 DECLARED: tuple[Field, ...] = (
-    Field("oi", _C, _TICK, "Open interest", "Contracts outstanding, in units of the underlying.", source="feed"),
-    _opt("atm_iv", _PCT, "ATM IV", "Implied volatility at the money, percentage points a year.", "% a year"),
-    _opt("iv_rank", _PCT, "IV rank", "ATM IV between its lowest (0) and highest (100) of so many days."),
-    _opt("iv_percentile", _PCT, "IV percentile", "Share of so many days with a lower ATM IV."),
+    _of("feed", _TICK, "oi", _C, "Open interest", "Contracts outstanding, in units of the underlying."),
+    _opt("atm_iv", _PCT, "ATM IV", "Implied volatility at the money.", unit="% a year"),
+    _opt("iv_rank", _PCT, "IV rank", "ATM IV between its lowest (0) and highest (100) of so many days.", _DAYS),
+    _opt("iv_percentile", _PCT, "IV percentile", "Share of so many days with a lower ATM IV.", _DAYS),
     _opt("pcr_oi", _N, "PCR (OI)", "Open interest of puts over that of calls."),
     _opt("pcr_volume", _N, "PCR (volume)", "Volume of puts over that of calls."),
     _opt("max_pain", _P, "Max pain", "The strike at which the writers of all options would pay least."),
-    _opt("skew", _N, "Skew", "IV of the put less IV of the call with that delta, volatility points."),
-    _opt("term_slope", _N, "Term slope", "ATM IV of the next expiry less that of the nearest, volatility points."),
-    Field(
-        "opt.oi_state", FieldType.ENUM, _CHAIN, "OI state",
-        "What price and open interest did together: long_buildup, short_buildup, long_unwinding, short_covering.",
-        source="option chain", members=OI_STATES,
+    _opt(
+        "skew", _PCT, "Skew", "IV of the put less IV of the call with that delta.", Setting("delta", "number", "25"),
+        unit="% a year",
+    ),
+    _opt("term_slope", _PCT, "Term slope", "ATM IV of the next expiry less that of this one.", unit="% a year"),
+    _opt(
+        "oi_state", FieldType.ENUM, "OI state",
+        "What price and open interest did together: long_buildup (both up), short_buildup (price down, OI up), "
+        "long_unwinding (both down), short_covering (price up, OI down).",
+        members=OI_STATES,
     ),
     _opt("max_call_oi_strike", _P, "Call wall", "The strike with the largest open interest of calls."),
     _opt("max_put_oi_strike", _P, "Put wall", "The strike with the largest open interest of puts."),
-    _opt("gex", _M, "GEX", "Gamma exposure of all open contracts for one per cent of the underlying.", "currency"),
+    _opt("call_oi", _C, "Call OI", "Open interest of all calls."),
+    _opt("put_oi", _C, "Put OI", "Open interest of all puts."),
+    _opt("gex", _M, "GEX", "Gamma exposure of all open contracts for one per cent of the underlying.", unit="currency"),
     _opt("expected_move", _P, "Expected move", "Price of the straddle at the money."),
-    Field("fut.oi", _C, _TICK, "Futures OI", "Open interest of the near future.", source="futures"),
-    Field("fut.price", _P, _TICK, "Future", "Last price of the near future.", source="futures"),
-    Field("fut.basis", _P, _TICK, "Basis", "Near future less spot.", source="futures"),
-    Field("news.count", _C, _NEWS, "News", "Articles about the instrument in the time named.", source="news"),
-    Field("news.sentiment", _N, _NEWS, "Sentiment", "Mean sentiment of them, -1 to 1.", source="news"),
-    Field("news.event", FieldType.BOOL, _NEWS, "Event", "An article about such an event came in.", source="news"),
-    Field("macro.policy_rate", _PCT, _DAY, "Policy rate", "Central bank's rate.", source="economy"),
-    Field("macro.inflation", _PCT, _DAY, "Inflation", "Consumer prices against a year before.", source="economy"),
-    Field("macro.usd_inr", _N, _DAY, "USD/INR", "Reference rate.", source="economy"),
-    Field(
-        "mkt.phase", FieldType.ENUM, _TICK, "Market phase", "pre, open or closed.", source="calendar", members=PHASES
+    _of("futures", _TICK, "fut.oi", _C, "Futures OI", "Open interest of the near future."),
+    _of("futures", _TICK, "fut.price", _P, "Future", "Last price of the near future."),
+    _of("futures", _TICK, "fut.basis", _P, "Basis", "Near future less spot."),
+    _of("news", _NEWS, "news.count", _C, "News", "Articles about the instrument in that time.", _WITHIN),
+    _of("news", _NEWS, "news.sentiment", _N, "Sentiment", "Mean sentiment of the articles, -1 to 1.", _WITHIN),
+    _of("news", _NEWS, "news.event", FieldType.BOOL, "Event", "An article about such an event came in.", _EVENT),
+    _of("calendar", _DAY, "days_to", _C, "Days to", "Calendar days until the next event of that kind.", _EVENT),
+    _of("economy", _DAY, "macro.policy_rate", _PCT, "Policy rate", "The central bank's rate."),
+    _of("economy", _DAY, "macro.inflation", _PCT, "Inflation", "Consumer prices against a year before."),
+    _of("economy", _DAY, "macro.gdp_growth", _PCT, "GDP growth", "Real output against a year before."),
+    _of("economy", _DAY, "macro.bond_10y", _PCT, "10y bond", "Yield of the government's ten-year bond."),
+    _of("economy", _DAY, "macro.usd_inr", _N, "USD/INR", "The central bank's reference rate."),
+    replace(
+        _of("calendar", _TICK, "mkt.phase", FieldType.ENUM, "Market phase", "closed, pre_open or open."),
+        members=PHASES,
     ),
-    Field("mkt.session", _C, _DAY, "Session", "Sessions of this year so far.", source="calendar"),
-    Field("mkt.breadth", _PCT, _TICK, "Breadth", "Share of the market that is up today.", source="market"),
-    _paper("pos.quantity", _C, "Position", "Units held in the paper account, below zero when short."),
-    _paper("pos.average_price", _P, "Average price", "What the position cost a unit."),
-    _paper("pos.value", _M, "Position value", "Quantity times last price."),
-    _paper("pos.pnl", _M, "P&L", "Profit and loss of the position."),
-    _paper("pos.pnl_pct", _PCT, "P&L %", "Profit and loss against what the position cost."),
-    _paper("acct.equity", _M, "Equity", "Cash and positions of the paper account."),
-    _paper("acct.cash", _M, "Cash", "Cash of the paper account."),
-    _paper("acct.pnl", _M, "Account P&L", "Profit and loss of the paper account."),
-    _paper("acct.drawdown_pct", _PCT, "Drawdown", "Equity against its highest."),
-    _paper("acct.delta_net", _N, "Net delta", "Sum of the deltas of all positions."),
-    Field("src.quality", _N, _TICK, "Quality", "Share of the last ticks that were accepted, 0 to 1.", source="feed"),
+    _of("calendar", _TICK, "mkt.session", FieldType.BOOL, "Session", "The instrument's market has its session."),
+    _of("market", _TICK, "mkt.breadth", _PCT, "Breadth", "Share of the market that is up today."),
+    _of("paper account", _TICK, "pos.quantity", _N, "Position", "Units held, below zero when short."),
+    _of("paper account", _TICK, "pos.average_price", _P, "Average price", "What the position cost a unit."),
+    _of("paper account", _TICK, "pos.value", _M, "Position value", "Quantity times last price."),
+    _of("paper account", _TICK, "pos.pnl", _M, "P&L", "Profit and loss of the position."),
+    _of("paper account", _TICK, "pos.pnl_pct", _PCT, "P&L %", "Profit and loss against the position's cost."),
+    _of("paper account", _TICK, "acct.equity", _M, "Equity", "Cash and positions of the account."),
+    _of("paper account", _TICK, "acct.cash", _M, "Cash", "Cash of the account."),
+    _of("paper account", _TICK, "acct.pnl", _M, "Account P&L", "Profit and loss of the account."),
+    _of("paper account", _TICK, "acct.pnl_pct", _PCT, "Account P&L %", "Profit and loss against what was paid in."),
+    _of("paper account", _TICK, "acct.drawdown_pct", _PCT, "Drawdown", "Equity against its highest."),
+    _of("paper account", _TICK, "acct.delta_net", _N, "Net delta", "Sum of the deltas of all positions."),
+    _of("feed", _TICK, "src.quality", _PCT, "Quality", "Share of the session's ticks that were accepted."),
 )  # fmt: skip
 
 _BY_NAME = {one.name: one for one in DECLARED}
 OWN_RATIOS = "my."
+"""A person's own ratios: `my.anything`."""
 
 
 def declared(name: str) -> Field | None:
-    """The declared field of that name; a user's own ratio (`my.anything`) is a plain number."""
-    if name.startswith(OWN_RATIOS) and name != OWN_RATIOS:
-        return Field(name, _N, _DAY, name, "A ratio of your own.", source="own ratios")
+    """The declared field of that name; a person's own ratio is a plain number."""
+    if name.startswith(OWN_RATIOS) and name.count(".") == 1:
+        return _of("own ratios", _DAY, name, _N, name, "A ratio of your own.")
     return _BY_NAME.get(name)
+
+
+def known(name: str) -> Field | None:
+    """The field of that name or alias, live or declared; None where there is none."""
+    return resolve(name) or declared(name)

@@ -36,6 +36,19 @@ class Cadence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What a field is asked for in brackets: `opt.skew(delta: 25)`. Without a `default` it has to be written.
+
+    `kind` is text (one of `choices`), period (a whole number of bars or days), number (above 0) or duration.
+    """
+
+    name: str
+    kind: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of an instrument. `label` is what a table heading says."""
 
@@ -48,6 +61,10 @@ class Field:
     source: str = "feed"
     members: tuple[str, ...] = ()
     """Words of an ENUM, by number; its values are these numbers."""
+    settings: tuple[Setting, ...] = ()
+    """In the order in which they may be written without their names."""
+    is_live: bool = True
+    """False for one that rules may name before anybody provides it (declared.py): it is unknown."""
 
 
 _P, _N, _PCT, _M, _C = FieldType.PRICE, FieldType.NUMBER, FieldType.PERCENT, FieldType.MONEY, FieldType.COUNT
@@ -276,5 +293,5 @@ ALIASES: dict[str, str] = {"ltp": "close", "last_price": "close"} | {
 
 
 def resolve(name: str) -> Field | None:
-    """The field of that name or alias, or None."""
+    """The live field of that name or alias, or None."""
     return BY_NAME.get(ALIASES.get(name, name))

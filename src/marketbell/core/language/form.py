@@ -22,10 +22,12 @@ TEXT is an expression in the language's own spelling; lengths of time are texts 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
 
 from marketbell.core.language import expression as ex
+from marketbell.core.language.clauses import Judge
 from marketbell.core.language.errors import RuleErrors
 from marketbell.core.language.expression_printer import print_expression, print_span
 from marketbell.core.language.expression_reader import read_text
@@ -49,7 +51,7 @@ from marketbell.core.language.tree import (
     Timing,
     TimingKind,
 )
-from marketbell.core.language.types import judge, judge_condition
+from marketbell.core.language.types import judge, judge_column, judge_condition
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import UserError
 
@@ -61,6 +63,7 @@ Form = Mapping[str, Any]
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
 _CHANNEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)(?::([A-Za-z_][A-Za-z0-9_]*|"(?:\\["\\]|[^"\\])*"))?')
 _DEEPEST = 64
+_NAMELESS = "screen"
 
 
 class FormErrors(UserError):  # noqa: N818 — it is several
@@ -190,16 +193,13 @@ def tree_of_form(form: Form) -> Rule | Screen:
     if reader.errors or tree is None:
         raise FormErrors(reader.errors or [("", "this is no form of a rule or a screen")])
     try:
-        # What only a whole text can be asked: its length, its limits, whether its parts go together.
-        checked: Rule | Screen
+        # What only a whole text can be asked: its length, its limits, whether its parts can be evaluated.
         if isinstance(tree, Rule):
-            checked = parse_rule(f"# rule_uid: {tree.rule_uid}\n{print_rule(tree)}")
-        else:
-            head = f"# rule_uid: {tree.screen_uid}\n" if tree.name else ""
-            checked = parse_screen(head + print_screen(tree))
+            return parse_rule(f"# rule_uid: {tree.rule_uid}\n{print_rule(tree)}")
+        named = replace(tree, name=tree.name or _NAMELESS)
+        return replace(parse_screen(print_screen(named)), name=tree.name, screen_uid=tree.screen_uid)
     except RuleErrors as error:
         raise FormErrors([("", one.message) for one in error.errors]) from error
-    return checked if isinstance(tree, Rule) or tree.name else tree
 
 
 def _get(form: Any, name: str) -> Any:
@@ -260,8 +260,8 @@ class _Reader:
         when = self._condition(_get(form, "when"), "when", is_needed=True)
         where = self._condition(_get(form, "where"), "where")
         order, columns = _get(form, "order_by"), self._list(form, "columns")
-        order_by = None if order in (None, "") else self._value(order, "order_by")
-        found = [self._value(one, f"columns.{at}") for at, one in enumerate(columns)]
+        order_by = None if order in (None, "") else self._value(order, "order_by", judge_column)
+        found = [self._value(one, f"columns.{at}", judge_column) for at, one in enumerate(columns)]
         limit = self._count(form, "limit")
         if self.errors or when is None:
             return None
@@ -436,10 +436,10 @@ class _Reader:
                 self._fail(path, one.message)
             return None
 
-    def _value(self, value: Any, path: str) -> ex.Expression | None:
+    def _value(self, value: Any, path: str, judged: Judge = judge) -> ex.Expression | None:
         node = self._read(value, path)
         if node is not None:
-            judge(node, lambda _, message, __: self._fail(path, message))
+            judged(node, lambda _, message, __: self._fail(path, message))
         return node
 
     def _condition(self, value: Any, path: str, *, is_needed: bool = False) -> ex.Expression | None:

@@ -11,13 +11,17 @@ from marketbell.core.indicators.catalogue import BY_NAME, MAX_WINDOW, Parameter,
 from marketbell.core.language import expression as ex
 from marketbell.core.language.errors import LIMIT, NAME, SYNTAX, TYPE
 from marketbell.core.language.expression_printer import print_expression
-from marketbell.core.language.literals import write_duration, write_number
+from marketbell.core.language.fields import Field, Setting
+from marketbell.core.language.literals import write_duration, write_number, write_string
 from marketbell.core.language.symbols import Position
 from marketbell.core.language.vocabulary import hint
 from marketbell.core.market.session import DAY, MINUTE, SECOND
 
 Report = Callable[[Position, str, str], None]
 """Takes what is wrong: where, what, and the reason (see errors.py)."""
+
+MAX_SETTING = 366 * DAY
+"""The longest time that a field with settings can be asked for."""
 
 _NANOSECONDS = {"s": SECOND, "m": MINUTE, "h": 60 * MINUTE, "d": DAY, "w": 7 * DAY}
 
@@ -47,7 +51,6 @@ BUILT_INS: dict[str, BuiltIn] = {
         BuiltIn("rank", 2, 2, "count", "rank(x, UNIVERSE)", "Place among the universe by x, 1 being the highest."),
         BuiltIn("pct_of", 2, 2, "percent", "pct_of(UNIVERSE, condition)", "Percentage of it that meets the condition."),
         BuiltIn("avg_of", 2, 2, "same", "avg_of(UNIVERSE, x)", "Mean of x over the universe."),
-        BuiltIn("days_to", 0, 1, "count", 'days_to(event: "results")', "Days until the event."),
     )
 }
 
@@ -144,6 +147,78 @@ def _skipped(call: ex.Call, signature: Signature) -> int:
     if signature.arguments == ("x",) and is_plain and len(call.arguments) <= len(signature.parameters):
         return 1
     return 0
+
+
+def settings_usage(field: Field) -> str:
+    """How a field with settings is asked: `opt.skew(delta: 25, expiry: "nearest")`."""
+    words = [f"{one.name}: {one.default or write_string(one.choices[0])}" for one in field.settings]
+    return f"{field.name}({', '.join(words)})" if words else field.name
+
+
+def settled(node: ex.Field | ex.Call, field: Field, report: Report) -> str | None:
+    """The canonical name of a field with its settings, defaults filled in; None where something was reported."""
+    arguments, named = (node.arguments, node.named) if isinstance(node, ex.Call) else ((), ())
+    if isinstance(node, ex.Call) and not field.settings:
+        report(node.position, f"`{field.name}` is a field and takes no arguments", NAME)
+        return None
+    names = [one.name for one in field.settings]
+    given = dict(zip(names, arguments, strict=False))
+    if len(arguments) > len(names):
+        surplus = arguments[len(names)]
+        message = f"`{field.name}` takes at most {_counted(len(names))}: `{settings_usage(field)}`"
+        report(surplus.position, message, SYNTAX)
+        return None
+    for word, value in named:
+        if word not in names:
+            report(value.position, f"`{field.name}` has no setting `{word}`{hint(word, names)}", NAME)
+            return None
+        if word in given:
+            report(value.position, f"`{word}` is given twice", SYNTAX)
+            return None
+        given[word] = value
+    written: list[str] = []
+    for setting in field.settings:
+        found = _setting(node, field, setting, given.get(setting.name), report)
+        if found is None:
+            return None
+        written.append(f"{setting.name}: {found}")
+    return f"{field.name}({', '.join(written)})" if written else field.name
+
+
+def _setting(  # noqa: C901 — one case a kind
+    node: ex.Expression, field: Field, setting: Setting, given: ex.Expression | None, report: Report
+) -> str | None:
+    """How the value of a setting is written; None where it is wrong."""
+    if given is None:
+        if setting.default is None:
+            report(node.position, f"`{field.name}` needs `{setting.name}`: `{settings_usage(field)}`", SYNTAX)
+        return setting.default
+    said = f"`{setting.name}` of `{field.name}`"
+    message, reason = "", TYPE
+    match setting.kind, given:
+        case "text", ex.Text(value=value):
+            if value in setting.choices:
+                return print_expression(given)
+            choices = hint(value, setting.choices) or f": it is one of {', '.join(setting.choices)}"
+            message, reason = f"{said} is never `{value}`{choices}", NAME
+        case "text", _:
+            message = f'{said} is a text ("{setting.choices[0]}"), not `{_short(given)}`'
+        case "duration", ex.Duration(amount=amount, unit=unit):
+            if unit in _NANOSECONDS and 0 < amount * _NANOSECONDS[unit] <= MAX_SETTING:
+                return write_duration(int(amount * _NANOSECONDS[unit]))
+            message, reason = f"{said} is more than nothing and at most {write_duration(MAX_SETTING)}", LIMIT
+        case "duration", _:
+            message = f"{said} is a duration (1h), not `{_short(given)}`"
+        case _, ex.Number(value=value):
+            is_whole = setting.kind != "period" or (value == int(value) and value <= MAX_WINDOW)
+            if isfinite(value) and value > 0 and is_whole:
+                return print_expression(given)
+            limits = f"a whole number from 1 to {MAX_WINDOW:,}" if setting.kind == "period" else "above 0"
+            message, reason = f"{said} is {limits}, not `{_short(given)}`", LIMIT
+        case _:
+            message = f"{said} is a number that is written out, not `{_short(given)}`"
+    report(given.position, message, reason)
+    return None
 
 
 def _counted(count: int) -> str:

@@ -30,8 +30,8 @@ def print_rule(rule: Rule) -> str:
 
 
 def print_screen(screen: Screen) -> str:
-    """One line; a screen without a name is its condition alone."""
-    if not screen.name:
+    """One line; a screen that is a condition and nothing else is its text."""
+    if screen == Screen("", "", screen.when):
         return print_expression(screen.when)
     words = [f"screen {write_string(screen.name)}"]
     if screen.on != EVERYBODY:

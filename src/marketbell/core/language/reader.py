@@ -17,12 +17,15 @@ from marketbell.core.language import expression as ex
 from marketbell.core.language.errors import LIMIT, NAME, SYNTAX, RuleErrors
 from marketbell.core.language.expression_reader import read_expression
 from marketbell.core.language.literals import read_number, read_string
+from marketbell.core.language.rule_plan import faults
 from marketbell.core.language.source import Source, split
 from marketbell.core.language.syntax import Node, Tree, parse
 from marketbell.core.language.tree import EVERYBODY, Position, Rule, Screen
-from marketbell.core.language.types import judge, judge_condition
+from marketbell.core.language.types import judge_condition
 from marketbell.core.language.vocabulary import hint
 from marketbell.core.primitives.errors import InvalidRuleError
+
+Judge = clauses.Judge
 
 MAX_NAME = 200
 MAX_NODES = 1_000
@@ -71,18 +74,19 @@ def parse_file(text: str) -> list[Rule | Screen]:
         near = hint(stray.text, ("alert", "screen"))
         errors.append(_error(stray.start, f"unexpected `{stray.text}`: a rule starts with `alert`{near}", SYNTAX))
     found: list[Rule | Screen] = []
-    uids: dict[str, Position] = {}
+    uids: dict[tuple[type, str], Position] = {}
     for source in sources:
         reader = _Reader(source)
         one = reader.read()
         errors += reader.errors
         if one is None:
             continue
-        uid = one.rule_uid if isinstance(one, Rule) else one.screen_uid
+        kind = "rule" if isinstance(one, Rule) else "screen"
+        uid = (type(one), one.rule_uid if isinstance(one, Rule) else one.screen_uid)
         if uid in uids:
             message = (
-                f"this is the same rule as the one in line {uids[uid].line} (a rule without `# rule_uid:` is known by "
-                "its name): give it another name or uid"
+                f"this is the same {kind} as the one in line {uids[uid].line} (a {kind} without `# rule_uid:` is known "
+                "by its name): give it another name or uid"
             )
             errors.append(_error(one.position, message, NAME))
             continue
@@ -141,9 +145,12 @@ def _bare(text: str) -> Screen:
         raise RuleErrors([error]) from error
     judge_condition(condition, report)
     _check_size(condition, report)
+    screen = Screen("", "", condition, position=_FIRST)
+    if not errors:
+        errors += faults(screen)
     if errors:
         raise RuleErrors(errors)
-    return Screen("", "", condition, position=_FIRST)
+    return screen
 
 
 def _error(position: Position, message: str, reason: str) -> InvalidRuleError:
@@ -184,6 +191,8 @@ class _Reader:
         self._check_numbers(tree)
         name = self._name(tree.children[0])
         one = self._screen(name, uid, found) if tree.data == "screen" else self._rule(name, uid, found)
+        if one is not None and not self.errors:
+            self.errors += faults(one)
         return None if self.errors else one
 
     def _rule(self, name: str, uid: str | None, found: dict[str, Tree]) -> Rule | None:
@@ -290,9 +299,9 @@ class _Reader:
     # Expressions.
 
     def _condition(self, clause: Tree | None) -> ex.Expression | None:
-        return None if clause is None else self._expression(clause.children[0], is_condition=True)
+        return None if clause is None else self._expression(clause.children[0], judge_condition)
 
-    def _expression(self, node: Node, *, is_condition: bool) -> ex.Expression | None:
+    def _expression(self, node: Node, judged: Judge) -> ex.Expression | None:
         if not isinstance(node, ParseTree):
             raise TypeError(node)  # cannot be: an expression is a tree
         try:
@@ -300,6 +309,6 @@ class _Reader:
         except InvalidRuleError as error:
             self._report(Position(error.line, error.column), error.message, str(error.facts.get("reason", SYNTAX)))
             return None
-        (judge_condition if is_condition else judge)(expression, self._report)
+        judged(expression, self._report)
         _check_size(expression, self._report)
         return expression

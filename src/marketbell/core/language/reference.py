@@ -6,31 +6,27 @@ Nothing is written here: the registry, the catalogue and the built-in functions 
 from typing import Any
 
 from marketbell.core.indicators.catalogue import MAX_WINDOW, SIGNATURES, Parameter, Signature
-from marketbell.core.language.fields import ALIASES, FIELDS
-from marketbell.core.language.functions import BUILT_INS, MEMBER_TYPES, UNIVERSE_AT, has_default, usage
+from marketbell.core.language.declared import DECLARED
+from marketbell.core.language.fields import ALIASES, FIELDS, Field
+from marketbell.core.language.functions import (
+    BUILT_INS,
+    MEMBER_TYPES,
+    UNIVERSE_AT,
+    has_default,
+    settings_usage,
+    usage,
+)
 from marketbell.core.language.vocabulary import BAR_FIELDS
 
 
 def describe_fields() -> list[dict[str, Any]]:
-    """One item a field: name, aliases, type, cadence, label, description, unit, source, members, is_of_bar.
+    """One item a field: what the registry says of it, aliases, usage, and is_of_bar.
 
-    `members` are the words of an enum. `is_of_bar` says that only a bar has it: such names need a timeframe.
+    `members` are the words of an enum. `is_of_bar` says that only a bar has it: such names need a timeframe. `settings`
+    are {name, kind (text, period, number or duration), default (as it is written, or null), choices}; `usage` shows
+    how a field with settings is written. One that is not `is_live` is unknown until something provides it.
     """
-    found: list[dict[str, Any]] = [
-        {
-            "name": field.name,
-            "aliases": sorted(alias for alias, name in ALIASES.items() if name == field.name),
-            "type": str(field.type),
-            "cadence": str(field.cadence),
-            "label": field.label,
-            "description": field.description,
-            "unit": field.unit,
-            "source": field.source,
-            "members": [word for word in field.members if word],
-            "is_of_bar": False,
-        }
-        for field in FIELDS
-    ]
+    found = [_field(field) for field in (*FIELDS, *DECLARED)]
     found += [
         {
             "name": name,
@@ -42,11 +38,35 @@ def describe_fields() -> list[dict[str, Any]]:
             "unit": "",
             "source": "feed",
             "members": [],
+            "settings": [],
+            "usage": name,
+            "is_live": True,
             "is_of_bar": True,
         }
         for name, (kind, description) in BAR_FIELDS.items()
     ]
     return found
+
+
+def _field(field: Field) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "aliases": sorted(alias for alias, name in ALIASES.items() if name == field.name),
+        "type": str(field.type),
+        "cadence": str(field.cadence),
+        "label": field.label,
+        "description": field.description,
+        "unit": field.unit,
+        "source": field.source,
+        "members": [word for word in field.members if word],
+        "settings": [
+            {"name": one.name, "kind": one.kind, "default": one.default, "choices": list(one.choices)}
+            for one in field.settings
+        ],
+        "usage": settings_usage(field),
+        "is_live": field.is_live,
+        "is_of_bar": False,
+    }
 
 
 def describe_functions() -> list[dict[str, Any]]:

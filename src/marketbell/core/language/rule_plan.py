@@ -5,7 +5,7 @@ these every field, function and offset. A function's own arguments are not parts
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marketbell.core.language import expression as ex
 from marketbell.core.language.compile import Compiler
@@ -17,6 +17,7 @@ from marketbell.core.language.tree import Rule, Screen, Symbol, Timing, TimingKi
 from marketbell.core.language.types import LITERAL, judge
 from marketbell.core.language.vocabulary import TEXT_FIELDS
 from marketbell.core.market.timeframe import DAY_1, TICK, Timeframe
+from marketbell.core.primitives.errors import InvalidRuleError
 
 NOW = Timeframe("now")
 """When a screen is evaluated."""
@@ -77,6 +78,41 @@ def compile_rule(rule: Rule, key: Callable[[Symbol], str] | None = None) -> Rule
 def compile_screen(screen: Screen, key: Callable[[Symbol], str] | None = None) -> RulePlan:
     """Compile a judged screen: what names no bar has its newest value, functions and offsets are of days."""
     return _compiled(screen, NOW, None, key)
+
+
+def faults(tree: Rule | Screen) -> list[InvalidRuleError]:
+    """What of a judged rule or screen cannot be evaluated: all of it, in no order. Nothing where it compiles."""
+    try:
+        _ = compile_rule(tree) if isinstance(tree, Rule) else compile_screen(tree)
+    except InvalidRuleError as error:
+        found = {(error.line, error.column, error.message): error}
+    else:
+        return []
+    # One fault is known; the others are found where each condition is compiled alone.
+    whole = effective(tree) if isinstance(tree, Rule) else tree
+    for role, node in expressions(whole):
+        for part in _conjuncts(node):
+            alone = _alone(whole, role, part)
+            try:
+                _ = compile_rule(alone) if isinstance(alone, Rule) else compile_screen(alone)
+            except InvalidRuleError as error:
+                found[error.line, error.column, error.message] = error
+    return list(found.values())
+
+
+def _conjuncts(node: ex.Expression) -> list[ex.Expression]:
+    if isinstance(node, (ex.Logic, ex.Not)):
+        return [one for part in ex.children(node) for one in _conjuncts(part)]
+    return [node]
+
+
+def _alone(tree: Rule | Screen, role: str, node: ex.Expression) -> Rule | Screen:
+    """The same rule or screen with nothing but this expression; its timing stays."""
+    if isinstance(tree, Rule):
+        return replace(tree, when=node, where=None, rearm=None)
+    is_value = role in {"order", "column"}
+    when = ex.Known(node, position=node.position) if is_value else node
+    return replace(tree, when=when, where=None, order_by=None, columns=())
 
 
 def timing_of(at: Timing) -> Timeframe:

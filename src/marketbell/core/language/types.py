@@ -1,15 +1,16 @@
 """Names and types of an expression, judged on its tree.
 
-Everything is judged, also what cannot be evaluated yet: a misspelt field in a rule that is too new is still
-a misspelt field. A percentage is held in percentage points; it compares with plain numbers and percentages.
+A percentage is held in percentage points; it compares with plain numbers and percentages. Words of enums are equal to
+an enum's value or not, and nothing else.
 """
 
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.indicators.catalogue import Signature
 from marketbell.core.language import expression as ex
-from marketbell.core.language.errors import NAME, SYNTAX, TYPE
-from marketbell.core.language.expression_printer import print_expression
-from marketbell.core.language.fields import ALIASES, BY_NAME, resolve
+from marketbell.core.language.declared import DECLARED, declared, known
+from marketbell.core.language.errors import LIMIT, NAME, SYNTAX, TYPE
+from marketbell.core.language.expression_printer import print_expression, print_span
+from marketbell.core.language.fields import ALIASES, BY_NAME, Field, resolve
 from marketbell.core.language.functions import (
     BUILT_INS,
     MEMBER_TYPES,
@@ -18,9 +19,10 @@ from marketbell.core.language.functions import (
     BuiltIn,
     Report,
     bind,
+    settled,
     usage,
 )
-from marketbell.core.language.vocabulary import BAR_FIELDS, TYPE_NAMES, hint, is_reserved
+from marketbell.core.language.vocabulary import BAR_FIELDS, TEXT_FIELDS, TYPE_NAMES, hint
 
 LITERAL = "literal"
 """The type of a plain number: it fits every numeric type."""
@@ -29,11 +31,22 @@ BOOL = "bool"
 _NUMERIC = frozenset({"price", "number", "percent", "money", "count", "duration", LITERAL})
 _NO_NUMBERS = frozenset({"text", BOOL, "enum", "time"})
 _LONGEST = 60
+_EQUALS = frozenset({"=", "!="})
+_SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+MAX_SPAN_DAYS = 366
+"""The longest time that a predicate may look back."""
 
 
 def judge(expression: ex.Expression, report: Report) -> str | None:
     """The type of an expression, None where it is not known. `report` takes all that is wrong with it."""
     return _Judge(report).infer(expression)
+
+
+def judge_column(expression: ex.Expression, report: Report) -> str | None:
+    """The same for a column or an order of a screen: it may also be a fact in words, like `symbol`."""
+    if isinstance(expression, ex.Field) and expression.name in TEXT_FIELDS and expression.symbol is None:
+        return "text"
+    return judge(expression, report)
 
 
 def judge_condition(expression: ex.Expression, report: Report) -> None:
@@ -97,34 +110,85 @@ class _Judge:
 
     def _predicate(self, node: ex.Expression) -> None:
         match node:
-            case ex.Not() | ex.Logic() | ex.HeldFor() | ex.Seen() | ex.Then():
+            case ex.Not() | ex.Logic():
                 for part in ex.children(node):
                     self.condition(part)
-            case ex.Moves(of=of, by=by):
-                self._numbers(of)
-                self._numbers(by)
+            case ex.HeldFor(span=span) | ex.Seen(span=span) | ex.Then(within=span):
+                for part in ex.children(node):
+                    self.condition(part)
+                self._span(node, span)
+            case ex.Moves():
+                self._moves(node)
             case ex.Trend(of=of):
                 self._numbers(of)
             case ex.Known(of=of):
                 self.infer(of)
             case _:
+                is_equal = isinstance(node, ex.Comparison) and node.operator in _EQUALS
+                is_order = not (is_equal or isinstance(node, ex.In))
                 left, *others = ex.children(node)
                 kind = self.infer(left)
+                if is_order and kind in _NO_NUMBERS:
+                    message = f"{said(left)} is {type_name(kind)}: it can be compared by = and != alone"
+                    self._report(left.position, message, TYPE)
+                    return
                 for other in others:
-                    self._compare(left, kind, other, self.infer(other))
+                    self._compare(left, kind, other, self.infer(other), is_order=is_order)
 
-    def _compare(self, left: ex.Expression, left_type: str | None, right: ex.Expression, type_: str | None) -> None:
-        if left_type is None or type_ is None or left_type == type_:
+    def _moves(self, node: ex.Moves) -> None:
+        kind = self._numbers(node.of)
+        by = self._numbers(node.by)
+        value = node.by.value if isinstance(node.by, (ex.Number, ex.Percent)) else 1.0
+        if value <= 0:
+            self._report(node.by.position, f"`{node.verb} by` needs more than nothing, not {said(node.by)}", LIMIT)
+        elif by != "percent":  # a percentage is one of the value itself
+            self._compare(node.of, kind, node.by, by, is_order=True)
+        self._span(node, node.within)
+
+    def _span(self, node: ex.Expression, span: ex.Span) -> None:
+        if span.unit == ex.BARS:
             return
+        if span.unit not in _SPANS:
+            message = f"`{print_span(span)}` has no fixed length: use bars, s, m, h, d or w"
+            self._report(node.position, message, TYPE)
+        elif not 0 < span.amount * _SPANS[span.unit] <= MAX_SPAN_DAYS * _SPANS["d"]:
+            message = f"`{print_span(span)}`: more than nothing and at most {MAX_SPAN_DAYS}d are needed"
+            self._report(node.position, message, LIMIT)
+
+    def _compare(
+        self,
+        left: ex.Expression,
+        left_type: str | None,
+        right: ex.Expression,
+        type_: str | None,
+        *,
+        is_order: bool = False,
+    ) -> None:
         both = {left_type, type_}
-        if LITERAL in both and both <= _NUMERIC:
+        if both == {"enum", "text"} and not is_order:
+            self._word(*((left, right) if left_type == "enum" else (right, left)))
             return
-        if both == {"enum", "text"}:
+        if (left_type is None or type_ is None or left_type == type_) and both != {"text"}:
+            return
+        if LITERAL in both and both <= _NUMERIC:
             return
         message = (
             f"{said(left)} is {type_name(left_type)} and {said(right)} is {type_name(type_)}: they cannot be compared"
         )
         self._report(right.position, message, TYPE)
+
+    def _word(self, of: ex.Expression, text: ex.Expression) -> None:
+        """A text beside an enum has to be one of its words."""
+        while isinstance(of, (ex.Offset, ex.At)):
+            of = of.of
+        field = known(of.name) if isinstance(of, (ex.Field, ex.Call)) else None
+        if field is None or not field.members or not isinstance(text, ex.Text):
+            self._report(text.position, f"{said(text)} can only stand beside a field that is a choice", TYPE)
+            return
+        members = [word for word in field.members if word]
+        if text.value not in members:
+            choices = hint(text.value, members) or f": it is one of {', '.join(members)}"
+            self._report(text.position, f"`{field.name}` is never `{text.value}`{choices}", NAME)
 
     # Values.
 
@@ -165,23 +229,35 @@ class _Judge:
     def _field(self, node: ex.Field) -> str | None:
         if node.name in BAR_FIELDS:
             return BAR_FIELDS[node.name][0]
-        field = resolve(node.name)
+        field = known(node.name)
         if field is not None:
-            return str(field.type)
-        if is_reserved(node.name):
-            return None
+            return self._known(node, field)
         if node.name in NAMES:
             self._report(node.position, f"`{node.name}` is a function: `{usage(node.name)}`", NAME)
             return None
-        names = [*BY_NAME, *ALIASES, *BAR_FIELDS]
+        if node.name in TEXT_FIELDS:
+            message = f"`{node.name}` is a fact in words: it can be a column of a screen, no part of an expression"
+            self._report(node.position, message, TYPE)
+            return None
+        names = [*BY_NAME, *ALIASES, *BAR_FIELDS, *(one.name for one in DECLARED)]
         self._report(node.position, f"unknown field `{node.name}`{hint(node.name, names)}", NAME)
         return None
+
+    def _known(self, node: ex.Field | ex.Call, field: Field) -> str | None:
+        """The type of a field whose settings are right."""
+        return None if settled(node, field, self._report) is None else str(field.type)
 
     # Calls.
 
     def _call(self, call: ex.Call, member: ex.Member | None) -> str | None:
         if call.name in SERIES:
             return self._series(call, member)
+        field = declared(call.name)
+        if field is not None:
+            if member is None:
+                return self._known(call, field)
+            self._report(member.position, f"`{call.name}(…)` has no member `{member.name}`", NAME)
+            return None
         types = [self.infer(argument) for argument in call.arguments]
         for _, argument in call.named:
             self.infer(argument)
@@ -190,12 +266,11 @@ class _Judge:
             return None
         if call.name in BUILT_INS:
             return self._built_in(call, types)
-        if is_reserved(call.name):
-            return None
         if resolve(call.name) is not None or call.name in BAR_FIELDS:
             self._report(call.position, f"`{call.name}` is a field and takes no arguments", NAME)
         else:
-            self._report(call.position, f"unknown function `{call.name}`{hint(call.name, NAMES)}", NAME)
+            names = [*NAMES, *(one.name for one in DECLARED if one.settings)]
+            self._report(call.position, f"unknown function `{call.name}`{hint(call.name, names)}", NAME)
         return None
 
     def _series(self, call: ex.Call, member: ex.Member | None) -> str | None:
@@ -247,7 +322,7 @@ class _Judge:
             if kind not in {None, BOOL}:
                 message = f"a condition is needed here, and {said(node)} is {type_name(kind)}"
                 self._report(node.position, message, TYPE)
-        elif call.name not in {"live", "coalesce", "days_to"}:
+        elif call.name not in {"live", "coalesce"}:
             for node, kind in values:
                 if kind in _NO_NUMBERS:
                     message = f"{said(node)} is {type_name(kind)}: `{call.name}` needs numbers"
@@ -270,7 +345,7 @@ class _Judge:
             noun = "argument" if few == "1" else "arguments"
             self._report(call.position, f"`{call.name}` takes {few} {noun}: `{one.usage}`", SYNTAX)
             return False
-        if call.named and call.name != "days_to":
+        if call.named:
             word, argument = call.named[0]
             self._report(argument.position, f"`{call.name}` has no argument `{word}`: `{one.usage}`", NAME)
             return False

@@ -1,7 +1,4 @@
-"""Names of the language: those that work, and those that are reserved for what is not built yet.
-
-A reserved name is answered with "not yet supported"; any other unknown name with the nearest one.
-"""
+"""Words of the language beside its functions and fields, and the nearest one to a word that is none."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -14,18 +11,6 @@ BAR_FIELDS: dict[str, tuple[str, str]] = {
     "low": ("price", "Lowest price of the bar."),
 }
 """Type and meaning of names that only a bar has; `close` and `volume` are fields too."""
-
-RESERVED_FIELDS = frozenset({"oi"})
-RESERVED_NAMESPACES = frozenset({"opt", "fut", "book", "news", "macro", "mkt", "pos", "acct", "my"})
-
-
-def is_reserved(name: str) -> bool:
-    """True for a name that is none yet: its namespace has no field in the registry, or it is listed above."""
-    space = name.partition(".")[0]
-    if name in RESERVED_FIELDS:
-        return True
-    return space in RESERVED_NAMESPACES and not any(one.startswith(f"{space}.") for one in BY_NAME)
-
 
 LEVEL_FIELDS = frozenset({"close"})
 """Fields that a level rule can watch."""
@@ -43,8 +28,9 @@ TEXT_FIELDS: dict[str, str] = {
     "name": "Name of the instrument.",
     "sector": "Sector.",
     "industry": "Industry.",
+    "instrument": "The instrument's key: NSE:RELIANCE.",
 }
-"""Facts of an instrument that are words: columns of a screen, equal to a text or not."""
+"""Facts of an instrument that are words: they can be columns of a screen and its order, no part of an expression."""
 
 TYPE_NAMES = {
     "price": "a price",
