@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from marketbell.core.primitives.errors import NotFoundError, OvertakenError
-from marketbell.ports.stores import LOCAL_OWNER, Delivery, Firing, Stores
+from marketbell.ports.stores import LOCAL_OWNER, Delivery, Firing, Sought, Stores, Tally
 
 SECOND = 10**9
 
@@ -76,6 +76,38 @@ def test_firings_are_paged_newest_first_by_owner(stores: Stores) -> None:
         seen += [found for found, _ in page]
         cursor = (seen[-1].event_time, seen[-1].firing_id)
     assert seen == list(reversed(mine))
+
+
+def test_firings_are_found_by_rule_by_instrument_and_by_what_was_read(stores: Stores) -> None:
+    other = replace(firing(2), rule_uid="uid-2")
+    elsewhere = replace(
+        firing(3), instrument="NSE:TCS", version=4, event="exit", suppressed="cooldown", severity="high"
+    )
+    stores.ledger.append([firing(1), other, elsewhere, firing(9, owner_id="somebody")], (0,), "e", 1)
+
+    def found(**sought: object) -> list[Firing]:
+        return [one for one, _ in stores.ledger.firings(LOCAL_OWNER, sought=Sought(**sought))]  # type: ignore[arg-type]
+
+    assert found(rule_uid="uid-2") == [other]
+    assert found(instrument="NSE:TCS") == [elsewhere]
+    assert found(instrument="NSE:TCS", rule_uid="uid-2") == []
+    assert found(recorded_after=firing(2).recorded_at) == [elsewhere]
+    assert found(recorded_after=None) == [elsewhere, other, firing(1)]
+
+
+def test_one_firing_by_its_id(stores: Stores) -> None:
+    planned(stores)
+    assert stores.ledger.firing(LOCAL_OWNER, firing(1).firing_id) == (firing(1), [delivery(0, firing(1))])
+    assert stores.ledger.firing("somebody", firing(1).firing_id) is None
+    assert stores.ledger.firing(LOCAL_OWNER, "none") is None
+
+
+def test_what_was_held_back_counts_nowhere(stores: Stores) -> None:
+    held = replace(firing(3, event_time=300), suppressed="cooldown")
+    stores.ledger.append([firing(1), firing(2, event_time=200), held, firing(9, owner_id="somebody")], (0,), "e", 1)
+    assert stores.ledger.tallies(LOCAL_OWNER) == {"uid-1": Tally(2, 200)}
+    assert stores.ledger.unread(LOCAL_OWNER) == 2
+    assert stores.ledger.tallies("nobody") == {}
 
 
 def test_a_plan_is_made_once(stores: Stores) -> None:

@@ -134,6 +134,18 @@ def test_last_and_between_take_their_edges(stores: Stores) -> None:
     assert stores.bars.last(99, "1m", 3)["close"].dtype == np.float64
 
 
+def test_bars_across_instruments_come_in_the_order_of_time(stores: Stores) -> None:
+    starts = [APRIL_28 + i * MINUTE for i in range(4)]
+    for ident in (9, 7, 8):
+        stores.bars.put("1d", bars(ident, starts))
+    found = stores.bars.across([9, 7], "1d", starts[1], starts[3])
+    assert list(zip(found["start"].tolist(), found["instrument_id"].tolist(), strict=True)) == [
+        (starts[1], 7), (starts[1], 9), (starts[2], 7), (starts[2], 9),
+    ]  # fmt: skip
+    assert same(found, stores.bars.across([7, 9, 9], "1d", starts[1], starts[3]))
+    assert len(stores.bars.across([], "1d", 0, starts[3])["start"]) == 0
+
+
 def test_timeframes_do_not_mix_and_history_of_any_year_is_taken(stores: Stores) -> None:
     days = [-400 * DAY, 0, 20_000 * DAY, 40_000 * DAY]
     stores.bars.put("1d", bars(7, days))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from marketbell.core.primitives.errors import ConflictError, NotFoundError
-from marketbell.ports.stores import LOCAL_OWNER, StoredRule, Stores
+from marketbell.ports.stores import EVERYWHERE, LOCAL_OWNER, StoredRule, Stores
 
 RULE = StoredRule(
     "uid-1",
@@ -48,7 +48,52 @@ def test_a_changed_text_is_the_next_version(stores: Stores) -> None:
     assert stored == replace(changed, version=2)
     assert stores.rules.get(LOCAL_OWNER, "uid-1") == stored
     assert stores.rules.armed() == [(stored, 8, PAYLOAD | {"level": 1600.0, "version": 2})]
-    assert [command.payload["version"] for command in stores.rules.unpublished()] == [1, 2]
+    commands = [(one.instrument_id, one.payload["type"], one.payload["version"]) for one in stores.rules.unpublished()]
+    # it went to another place of the log: the one before is taken out there
+    assert commands == [(7, "arm_level", 1), (7, "disarm", 1), (8, "arm_level", 2)]
+
+
+def test_a_version_for_the_same_place_needs_no_disarming(stores: Stores) -> None:
+    stores.rules.arm(RULE, EVERYWHERE, PAYLOAD)
+    stores.rules.arm(replace(RULE, text="alert other"), EVERYWHERE, PAYLOAD)
+    assert [(one.instrument_id, one.payload["version"]) for one in stores.rules.unpublished()] == [(0, 1), (0, 2)]
+
+
+def test_other_members_of_a_list_are_another_version(stores: Stores) -> None:
+    of_lists = PAYLOAD | {"type": "arm_rule", "members": {"watchlist:core": ["NSE:A"]}, "screens": {}}
+    stores.rules.arm(RULE, EVERYWHERE, of_lists)
+    assert stores.rules.arm(RULE, EVERYWHERE, of_lists | {"notify": ["slack:desk"]}).version == 1
+    assert stores.rules.arm(RULE, EVERYWHERE, of_lists | {"members": {"watchlist:core": ["NSE:B"]}}).version == 2
+
+
+def test_every_wording_is_kept(stores: Stores) -> None:
+    stores.rules.arm(RULE, 7, PAYLOAD)
+    stores.rules.arm(replace(RULE, text="alert other"), 7, PAYLOAD)
+    stores.rules.disarm(LOCAL_OWNER, "uid-1")
+    newest, first = stores.rules.versions(LOCAL_OWNER, "uid-1")
+    assert (newest.version, newest.text, newest.state) == (2, "alert other", "disabled")
+    assert (first.version, first.text, first.state) == (1, "alert …", "replaced")
+    assert newest.created_at >= first.created_at > 10**18
+    assert stores.rules.versions("somebody", "uid-1") == []
+    assert stores.rules.versions(LOCAL_OWNER, "uid-2") == []
+
+
+def test_a_rule_may_change_its_group_without_a_new_version(stores: Stores) -> None:
+    stores.rules.arm(replace(RULE, group="desk"), 7, PAYLOAD)
+    assert stores.rules.arm(replace(RULE, group="night"), 7, PAYLOAD) == replace(RULE, group="night")
+    assert stores.rules.all(LOCAL_OWNER) == [replace(RULE, group="night")]
+    assert len(stores.rules.unpublished()) == 1
+
+
+def test_a_problem_is_said_until_the_rule_is_armed_anew(stores: Stores) -> None:
+    stores.rules.arm(RULE, 7, PAYLOAD)
+    stores.rules.mark_problem({"uid-1": "it needs the whole market", "none": "x"})
+    stores.rules.mark_problem({})
+    assert stores.rules.all(LOCAL_OWNER) == [replace(RULE, problem="it needs the whole market")]
+    assert stores.rules.arm(replace(RULE, text="alert other"), 7, PAYLOAD).problem == ""
+    stores.rules.mark_problem({"uid-1": "again"})
+    stores.rules.mark_problem({"uid-1": ""})
+    assert [rule.problem for rule in stores.rules.all(LOCAL_OWNER)] == [""]
 
 
 def test_disarming_tells_the_log_once(stores: Stores) -> None:

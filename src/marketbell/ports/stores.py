@@ -38,6 +38,9 @@ class BarStore(Protocol):
     def between(self, instrument_id: int, timeframe: str, start: int, end: int) -> Columns:
         """Bars with start in [start, end)."""
 
+    def across(self, instrument_ids: Sequence[int], timeframe: str, start: int, end: int) -> Columns:
+        """Bars of several instruments with start in [start, end), in the order of start and id."""
+
 
 class SnapshotStore(Protocol):
     """The last row of each instrument and session, for charts of the past and a start without a bus."""
@@ -80,7 +83,11 @@ class FundamentalStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
-    """A rule as armed. `state` is armed, fired, disabled or expired; `definition` its canonical JSON."""
+    """A rule as armed. `state` is armed, fired, disabled or expired; `definition` its canonical JSON.
+
+    `group` is the file or folder that it came from, "" for one that was written by hand. `problem` says why it cannot
+    be evaluated, "" where it can.
+    """
 
     rule_uid: str
     owner_id: str
@@ -91,25 +98,57 @@ class StoredRule:
     state: str = "armed"
     created_at: int = 0
     notify: tuple[str, ...] = ()
+    group: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """One wording of a rule. `state` is that of the rule for the newest version, `replaced` for the others."""
+
+    version: int
+    text: str
+    created_at: int
+    state: str
+
+
+EVERYWHERE = 0
+"""In the place of an instrument: the command goes to every partition of the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleCommand:
-    """One line for the ordered log: arm or disarm. Written with the rule, published by `ingest`."""
+    """One line for the ordered log: arm or disarm. Written with the rule, published by `ingest`.
+
+    `instrument_id` says which partition it goes to; EVERYWHERE: to all of them.
+    """
 
     command_id: int
     instrument_id: int
     payload: dict[str, Any]
 
 
+def is_same_arming(
+    old: StoredRule, old_payload: Mapping[str, Any], new: StoredRule, payload: Mapping[str, Any]
+) -> bool:
+    """True where arming again would change nothing: same wording, same members of its lists, still armed."""
+    decisive = ("type", "members", "screens")
+    return (
+        old.text == new.text
+        and old.state in {"armed", "fired"}
+        and all(old_payload.get(name) == payload.get(name) for name in decisive)
+    )
+
+
 class RuleStore(Protocol):
     """Rules, their versions, and the commands that carry them to the log (a transactional outbox)."""
 
     def arm(self, rule: StoredRule, instrument_id: int, payload: Mapping[str, Any]) -> StoredRule:
-        """Store the rule and its command in one transaction. Same uid and text again: no second command.
+        """Store the rule and its command in one transaction. The same again (is_same_arming): no second command.
 
-        A changed text, or a rule that was disabled or expired, becomes the next version; the answer and the
-        command's `rule_uid` and `version` say which. ConflictError where the uid is another owner's.
+        What changed, or was disabled or expired, becomes the next version; the answer and the command's `rule_uid`
+        and `version` say which. A version that goes to another partition than the one before it takes that one out
+        first. ConflictError where the uid is another owner's.
         """
 
     def disarm(self, owner_id: str, rule_uid: str) -> StoredRule:
@@ -117,19 +156,28 @@ class RuleStore(Protocol):
 
     def get(self, owner_id: str, rule_uid: str) -> StoredRule | None: ...
     def all(self, owner_id: str) -> list[StoredRule]: ...
+    def versions(self, owner_id: str, rule_uid: str) -> list[RuleVersion]:
+        """Every wording that the owner's rule has had, newest first; [] where there is no such rule."""
+
     def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
         """Every armed rule of everyone with its instrument and command payload: for a log that was lost."""
 
     def unpublished(self, limit: int = 500) -> list[RuleCommand]: ...
     def mark_published(self, command_ids: Sequence[int]) -> None: ...
     def mark_fired(self, rule_uids: Sequence[str]) -> None: ...
+    def mark_problem(self, problems: Mapping[str, str]) -> None:
+        """Say by uid why rules cannot be evaluated ("": they can). Arming anew forgets it."""
+
     def wait(self, timeout_s: float) -> bool:
         """Block until a command was written since the last call, or the time is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """The durable fact that a rule fired. `values` holds each sub-expression's value, source and age."""
+    """The durable fact that a rule fired. `values` holds each sub-expression's value, source and age.
+
+    `event` is fire, enter or exit; `suppressed` names what kept it from being told, "" where nothing did.
+    """
 
     firing_id: str
     rule_uid: str
@@ -141,6 +189,30 @@ class Firing:
     values: dict[str, Any]
     notify: tuple[str, ...] = ()
     recorded_at: int = 0
+    version: int = 1
+    event: str = "fire"
+    suppressed: str = ""
+    severity: str = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which firings somebody wants to see: of a rule, of an instrument (its key), those recorded after a moment."""
+
+    rule_uid: str = ""
+    instrument: str = ""
+    recorded_after: int | None = None
+
+
+EVERY_FIRING = Sought()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often a rule fired, suppressed firings left out, and when it did so last (ns UTC)."""
+
+    count: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +260,19 @@ class Ledger(Protocol):
         """Epoch and offset up to which the shard's firings are here."""
 
     def firings(
-        self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
+        self,
+        owner_id: str,
+        limit: int = 50,
+        before: tuple[int, str] | None = None,
+        sought: Sought = EVERY_FIRING,
     ) -> list[tuple[Firing, list[Delivery]]]:
         """Newest first by (event_time, firing_id); `before` is the cursor."""
+
+    def firing(self, owner_id: str, firing_id: str) -> tuple[Firing, list[Delivery]] | None:
+        """One of the owner's firings."""
+
+    def tallies(self, owner_id: str) -> dict[str, Tally]:
+        """By rule_uid, of the owner's rules that ever fired."""
 
     def unplanned(self, limit: int = 500) -> list[Firing]:
         """Firings without a plan, claimed with SKIP LOCKED semantics by state, never by last id."""
@@ -226,7 +308,7 @@ class Ledger(Protocol):
         """What `mark_read` was told last, 0 before that."""
 
     def unread(self, owner_id: str) -> int:
-        """How many of the owner's firings were recorded after what was marked as read."""
+        """How many of the owner's firings were recorded after what was marked as read; suppressed ones do not count."""
 
     def wait(self, timeout_s: float) -> bool:
         """Block until something new is announced (LISTEN) or the time is over."""

@@ -9,7 +9,7 @@ import orjson
 
 from marketbell.adapters.stores.memory.announcements import Announcement
 from marketbell.core.primitives.errors import NotFoundError, OvertakenError
-from marketbell.ports.stores import Delivery, Firing
+from marketbell.ports.stores import EVERY_FIRING, Delivery, Firing, Sought, Tally
 
 
 @dataclass(slots=True)
@@ -81,7 +81,11 @@ class MemoryLedger:
             return self._progress.get(shard)
 
     def firings(
-        self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
+        self,
+        owner_id: str,
+        limit: int = 50,
+        before: tuple[int, str] | None = None,
+        sought: Sought = EVERY_FIRING,
     ) -> list[tuple[Firing, list[Delivery]]]:
         """Newest first by (event_time, firing_id), each with its deliveries."""
         with self._lock:
@@ -90,15 +94,30 @@ class MemoryLedger:
                     entry
                     for entry in self._entries.values()
                     if entry.firing.owner_id == owner_id
+                    and _is_sought(entry.firing, sought)
                     and (before is None or (entry.firing.event_time, entry.firing.firing_id) < before)
                 ),
                 key=lambda entry: (entry.firing.event_time, entry.firing.firing_id),
                 reverse=True,
             )
-            return [
-                (entry.firing, [entry.deliveries[key].delivery for key in sorted(entry.deliveries)])
-                for entry in found[:limit]
-            ]
+            return [_told(entry) for entry in found[:limit]]
+
+    def firing(self, owner_id: str, firing_id: str) -> tuple[Firing, list[Delivery]] | None:
+        """One of the owner's firings."""
+        with self._lock:
+            entry = self._entries.get(firing_id)
+            return _told(entry) if entry is not None and entry.firing.owner_id == owner_id else None
+
+    def tallies(self, owner_id: str) -> dict[str, Tally]:
+        """By rule_uid, of the owner's rules that ever fired."""
+        found: dict[str, Tally] = {}
+        with self._lock:
+            for entry in self._entries.values():
+                firing = entry.firing
+                if firing.owner_id == owner_id and not firing.suppressed:
+                    known = found.get(firing.rule_uid, Tally(0, firing.event_time))
+                    found[firing.rule_uid] = Tally(known.count + 1, max(known.last, firing.event_time))
+        return found
 
     def unplanned(self, limit: int = 500) -> list[Firing]:
         """Firings without a plan, oldest first."""
@@ -197,13 +216,25 @@ class MemoryLedger:
         with self._lock:
             read = self._read_up_to.get(owner_id, -1)
             return sum(
-                entry.firing.owner_id == owner_id and entry.firing.recorded_at > read
+                entry.firing.owner_id == owner_id and entry.firing.recorded_at > read and not entry.firing.suppressed
                 for entry in self._entries.values()
             )
 
     def wait(self, timeout_s: float) -> bool:
         """Block until a firing or a plan was announced since the last call, or the time is over."""
         return self._announcement.wait(timeout_s)
+
+
+def _told(entry: _Entry) -> tuple[Firing, list[Delivery]]:
+    return entry.firing, [entry.deliveries[key].delivery for key in sorted(entry.deliveries)]
+
+
+def _is_sought(firing: Firing, sought: Sought) -> bool:
+    return (
+        sought.rule_uid in {"", firing.rule_uid}
+        and sought.instrument in {"", firing.instrument}
+        and (sought.recorded_after is None or firing.recorded_at > sought.recorded_after)
+    )
 
 
 def _is_due(kept: _Open, now: int) -> bool:

@@ -87,6 +87,11 @@ class MemoryBars:
         """Bars with start in [start, end), oldest first."""
         return _columns(self._between(instrument_id, timeframe, start, end))
 
+    def across(self, instrument_ids: Sequence[int], timeframe: str, start: int, end: int) -> Columns:
+        """Bars of several instruments with start in [start, end), in the order of start and id."""
+        rows = [row for one in set(instrument_ids) for row in self._between(one, timeframe, start, end)]
+        return _columns(sorted(rows, key=lambda row: (row[1], row[0])))
+
     def _between(self, instrument_id: int, timeframe: str, start: int, end: int) -> list[_Row]:
         _check(timeframe)
         with self._lock:

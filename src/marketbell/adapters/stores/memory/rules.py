@@ -9,7 +9,7 @@ from typing import Any
 
 from marketbell.adapters.stores.memory.announcements import Announcement
 from marketbell.core.primitives.errors import ConflictError, NotFoundError
-from marketbell.ports.stores import RuleCommand, StoredRule
+from marketbell.ports.stores import RuleCommand, RuleVersion, StoredRule, is_same_arming
 
 
 class MemoryRules:
@@ -17,29 +17,39 @@ class MemoryRules:
 
     def __init__(self) -> None:
         self._rules: dict[str, tuple[StoredRule, int, dict[str, Any]]] = {}
+        self._versions: dict[str, list[RuleVersion]] = {}
         self._commands: dict[int, RuleCommand] = {}
         self._numbers = itertools.count(1)
         self._announcement = Announcement()
         self._lock = threading.Lock()
 
     def arm(self, rule: StoredRule, instrument_id: int, payload: Mapping[str, Any]) -> StoredRule:
-        """Store a rule and its command. A changed text, or a disabled rule, becomes the next version."""
+        """Store a rule and its command. What changed, or was disabled, becomes the next version."""
         with self._lock:
-            found = self._rules[rule.rule_uid][0] if rule.rule_uid in self._rules else None
+            found, place, known = self._rules.get(rule.rule_uid, (None, 0, {}))
             if found is not None:
                 if found.owner_id != rule.owner_id:
                     message = f"the rule id {rule.rule_uid} is taken"
                     raise ConflictError(message)
-                if found.text == rule.text and found.state in {"armed", "fired"}:
-                    return found
+                if is_same_arming(found, known, rule, payload):
+                    kept = replace(found, group=rule.group)
+                    self._rules[rule.rule_uid] = (kept, place, known)
+                    return kept
+                if place != int(instrument_id) and found.state != "disabled":
+                    self._command(place, {"type": "disarm", "rule_uid": rule.rule_uid, "version": found.version})
             stored = replace(
                 rule,
                 version=found.version + 1 if found else rule.version,
                 state="armed",
                 created_at=found.created_at if found else rule.created_at or time.time_ns(),
+                problem="",
             )
             command = {**payload, "rule_uid": stored.rule_uid, "version": stored.version}
             self._rules[stored.rule_uid] = (stored, int(instrument_id), command)
+            made_at = time.time_ns()
+            self._versions.setdefault(stored.rule_uid, []).append(
+                RuleVersion(stored.version, stored.text, made_at, "replaced")
+            )
             self._command(instrument_id, command)
             return stored
 
@@ -68,6 +78,15 @@ class MemoryRules:
             rules = [rule for rule, _, _ in self._rules.values() if rule.owner_id == owner_id]
         return sorted(rules, key=lambda rule: (-rule.created_at, rule.rule_uid))
 
+    def versions(self, owner_id: str, rule_uid: str) -> list[RuleVersion]:
+        """Every wording that the owner's rule has had, newest first."""
+        with self._lock:
+            rule = self._rules[rule_uid][0] if rule_uid in self._rules else None
+            if rule is None or rule.owner_id != owner_id:
+                return []
+            newest, *older = reversed(self._versions[rule_uid])
+            return [replace(newest, state=rule.state), *older]
+
     def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
         """Every armed rule with its instrument and the command that armed it."""
         with self._lock:
@@ -92,6 +111,14 @@ class MemoryRules:
                 if uid in self._rules and self._rules[uid][0].state == "armed":
                     rule, instrument_id, payload = self._rules[uid]
                     self._rules[uid] = (replace(rule, state="fired"), instrument_id, payload)
+
+    def mark_problem(self, problems: Mapping[str, str]) -> None:
+        """Say by uid why rules cannot be evaluated."""
+        with self._lock:
+            for uid, problem in problems.items():
+                if uid in self._rules:
+                    rule, instrument_id, payload = self._rules[uid]
+                    self._rules[uid] = (replace(rule, problem=problem), instrument_id, payload)
 
     def wait(self, timeout_s: float) -> bool:
         """Block until a command was written since the last call, or the time is over."""

@@ -1,5 +1,6 @@
 """Closed bars in PostgreSQL: written and read as binary COPY, straight from and into columns."""
 
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
 import numpy as np
@@ -102,6 +103,18 @@ class PostgresBars:
             end=sql.Literal(int(end)),
         )
         return self._read(query)
+
+    def across(self, instrument_ids: Sequence[int], timeframe: str, start: int, end: int) -> Columns:
+        """Bars of several instruments with start in [start, end), in the order of start and id."""
+        query = sql.SQL(_SELECT + "WHERE instrument_id = ANY ({ids}) AND start >= {start} AND start < {end}").format(
+            table=_table(timeframe),
+            ids=sql.Literal([int(one) for one in instrument_ids]),
+            start=sql.Literal(int(start)),
+            end=sql.Literal(int(end)),
+        )
+        found = self._read(query)
+        order = np.lexsort((found["instrument_id"], found["start"]))
+        return {name: column[order] for name, column in found.items()}
 
     def _write(self, table: sql.Identifier, rows: NDArray[np.void]) -> None:
         with self._database.transaction() as connection, connection.cursor() as cursor:

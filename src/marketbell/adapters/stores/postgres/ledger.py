@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg.types.json import Json, Jsonb
 
-from marketbell.adapters.stores.postgres.connections import Database
+from marketbell.adapters.stores.postgres.connections import Connection, Database
 from marketbell.core.primitives.errors import NotFoundError, OvertakenError
-from marketbell.ports.stores import Delivery, Firing
+from marketbell.ports.stores import EVERY_FIRING, Delivery, Firing, Sought, Tally
 
 CHANNEL = "marketbell_ledger"
 
 _SELECT_FIRINGS: LiteralString = """
-    SELECT firing_id, rule_uid, rule, owner_id, instrument_id, instrument, event_time, "values", notify, recorded_at
+    SELECT firing_id, rule_uid, rule, owner_id, instrument_id, instrument, event_time, "values", notify, recorded_at,
+        version, event, suppressed, severity
     FROM ledger.firings
 """
 _SELECT_DELIVERIES: LiteralString = """
@@ -93,6 +95,10 @@ class PostgresLedger:
                         "values": f.values,
                         "notify": f.notify,
                         "recorded_at": f.recorded_at or now,
+                        "version": f.version,
+                        "event": f.event,
+                        "suppressed": f.suppressed,
+                        "severity": f.severity,
                     }
                     for f in firings
                 ]
@@ -100,10 +106,10 @@ class PostgresLedger:
                 new = connection.execute(
                     """
                     INSERT INTO ledger.firings (firing_id, rule_uid, rule, owner_id, instrument_id, instrument,
-                        event_time, "values", notify, recorded_at)
+                        event_time, "values", notify, recorded_at, version, event, suppressed, severity)
                     SELECT * FROM json_to_recordset(%s) AS new (firing_id text, rule_uid text, rule text,
                         owner_id text, instrument_id bigint, instrument text, event_time bigint, "values" jsonb,
-                        notify jsonb, recorded_at bigint)
+                        notify jsonb, recorded_at bigint, version integer, event text, suppressed text, severity text)
                     ON CONFLICT (firing_id) DO NOTHING
                     """,
                     (Json(rows),),
@@ -121,7 +127,11 @@ class PostgresLedger:
             return (row[0], row[1]) if row else None
 
     def firings(
-        self, owner_id: str, limit: int = 50, before: tuple[int, str] | None = None
+        self,
+        owner_id: str,
+        limit: int = 50,
+        before: tuple[int, str] | None = None,
+        sought: Sought = EVERY_FIRING,
     ) -> list[tuple[Firing, list[Delivery]]]:
         """Newest first by (event_time, firing_id), each with its deliveries."""
         event_time, firing_id = before or (2**63 - 1, "")
@@ -129,19 +139,42 @@ class PostgresLedger:
             rows = connection.execute(
                 _SELECT_FIRINGS
                 + """
-                WHERE owner_id = %s AND (event_time, firing_id) < (%s, %s)
-                ORDER BY event_time DESC, firing_id DESC LIMIT %s
+                WHERE owner_id = %(owner)s AND (event_time, firing_id) < (%(time)s, %(id)s)
+                    AND (%(rule)s = '' OR rule_uid = %(rule)s) AND (%(key)s = '' OR instrument = %(key)s)
+                    AND recorded_at > %(after)s
+                ORDER BY event_time DESC, firing_id DESC LIMIT %(limit)s
                 """,
-                (owner_id, event_time, firing_id, limit),
+                {
+                    "owner": owner_id,
+                    "time": event_time,
+                    "id": firing_id,
+                    "rule": sought.rule_uid,
+                    "key": sought.instrument,
+                    "after": -1 if sought.recorded_after is None else sought.recorded_after,
+                    "limit": limit,
+                },
             ).fetchall()
-            found = [(_firing(row), list[Delivery]()) for row in rows]
-            by_id = {firing.firing_id: deliveries for firing, deliveries in found}
-            for row in connection.execute(
-                _SELECT_DELIVERIES + "WHERE firing_id = ANY (%s) ORDER BY queued_at, delivery_id",
-                (list(by_id),),
-            ):
-                by_id[row[1]].append(Delivery(*row))
-            return found
+            return _with_deliveries(connection, rows)
+
+    def firing(self, owner_id: str, firing_id: str) -> tuple[Firing, list[Delivery]] | None:
+        """One of the owner's firings."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                _SELECT_FIRINGS + "WHERE firing_id = %s AND owner_id = %s", (firing_id, owner_id)
+            ).fetchall()
+            return next(iter(_with_deliveries(connection, rows)), None)
+
+    def tallies(self, owner_id: str) -> dict[str, Tally]:
+        """By rule_uid, of the owner's rules that ever fired."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                """
+                SELECT rule_uid, count(*), max(event_time) FROM ledger.firings
+                WHERE owner_id = %s AND suppressed = '' GROUP BY rule_uid
+                """,
+                (owner_id,),
+            )
+            return {uid: Tally(count, last) for uid, count, last in found}
 
     def unplanned(self, limit: int = 500) -> list[Firing]:
         """Firings without a plan, oldest first, except those being planned at this moment."""
@@ -285,7 +318,7 @@ class PostgresLedger:
         with self._database.transaction() as connection:
             row = connection.execute(
                 """
-                SELECT count(*) FROM ledger.firings WHERE owner_id = %(owner)s AND recorded_at >
+                SELECT count(*) FROM ledger.firings WHERE owner_id = %(owner)s AND suppressed = '' AND recorded_at >
                     coalesce((SELECT read_up_to FROM ledger.alert_reads WHERE owner_id = %(owner)s), -1)
                 """,
                 {"owner": owner_id},
@@ -301,17 +334,17 @@ class PostgresLedger:
         self._listener.close()
 
 
+def _with_deliveries(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Firing, list[Delivery]]]:
+    found = [(_firing(row), list[Delivery]()) for row in rows]
+    by_id = {firing.firing_id: deliveries for firing, deliveries in found}
+    for row in connection.execute(
+        _SELECT_DELIVERIES + "WHERE firing_id = ANY (%s) ORDER BY queued_at, delivery_id",
+        (list(by_id),),
+    ):
+        by_id[row[1]].append(Delivery(*row))
+    return found
+
+
 def _firing(row: tuple[Any, ...]) -> Firing:
-    firing_id, rule_uid, rule, owner_id, instrument_id, instrument, event_time, values, notify, recorded_at = row
-    return Firing(
-        firing_id,
-        rule_uid,
-        rule,
-        owner_id,
-        instrument_id,
-        instrument,
-        event_time,
-        values,
-        tuple(notify),
-        recorded_at,
-    )
+    firing = Firing(*row)
+    return replace(firing, notify=tuple(firing.notify))
