@@ -32,6 +32,20 @@ def default_timeframe(expression: ex.Expression, bars: Timeframe = DAY_1, bare: 
     return min(named, key=lambda one: one.rank)
 
 
+def is_of_bars(expression: ex.Expression) -> bool:
+    """True where every value in it is of bars: named ones, or those of windows."""
+    match expression:
+        case ex.At() | ex.Offset():
+            return True
+        case ex.Call(name=name) if name in SERIES:
+            return name != "orb"
+        case ex.Field() | ex.Call(name="live"):
+            return False
+        case ex.Call(name=name) if declared(name) is not None:
+            return False
+    return all(is_of_bars(one) for one in ex.children(expression))
+
+
 def default_timing(nodes: Sequence[ex.Expression]) -> Timing:
     """When a rule without `at` is evaluated: at the close of the smallest bar that it uses, else at each tick.
 
