@@ -265,7 +265,7 @@ class Engine:
     def _instants(self, now: int, collected: Collected) -> None:
         """Everything up to `now` is applied: let the operators have their instants, each with its bars closed."""
         while (due := self._next_instant(now)) <= now:
-            self._heartbeat(due, collected, is_clock=False)
+            self._heartbeat(due, collected, is_clock=True)
             self._moment = due
             state = self.tick_state()
             for operator in self.operators:

@@ -112,6 +112,11 @@ class PredicateTable:
             self._column_slots.append(self._slot((pk.COLUMN, at, 0, 0, 0), 0.0))
         return self._column_slots[at]
 
+    def place(self, key: Hashable) -> int:
+        """Number of a column, new or known: its place in `columns`."""
+        self.column(key)
+        return self._columns[key]
+
     def constant(self, value: float) -> int:
         """Slot of a constant."""
         bits = np.float64(value).tobytes()

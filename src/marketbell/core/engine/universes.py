@@ -63,6 +63,11 @@ class Universes:
         """The universes that there are beside ALL, sorted."""
         return tuple(sorted(self._names.values()))
 
+    def has(self, universe: str) -> bool:
+        """True for a universe that has, or had, members here."""
+        folded = _folded(universe)
+        return folded == ALL or folded in self._dated or folded in self._plain or ":" in universe
+
     def mask(self, universe: str, at: int) -> NDArray[np.bool_]:
         """Members at the time `at` (ns UTC), as bool [rows].
 

@@ -134,8 +134,13 @@ def _bar(rule: Rule) -> int:
     return MINUTE if is_tick else 0
 
 
-def scope_rows(rule: Armed, universes: Universes, keys: Sequence[str], now: int) -> NDArray[np.int64]:
-    """Rows of the instruments that a rule is about, ascending. UserError for a universe that nobody knows."""
+def scope_rows(
+    rule: Armed, universes: Universes, keys: Sequence[str], now: int, *, is_strict: bool = True
+) -> NDArray[np.int64]:
+    """Rows of the instruments that a rule is about, ascending.
+
+    UserError for a universe that nobody knows, where `is_strict`: a part of the market may have none of its members.
+    """
     members = np.zeros(len(keys), np.bool_)
     rows = {key: row for row, key in enumerate(keys)}
     for scope in rule.rule.on:
@@ -152,7 +157,7 @@ def scope_rows(rule: Armed, universes: Universes, keys: Sequence[str], now: int)
             if listed is None:
                 raise UserError(f'there is no watchlist "{scope.name}"')
             members[[rows[key] for key in listed if key in rows]] = True
-        elif scope.kind is ScopeKind.NAMED:
+        elif scope.kind is ScopeKind.NAMED and (is_strict or universes.has(scope.name)):
             members |= universes.mask(scope.name, now)
         # a portfolio has no positions before there is a paper account
     return np.flatnonzero(members)

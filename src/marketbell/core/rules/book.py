@@ -79,7 +79,7 @@ class RuleBook(Operator):
         self._known: dict[str, int] = {}
         self._groups: dict[_Place, Group] = {}
         self._homes: dict[str, _Place] = {}
-        self._far_results: dict[str, dict[str, Input]] = {}
+        self._far_rows: dict[str, Ints] = {}
         self._keys: list[str] = []
         self._row_of: dict[str, int] = {}
         self._universes = Universes(())
@@ -129,9 +129,9 @@ class RuleBook(Operator):
         self._groups[place].drop(uid)
         if not self._groups[place].members:
             del self._groups[place]
-        if uid in self._far_results:
-            self._far.drop(self._far_results.pop(uid).values())
         self._series.unwatch(rule.watch)
+        if place.is_far:
+            self._far_anew()
 
     def _arm(self, payload: Mapping[str, Any], state: TickState) -> None:
         uid, version = str(payload["rule_uid"]), int(payload["version"])
@@ -155,17 +155,15 @@ class RuleBook(Operator):
             parse_cron(rule.schedule)
         return rule
 
-    def _enter(self, rule: Armed, state: TickState) -> None:
-        """Begin to compute and to evaluate a rule."""
-        rows = scope_rows(rule, self._universes, self._keys, _now(state))
+    def _enter(self, rule: Armed, state: TickState, *, is_strict: bool = True) -> None:
+        """Begin to compute and to evaluate a rule. `is_strict`: a universe without instruments here is an error."""
+        is_strict = is_strict and state.is_whole
+        rows = scope_rows(rule, self._universes, self._keys, _now(state), is_strict=is_strict)
         is_far = reads_others(rule.cut.whole)
         timing = rule.compiled.timing
+        place_of: Mapping[str, Input] = {}
         if is_far:
-            pieces = cut(rule.cut.plan)
-            self._watch(rule, pieces.near, None, state)
-            near_places = {name: self._series.result(rule.watch, name) for name, _ in pieces.near.results}
-            self._far.use(len(self._keys), self._universes)
-            place_of = self._far_results[rule.uid] = self._far.add(pieces.far, pieces.near, near_places)
+            self._watch(rule, cut(rule.cut.plan).near, None, state)
         else:
             scope = np.zeros(len(self._keys), np.bool_)
             scope[rows] = True
@@ -175,8 +173,31 @@ class RuleBook(Operator):
         group = self._groups.get(place)
         if group is None:
             group = self._groups[place] = Group(timing, len(self._keys))
-        group.add(rule, rows, place_of)
         self._armed[rule.uid], self._homes[rule.uid] = rule, place
+        if is_far:
+            self._far_rows[rule.uid] = rows
+            self._far_anew()
+        else:
+            group.add(rule, rows, place_of)
+
+    def _far_anew(self) -> None:
+        """Lay the far program out in the order of the rules' uids, with the state that it has.
+
+        What it looks like must follow from the rules that there are, not from the order of their arming.
+        """
+        old, self._far = self._far, Far(self._row)
+        self._far.use(len(self._keys), self._universes)
+        for uid in sorted(uid for uid, place in self._homes.items() if place.is_far):
+            rule = self._armed[uid]
+            pieces = cut(rule.cut.plan)
+            near = {name: self._series.result(rule.watch, name) for name, _ in pieces.near.results}
+            place_of = self._far.add(pieces.far, pieces.near, near)
+            group = self._groups[self._homes[uid]]
+            if uid not in group.members:
+                group.add(rule, self._far_rows[uid], place_of, moves=True)
+            else:
+                group.place(uid, place_of)
+        self._far.adopt(old)
 
     def _watch(self, rule: Armed, plan: Any, scope: NDArray[np.bool_] | None, state: TickState) -> None:
         if rule.watch in self._series.watches:  # from a checkpoint
@@ -462,6 +483,7 @@ class RuleBook(Operator):
             "places": [[str(place.timing), place.is_far] for place in places],
             "floor": self._floor,
             "news": sorted(self._news),
+            "joint": sorted(uid for uid, place in self._homes.items() if place.is_far),
         }
         arrays["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
         return arrays
@@ -480,11 +502,11 @@ class RuleBook(Operator):
     def _lay_out(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
         """Groups and far program anew from the rules of a checkpoint, with the state that it has of them."""
         meta = _meta(arrays)
-        self._armed, self._groups, self._homes, self._far_results = {}, {}, {}, {}
+        self._armed, self._groups, self._homes, self._far_rows = {}, {}, {}, {}
         self._far = Far(self._row)
         for command in meta["rules"]:
             try:
-                self._enter(self._read_command(command, state), state)
+                self._enter(armed(command, self._key), state, is_strict=False)
             except UserError as error:
                 self._rejected.append((str(command["rule_uid"]), error.message))
                 self._series.unwatch(f"rule:{command['rule_uid']}")
@@ -501,11 +523,26 @@ class RuleBook(Operator):
         """Pairs go with their rows; every part knows every rule. What reads others ends with the whole."""
         new_row = np.full(count, -1, np.int64)
         new_row[rows] = np.arange(len(rows))
-        out = {"meta": arrays["meta"]} if "meta" in arrays else {}
-        for at in range(len(_meta(arrays)["places"]) if "meta" in arrays else 0):
+        if "meta" not in arrays:
+            return {}
+        meta = _meta(arrays)
+        uids = [str(command["rule_uid"]) for command in meta["rules"]]
+        stays = [at for at, uid in enumerate(uids) if uid not in set(meta["joint"])]
+        number = np.full(len(uids), -1, np.int64)
+        number[stays] = np.arange(len(stays))
+        out: dict[str, NDArray[Any]] = {}
+        places = [at for at, (_, is_far) in enumerate(meta["places"]) if not is_far]
+        for new, at in enumerate(places):
             own = _part(arrays, str(at))
-            kept = new_row[own["row"]] >= 0
-            out.update({f"{at}.{name}": array for name, array in _kept(own, kept, new_row).items()})
+            kept = _kept(own, new_row[own["row"]] >= 0, new_row)
+            kept["rule"] = number[kept["rule"]]
+            out.update({f"{new}.{name}": array for name, array in kept.items()})
+        left = meta | {
+            "rules": [meta["rules"][at] for at in stays],
+            "places": [meta["places"][at] for at in places],
+            "joint": [],
+        }
+        out["meta"] = np.frombuffer(json.dumps(left, sort_keys=True).encode(), np.uint8)
         return out
 
     def merge(

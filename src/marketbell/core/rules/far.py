@@ -31,7 +31,7 @@ class Far:
         self._row_of = row_of
         self.program = Program(foreign=row_of)
         self._columns: dict[Timeframe, dict[str, Input]] = {}
-        self._waiting: dict[Timeframe, list[Bars]] = {}
+        self.waiting: dict[Timeframe, list[Bars]] = {}
 
     def use(self, rows: int, universes: Universes) -> None:
         """There are so many rows, in these universes."""
@@ -49,9 +49,10 @@ class Far:
             self._columns.setdefault(timeframe, {})[name] = place_of[name]
         return results
 
-    def drop(self, results: Iterable[Input]) -> None:
-        """Give back results of `add`."""
-        self.program.drop(results)
+    def adopt(self, other: "Far") -> None:
+        """Take over the state of the series that both have, and the bars that wait."""
+        self.program.adopt(other.program, np.arange(other.program.rows))
+        self.waiting = {timeframe: parts for timeframe, parts in other.waiting.items() if timeframe in self._columns}
 
     @property
     def is_used(self) -> bool:
@@ -67,21 +68,22 @@ class Far:
             fields = {
                 name: values[item.node][item.output].copy() for name, item in wanted.items() if item.node in values
             }
-            self._waiting.setdefault(timeframe, []).append(replace(own, fields=fields))
+            kept = own.take(np.arange(len(own)))  # what stands in a kernel's output is written over by its next call
+            self.waiting.setdefault(timeframe, []).append(replace(kept, fields=fields))
 
     def complete(self, limit: int) -> tuple[dict[Timeframe, Bars], dict[int, Floats]]:
         """Combine what lies at or before `limit` (ns UTC): bars in the order of time, values of the far program."""
         ready: dict[Timeframe, Bars] = {}
-        for timeframe, parts in self._waiting.items():
+        for timeframe, parts in self.waiting.items():
             names = {name for part in parts for name in part.fields}
             whole = Bars.joined([_filled(part, names) for part in parts])
             now = whole.sight <= limit
             if not now.any():
                 continue
-            self._waiting[timeframe] = [whole.take(~now)] if not now.all() else []
+            self.waiting[timeframe] = [whole.take(~now)] if not now.all() else []
             mine = whole.take(now)
             ready[timeframe] = mine.take(np.lexsort((mine.rows, mine.sight)))
-        self._waiting = {timeframe: parts for timeframe, parts in self._waiting.items() if parts}
+        self.waiting = {timeframe: parts for timeframe, parts in self.waiting.items() if parts}
         if not ready:
             return {}, {}
         return ready, self.program.commit(ready)
@@ -90,7 +92,7 @@ class Far:
         """The program and the bars that wait, as arrays that share nothing with them."""
         arrays = {f"program.{name}": array for name, array in self.program.checkpoint(count).items()}
         texts: list[str] = []
-        for timeframe, parts in sorted(self._waiting.items(), key=lambda one: one[0].rank):
+        for timeframe, parts in sorted(self.waiting.items(), key=lambda one: one[0].rank):
             names = sorted({name for part in parts for name in part.fields})
             whole = Bars.joined([_filled(part, names) for part in parts])
             prefix = f"waiting.{len(texts)}."
@@ -116,7 +118,7 @@ class Far:
             fields = {name.removeprefix("field "): array for name, array in own.items() if name.startswith("field ")}
             plain = {name: own[name] for name in _PLAIN}
             bars = Bars(**plain, fields=fields, seen=own["sight"])
-            self._waiting[Timeframe.parse(text)] = [bars]
+            self.waiting[Timeframe.parse(text)] = [bars]
 
 
 def reads_others(plan: Plan) -> bool:

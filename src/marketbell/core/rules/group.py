@@ -4,7 +4,7 @@ A rule that is about every instrument (and needs no past of its own) is *wide*: 
 wide rules share. The others are evaluated one by one, on the instruments that they are about.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from marketbell.core.rules import policy_kernel as k
 from marketbell.core.rules.armed import Armed, policy_line
 
 _FIRST_ROOM = 256
+_NOWHERE = Input(-1)
 _RUN: Callable[..., int] = k.run
 
 
@@ -77,6 +78,8 @@ class Group:
         self.table = PredicateTable()
         self.rows = rows
         self.members: dict[str, Member] = {}
+        self._places: dict[Hashable, Input] = {}
+        self._moving: dict[str, set[Hashable]] = {}
         self._by_number: list[Member | None] = []
         self._lines = np.zeros((8, k.NP), np.int64)
         self._cones: list[Ints] = []
@@ -86,7 +89,7 @@ class Group:
         self.recs: NDArray[np.int32] = np.zeros(0, np.int32)
         self._pairs = 0
         self.records = np.empty((_FIRST_ROOM, k.NQ), np.int64)
-        self.record_f = np.empty((_FIRST_ROOM, 1))
+        self.record_f = np.full((_FIRST_ROOM, 1), np.nan)
         self.used = 0
         self._fi, self._ff = np.empty((_FIRST_ROOM, k.NF), np.int64), np.empty((_FIRST_ROOM, 1))
         self._batch: Batch | None = None
@@ -98,19 +101,25 @@ class Group:
 
     # --- rules -------------------------------------------------------------------------------------
 
-    def add(self, armed: Armed, rows: Ints, place_of: Mapping[str, Input]) -> Member:
-        """Take a rule; `place_of` tells where the program has each of its series."""
+    def add(self, armed: Armed, rows: Ints, place_of: Mapping[str, Input], *, moves: bool = False) -> Member:
+        """Take a rule; `place_of` tells where the program has each of its series, for good or (`moves`) for now."""
         number = len(self._by_number)
         cut = armed.cut
         has_past = armed.policy.begin >= 0
         member = Member(armed, number, rows, len(rows) == self.rows and not has_past, self._pairs)
 
+        def key_of(name: str) -> Hashable:
+            key: Hashable = (armed.uid, name) if moves else place_of[name]
+            self._places[key] = place_of[name]
+            if moves:
+                self._moving.setdefault(armed.uid, set()).add(key)
+            return key
+
         def slot_of(item: Input) -> int:
-            return self.table.add(cut.whole, item, lambda one: place_of[cut.columns[one]])
+            return self.table.add(cut.whole, item, lambda one: key_of(cut.columns[one]))
 
         member.slots = {place: slot_of(item) for place, item in cut.places.items()}
         member.before_slots = {place: slot_of(item) for place, item in cut.befores.items()}
-        columns = {key: at for at, key in enumerate(self.table.columns)}
         roots = armed.compiled.roots
         line = policy_line(armed.policy, armed.bar)
         root = member.slots[roots["when"]]
@@ -125,12 +134,7 @@ class Group:
         if gate >= 0:
             line[k.P_GATE_CONE], line[k.P_GATE_SIZE] = self._cone(gate)
         wanted = [*member.slots.values(), *member.before_slots.values()]
-        ends = []
-        for timeframe, name in cut.ends.items():
-            self.table.column(place_of[name])
-            columns = {key: at for at, key in enumerate(self.table.columns)}
-            ends.append((timeframe, columns[place_of[name]]))
-        member.end_columns = dict(ends)
+        member.end_columns = {timeframe: self.table.place(key_of(name)) for timeframe, name in cut.ends.items()}
         member.inputs = sorted({*self.table.columns_of(*wanted), *member.end_columns.values()})
         if armed.policy.hold:
             line[k.P_INPUTS], line[k.P_INPUTS_SIZE] = len(self._inputs), len(member.inputs)
@@ -140,12 +144,20 @@ class Group:
         self._is_changed = True
         return member
 
+    def place(self, uid: str, place_of: Mapping[str, Input]) -> None:
+        """The program has the series of a rule that moves at other places now."""
+        for name, item in place_of.items():
+            if (uid, name) in self._places:
+                self._places[uid, name] = item
+
     def drop(self, uid: str) -> None:
         """Forget a rule and its state."""
         member = self.members.pop(uid, None)
         if member is None:
             return
         self._by_number[member.number] = None
+        for key in self._moving.pop(uid, ()):
+            self._places[key] = _NOWHERE
         mine = self.records[: self.used, k.Q_RULE] == member.number
         self.records[: self.used][mine, k.Q_PAIR] = -1
         self._is_changed = True
@@ -279,7 +291,7 @@ class Group:
     @property
     def columns(self) -> Sequence[Input]:
         """Where the program has each column of the table."""
-        return [key for key in self.table.columns if isinstance(key, Input)]
+        return [self._places[key] for key in self.table.columns]
 
     def _make_room(self) -> None:
         """Room for what one instrument's evaluation may want, and then some."""
@@ -345,14 +357,18 @@ class Group:
         record_of = np.where(has, np.cumsum(has) - 1, -1)
         records = self.records[recs[has]].copy()
         records[:, k.Q_PAIR], records[:, k.Q_RULE] = 0, 0
+        width = max([1, *(one.own + self._inputs_of(one) for one in self.members.values())])
         return {
             "rule": rule,
             "row": row,
             "flags": flags,
             "rec": record_of,
             "records": records,
-            "record_f": self.record_f[recs[has]].copy(),
+            "record_f": self.record_f[recs[has], :width].copy(),
         }
+
+    def _inputs_of(self, member: Member) -> int:
+        return int(self._lines[member.number, k.P_INPUTS_SIZE])
 
     def _all_pairs(self, numbers: Mapping[str, int]) -> tuple[Ints, Ints, Ints]:
         members = sorted(self.members.values(), key=lambda one: numbers[one.armed.uid])
