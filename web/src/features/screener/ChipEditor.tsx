@@ -3,10 +3,11 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { completer } from "@/shared/api/language";
 import type { Cond, FieldEntry } from "@/shared/api/ruleTypes";
+import { usePrefs } from "@/shared/prefs/prefs";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import { type Blanks, blanksOf, COMPUTED, condOf, isFull, limitsOf, type Verb, verbsOf } from "./condition";
 import { Distribution } from "./Distribution";
-import { fieldOf, grouped } from "./query";
+import { fieldOf, grouped, shortened } from "./query";
 import classes from "./Screener.module.css";
 
 interface Props {
@@ -23,7 +24,11 @@ const NEW: Blanks = { what: "", verb: "<", low: "", high: "" };
 const complete = completer("expression");
 
 export function ChipEditor({ cond, text, fields, onApply, onClose }: Props) {
-  const [blanks, setBlanks] = useState<Blanks | null>(() => (cond ? blanksOf(cond, fields) : NEW));
+  const isIndian = usePrefs((prefs) => prefs.numbers) === "en-IN";
+  const [blanks, setBlanks] = useState<Blanks | null>(() => {
+    const found = cond ? blanksOf(cond, fields) : NEW;
+    return found && { ...found, low: shortened(found.low, isIndian), high: shortened(found.high, isIndian) };
+  });
   const [written, setWritten] = useState(text);
   const [isBusy, setBusy] = useState(false);
   const [fault, setFault] = useState("");

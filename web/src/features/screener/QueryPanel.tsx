@@ -49,6 +49,7 @@ export function QueryPanel({ one }: { one: OneScreen }) {
           // While the text cannot be read the chips are those of the text before it: to change them would undo it.
           <fieldset className={classes.chipRow} disabled={one.errors.length > 0} aria-label="Query as chips">
             <ScopeSelect form={form} onForm={change} />
+            {form.where && <Where where={form.where} one={one} />}
             <Chips one={one} form={form} onForm={change} />
           </fieldset>
         )}
@@ -130,6 +131,15 @@ function ScopeSelect({ form, onForm }: { form: RuleForm; onForm: (form: RuleForm
   );
 }
 
+/** What is looked at at all; it is written in the text. */
+function Where({ where, one }: { where: Cond; one: OneScreen }) {
+  const formats = useFormats();
+  const parts = partsOf(where).map((part) =>
+    chipWords(part, part.op === "text" ? part.text : "…", one.labels, formats.compact),
+  );
+  return <span className={classes.hint}>with {parts.join(" and ")}, those where</span>;
+}
+
 function Chips({ one, form, onForm }: { one: OneScreen; form: RuleForm; onForm: (form: RuleForm) => void }) {
   const parts = partsOf(form.when);
   const chips = chipsOf(form, one.chips);
@@ -163,7 +173,7 @@ function OneChip(props: {
   const { chip, one, onApply, onDrop } = props;
   const [isOpen, setOpen] = useState(false);
   const formats = useFormats();
-  const words = chipWords(chip.form, chip.text, one.labels);
+  const words = chipWords(chip.form, chip.text, one.labels, formats.compact);
   return (
     <span className={classes.chip}>
       <Popover

@@ -14,9 +14,11 @@ import {
   grouped,
   joined,
   labelsOf,
+  named,
   operand,
   orderOf,
   partsOf,
+  shortened,
   sortText,
   unknownWords,
 } from "./query";
@@ -98,6 +100,17 @@ describe("chips", () => {
     );
   });
 
+  it("say large numbers short, and let them be typed so", () => {
+    const large: Cond = { op: "compare", operator: ">", left: "fund.pe", right: "5000000000" };
+    expect(chipWords(large, "", labels, () => "500Cr")).toBe("P/E > 500Cr");
+    expect(shortened("5000000000", true)).toBe("500Cr");
+    expect(shortened("-250000", true)).toBe("-2.5L");
+    expect(shortened("5000000000", false)).toBe("5B");
+    expect(shortened("5000000001", true)).toBe("5000000001");
+    expect(shortened("99999", true)).toBe("99999");
+    expect(shortened("sma(close, 50)", true)).toBe("sma(close, 50)");
+  });
+
   it("keep a field's label for its own bare name only", () => {
     expect(labels.get("pe")).toBe("P/E");
     expect(fieldOf("pe", FIELDS)?.name).toBe("fund.pe");
@@ -123,6 +136,13 @@ describe("the form", () => {
       fire: "on change",
     });
     expect([alert.order_by, alert.columns, alert.limit]).toEqual([null, [], null]);
+  });
+
+  it("gets a name where it has more than a condition", () => {
+    const bare = bareForm("", cheap);
+    expect(named(bare, "Mine").name).toBe("");
+    expect(named({ ...bare, order_by: "fund.roe" }, "Mine").name).toBe("Mine");
+    expect(named({ ...bare, name: "A", limit: 5 }, "Mine").name).toBe("A");
   });
 
   it("takes numbers as people group them and leaves expressions alone", () => {

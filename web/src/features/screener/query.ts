@@ -78,6 +78,17 @@ export function bareForm(name: string, when: Cond): RuleForm {
   };
 }
 
+/** More clauses than a condition stand under a name only. */
+export function named(form: RuleForm, name: string): RuleForm {
+  const isBare =
+    form.on.every((scope) => scope.kind === "all") &&
+    form.where === null &&
+    form.order_by === null &&
+    form.limit === null &&
+    form.columns.length === 0;
+  return form.name !== "" || isBare ? form : { ...form, name };
+}
+
 /** The conditions that all have to hold: the chips. */
 export const partsOf = (when: Cond): Cond[] => (when.op === "and" ? when.parts : [when]);
 
@@ -108,19 +119,46 @@ export function alertForm(screen: RuleForm, name: string): RuleForm {
 
 const SIGNS: Record<string, string> = { ">=": "≥", "<=": "≤", "!=": "≠", "<": "<", ">": ">", "=": "=" };
 
-/** A chip's words: the registry's labels where an operand is a field alone, the text where it is more. */
-export function chipWords(cond: Cond, text: string, labels: ReadonlyMap<string, string>): string {
-  const say = (operand: string) => labels.get(operand) ?? operand;
+/** A chip's words: labels where an operand is a field alone, large numbers as people say them, else the text. */
+export function chipWords(
+  cond: Cond,
+  text: string,
+  labels: ReadonlyMap<string, string>,
+  compact: (digits: string) => string = (digits) => digits,
+): string {
+  const say = (operand: string) => labels.get(operand) ?? (isLarge(operand) ? compact(operand) : operand);
   switch (cond.op) {
     case "compare":
       return `${say(cond.left)} ${SIGNS[cond.operator] ?? cond.operator} ${say(cond.right)}`;
     case "between":
-      return `${say(cond.of)} ${cond.low} to ${cond.high}`;
+      return `${say(cond.of)} ${say(cond.low)} to ${say(cond.high)}`;
     case "crosses":
       return `${say(cond.left)} crosses ${cond.direction === "either" ? "" : `${cond.direction} `}${say(cond.right)}`;
     default:
       return text;
   }
+}
+
+const isLarge = (operand: string) => /^-?\d+$/.test(operand) && Math.abs(Number(operand)) >= 1e5;
+
+/** A large whole number as the language lets one type it: "5000000000" → "500Cr", or "5B". */
+export function shortened(operand: string, isIndian: boolean): string {
+  if (!isLarge(operand)) return operand;
+  const scales: [number, string][] = isIndian
+    ? [
+        [1e7, "Cr"],
+        [1e5, "L"],
+      ]
+    : [
+        [1e9, "B"],
+        [1e6, "M"],
+      ];
+  for (const [scale, word] of scales) {
+    const short = String(Number(operand) / scale);
+    // Nothing of it may be lost.
+    if (Math.abs(Number(operand)) >= scale && short.length <= 7) return short + word;
+  }
+  return operand;
 }
 
 /** Labels of fields by every name that a text can give them: "fund.pe", and "pe" where that is nobody else's. */

@@ -9,10 +9,11 @@ import { ApiError } from "@/shared/api/client";
 import { checkRule, registryQuery, writeForm } from "@/shared/api/rules";
 import type { Cond, FieldEntry, RuleForm, TextError } from "@/shared/api/ruleTypes";
 import { runQuery, screensQuery } from "./api";
-import { bareForm, bodyOf, labelsOf, type ScreenSearch } from "./query";
+import { bareForm, bodyOf, labelsOf, named, type ScreenSearch } from "./query";
 import type { Chip, ResultPage, ResultRow, RunBody, ScreenInfo } from "./types";
 
 const NONE: readonly FieldEntry[] = [];
+const UNNAMED = "Your query";
 const NOBODY: readonly ResultRow[] = [];
 
 export interface OneScreen {
@@ -78,7 +79,7 @@ export function useScreen(): OneScreen {
   const setText = (next: string) =>
     go({ screen: screen?.screen_id, text: next.trim() === screen?.text.trim() ? undefined : next });
   const edit = async (next: RuleForm) => {
-    const written = await writeForm(next);
+    const written = await writeForm(named(next, UNNAMED));
     const [fault] = written.errors;
     if (fault) throw new Error(fault.message);
     setText(written.text);
@@ -86,7 +87,7 @@ export function useScreen(): OneScreen {
   return {
     search,
     screen,
-    name: checked?.name || screen?.name || "Your query",
+    name: checked?.name || screen?.name || UNNAMED,
     text,
     isChanged,
     form,
