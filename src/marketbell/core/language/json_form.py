@@ -1,14 +1,13 @@
 """The JSON form of a rule or a screen: what the store and the log keep. It loses nothing.
 
-An expression is `{"is": NAME OF ITS NODE, …its fields}`; version 1, of rules that knew price levels alone, is read too.
+Expressions are those of expression_json.py. Version 1, of rules that knew price levels alone, is read too.
 """
 
-from dataclasses import fields
 from datetime import date
 from typing import Any
 
 from marketbell.core.language import expression as ex
-from marketbell.core.language.literals import write_duration
+from marketbell.core.language.expression_json import expression_from_json, expression_to_json
 from marketbell.core.language.tree import (
     Action,
     ChannelRef,
@@ -22,7 +21,6 @@ from marketbell.core.language.tree import (
     ScopeKind,
     Screen,
     SessionWindow,
-    Symbol,
     Timing,
     TimingKind,
 )
@@ -30,8 +28,6 @@ from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import UserError
 
 VERSION = 2
-
-_NODES: dict[str, type[ex.Expression]] = {one.__name__.lower(): one for one in ex.Expression.__subclasses__()}
 
 
 def to_json(tree: Rule | Screen) -> dict[str, Any]:
@@ -104,51 +100,6 @@ def from_json(values: dict[str, Any]) -> Rule | Screen:
         return _screen(values) if values["kind"] == "screen" else _rule(values)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"this is not the JSON form of a rule or a screen: {error!r}") from error
-
-
-def expression_to_json(node: ex.Expression) -> dict[str, Any]:
-    """A node and all that is below it."""
-    found: dict[str, Any] = {"is": type(node).__name__.lower()}
-    for one in fields(node):
-        if one.name != "position":
-            found[one.name] = _value_to_json(getattr(node, one.name))
-    return found
-
-
-def expression_from_json(values: dict[str, Any]) -> ex.Expression:
-    """The inverse. KeyError, TypeError or ValueError where it is none."""
-    kind = _NODES[values["is"]]
-    return kind(**{name: _value_from_json(value) for name, value in values.items() if name != "is"})
-
-
-def _value_to_json(value: Any) -> Any:
-    match value:
-        case ex.Expression():
-            return expression_to_json(value)
-        case Symbol():
-            return {"symbol": value.name, "venue": value.venue}
-        case Timeframe():
-            return {"timeframe": str(value)}
-        case ex.Span():
-            return {"span": value.amount, "unit": value.unit}
-        case tuple():
-            return [_value_to_json(one) for one in value]
-    return value
-
-
-def _value_from_json(value: Any) -> Any:
-    match value:
-        case {"is": _}:
-            return expression_from_json(value)
-        case {"symbol": name, "venue": venue}:
-            return Symbol(name, venue)
-        case {"timeframe": text}:
-            return Timeframe.parse(text)
-        case {"span": amount, "unit": unit}:
-            return ex.Span(float(amount), unit)
-        case list():
-            return tuple(_value_from_json(one) for one in value)
-    return value
 
 
 def _optional(node: ex.Expression | None) -> dict[str, Any] | None:
@@ -263,8 +214,3 @@ def expiry_from_json(values: dict[str, Any] | None) -> ExpiresAfter | ExpiresOn 
     if "after_ns" in values:
         return ExpiresAfter(int(values["after_ns"]))
     return ExpiresOn(date.fromisoformat(values["date"]))
-
-
-def duration_text(value: int | None) -> str | None:
-    """`60s` for a form."""
-    return None if value is None else write_duration(value)

@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def print_rule(rule: Rule) -> str:
     """One line, clauses in the order of the reference; what is not written stays unwritten."""
-    return " ".join(_rule_words(rule))
+    return " ".join(rule_clauses(rule))
 
 
 def print_screen(screen: Screen) -> str:
@@ -62,7 +62,8 @@ def _uid(tree: Rule | Screen) -> str:
     return tree.rule_uid if isinstance(tree, Rule) else tree.screen_uid
 
 
-def _rule_words(rule: Rule) -> Iterator[str]:
+def rule_clauses(rule: Rule) -> Iterator[str]:
+    """`alert "NAME"` and the clauses, each as it is written."""
     yield f"alert {write_string(rule.name)}"
     yield f"on {print_scopes(rule.on)}"
     if rule.where is not None:
