@@ -30,6 +30,7 @@ from marketbell.core.primitives.errors import BusUnavailableError
 from marketbell.core.primitives.shards import ALL_SHARDS
 from marketbell.flows.stream.cover import cover
 from marketbell.flows.stream.desk import Engines, session_dates
+from marketbell.flows.stream.line_up import BEHIND
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.records import firing_of
 from marketbell.wiring.calendars import calendars
@@ -260,7 +261,7 @@ def undisturbed(house: House, entries: Sequence[tuple[int, bytes]], stores: Post
     parts = [part.checkpoint for part in cover(FileCheckpoints(house.data_dir / "checkpoints"), ALL_SHARDS)]
     assert all(parts)
     sessions = calendars().sessions
-    engines = Engines(EngineConfig(), sessions)
+    engines = Engines(EngineConfig(), sessions, BEHIND)
 
     def empty(first: Any = None) -> Partition:
         shards = first.shards if first is not None else ALL_SHARDS
@@ -281,7 +282,9 @@ def undisturbed(house: House, entries: Sequence[tuple[int, bytes]], stores: Post
     for at in range(0, len(log), 256):
         for output in oracle.apply(log[at : at + 256], 0).outputs:
             fired += output.fired
-    mine, theirs = (merge([part.engine.checkpoint() for part in group], oracle.homes) for group in (kept, [oracle]))
+    mine, theirs = (
+        merge([part.engine.checkpoint() for part in group], oracle.homes, BEHIND) for group in (kept, [oracle])
+    )
     assert mine.keys() == theirs.keys()
     for name, array in theirs.items():
         if name != "touched":  # what was published, not what is known

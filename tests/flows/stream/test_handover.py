@@ -17,6 +17,7 @@ from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import CheckpointError
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.stream.desk import Engines, session_dates
+from marketbell.flows.stream.line_up import BEHIND
 from marketbell.flows.stream.partition import Partition
 
 NS = 1_000_000_000
@@ -28,7 +29,7 @@ IDS = np.array([int(one.instrument_id) for one in KNOWN] + [4711])
 
 
 def empty(shards: Shards = ALL_SHARDS) -> Partition:
-    return Partition(0, Engines(EngineConfig(), SESSIONS), session_dates(SESSIONS), shards)
+    return Partition(0, Engines(EngineConfig(), SESSIONS, BEHIND), session_dates(SESSIONS), shards)
 
 
 def log() -> list[tuple[int, bytes]]:
@@ -104,7 +105,7 @@ LOG = log()
 
 
 def arrays(part: Partition) -> dict[str, Any]:
-    return merge([part.engine.checkpoint()], part.homes)
+    return merge([part.engine.checkpoint()], part.homes, BEHIND)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -141,4 +142,4 @@ def test_parts_of_different_places_do_not_meet() -> None:
     high.apply(LOG[:-1], 0)
     assert not low.meets(high)
     with pytest.raises(CheckpointError, match="not of one log"):
-        merge([low.engine.checkpoint(), empty(Shards(32, 63)).engine.checkpoint()], low.homes)
+        merge([low.engine.checkpoint(), empty(Shards(32, 63)).engine.checkpoint()], low.homes, BEHIND)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from marketbell.core.engine.handover import merge
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.stream.cover import cover
+from marketbell.flows.stream.line_up import BEHIND
 from marketbell.flows.stream.ownership import lease_name
 from marketbell.flows.stream.whole_market import LEADER
 
@@ -155,7 +156,7 @@ def market(processes: Processes) -> dict[str, Any]:
 def whole(processes: Processes) -> dict[str, Any]:
     """The engines' state in one piece, as the checkpoint of an engine that was never cut."""
     parts = processes.parts()
-    arrays = merge([part.engine.checkpoint() for part in parts], parts[0].homes)
+    arrays = merge([part.engine.checkpoint() for part in parts], parts[0].homes, BEHIND)
     return {name: array for name, array in arrays.items() if name != "touched"}
 
 

@@ -8,7 +8,7 @@ since the last one are derived again from the log, and the stores keep one of ea
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,8 @@ class LedgerJob:
     firings: tuple[Firing, ...]
     spent: tuple[str, ...] = ()
     """Rules that fire once, and did."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Rules (uid) that cannot be evaluated, and why."""
 
 
 class LedgerLane(Lane):
@@ -124,12 +126,10 @@ class LedgerLane(Lane):
                     break
                 jobs.append(job)
         firings = [firing for job in jobs for firing in job.firings]
-        spent = [uid for job in jobs for uid in job.spent]
         place = jobs[-1]
         try:
             self._ledger.append(firings, list(place.shards), place.epoch, place.offset, place.fence)
-            if spent:
-                self._rules.mark_fired(spent)
+            self._mark(jobs)
         except OvertakenError:
             self._refused(place.fence)
             return True
@@ -142,9 +142,19 @@ class LedgerLane(Lane):
                     self._oldest.popleft()
         self.written += len(firings)
         self._done()
-        if firings:
-            self._tell(firings)
+        told = [firing for firing in firings if not firing.suppressed]
+        if told:
+            self._tell(told)
         return True
+
+    def _mark(self, jobs: Sequence[LedgerJob]) -> None:
+        """What the batch did to its rules, for display."""
+        spent = [uid for job in jobs for uid in job.spent]
+        problems = {uid: reason for job in jobs for uid, reason in job.problems.items()}
+        if spent:
+            self._rules.mark_fired(spent)
+        if problems:
+            self._rules.mark_problem(problems)
 
     def _refused(self, fence: int) -> None:
         """Somebody newer owns the shards, and derives from the log what we wanted to write."""

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind, encode
-from marketbell.core.engine.outputs import Fired
+from marketbell.core.engine.outputs import Fired, RuleFiring
 from marketbell.core.quality.kinds import KINDS
 from marketbell.core.rules.firing import firing_id, firing_values
+from marketbell.core.rules.why import Reasons
 from marketbell.flows.stream.documents import cached_rows, row_values
 from marketbell.flows.stream.partition import Partition
 from marketbell.ports.calendars import SessionTable
@@ -56,6 +57,33 @@ def firing_of(fired: Fired, source: str, now: int) -> Firing:
         notify=fired.notify,
         recorded_at=now,
     )
+
+
+def rule_firing_of(fired: RuleFiring, reasons: Reasons, source: str, now: int) -> Firing:
+    """A firing of a rule as the ledger keeps it: its values say why."""
+    return Firing(
+        firing_id=firing_id(fired.rule_uid, fired.definition_hash, fired.instrument_id, fired.event_time, fired.nth),
+        rule_uid=fired.rule_uid,
+        rule=fired.rule,
+        owner_id=fired.owner_id,
+        instrument_id=fired.instrument_id,
+        instrument=fired.key,
+        event_time=fired.event_time,
+        values=reasons.of(fired, source),
+        notify=fired.notify,
+        recorded_at=now,
+        severity=str(fired.payload.get("severity") or "normal"),
+        version=fired.version,
+        event=fired.event,
+        suppressed=fired.suppressed,
+    )
+
+
+def is_spent(fired: RuleFiring) -> bool:
+    """True for a rule on one instrument that fires once, and did."""
+    definition = fired.payload["definition"]
+    scopes = definition["on"]
+    return definition["fire"] == "once" and len(scopes) == 1 and scopes[0]["kind"] == "symbol" and not fired.suppressed
 
 
 def late_frame(partition: int, columns: Columns) -> bytes:

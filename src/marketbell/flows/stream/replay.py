@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
 from marketbell.core.engine.engine import Engine
-from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Outputs, joined
+from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Fired, Outputs, RuleFiring, joined
 from marketbell.core.language.fields import FIELDS
 from marketbell.core.quality.kinds import ACTIONS, ENDING, KINDS, QualityKind
 from marketbell.core.rules.firing import firing_id, firing_values
+from marketbell.core.rules.why import Reasons
 from marketbell.ports.clock import Clock
 from marketbell.ports.feeds import PacedFeed
 
@@ -97,9 +98,13 @@ def frame_of(kind: FrameKind, columns: Columns, first: int, last: int, payload: 
 
 def _result(engine: Engine, outputs: Sequence[Outputs], seconds: float, feed: PacedFeed) -> ReplayResult:
     keys = {int(one.instrument_id): one.key for one in engine.instruments}
-    fired = [firing for out in outputs for firing in out.fired]
+    reasons = Reasons()
+    fired = [_firing(one, feed.card.label) for out in outputs for one in out.fired]
+    fired += [
+        _rule_firing(one, reasons, feed.card.label) for out in outputs for one in out.rule_firings if not one.suppressed
+    ]
     firings = sorted(
-        (_firing(one, feed.card.label) for one in fired),
+        fired,
         key=lambda row: (row["instrument"], row["event_time"], row["firing_id"]),
     )
     minutes = joined([out.bars_1m for out in outputs if len(out.bars_1m["start"])], BAR_COLUMNS)
@@ -134,6 +139,17 @@ def _firing(fired: Fired, source: str) -> dict[str, Any]:
         "values": firing_values(
             fired.payload, value=fired.value, previous=fired.previous, event_time=fired.event_time, source=source
         ),
+    }
+
+
+def _rule_firing(fired: RuleFiring, reasons: Reasons, source: str) -> dict[str, Any]:
+    return {
+        "firing_id": firing_id(fired.rule_uid, fired.definition_hash, fired.instrument_id, fired.event_time, fired.nth),
+        "rule": fired.rule,
+        "rule_uid": fired.rule_uid,
+        "instrument": fired.key,
+        "event_time": fired.event_time,
+        "values": reasons.of(fired, source),
     }
 
 

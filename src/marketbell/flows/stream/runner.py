@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from marketbell.core.engine.outputs import Fired
+from marketbell.core.engine.outputs import Fired, RuleFiring
 from marketbell.core.primitives.errors import (
     BusUnavailableError,
     CheckpointError,
@@ -25,6 +25,7 @@ from marketbell.core.primitives.errors import (
     UnavailableError,
 )
 from marketbell.core.primitives.shards import Shards, shards_of
+from marketbell.core.rules.why import Reasons
 from marketbell.flows.stream.cover import Covered, cover
 from marketbell.flows.stream.documents import dumps
 from marketbell.flows.stream.durable import BarLane, LedgerJob, LedgerLane
@@ -32,7 +33,14 @@ from marketbell.flows.stream.keeping import Candidate, Keeper
 from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Applied, Partition, Recorded
 from marketbell.flows.stream.publisher import Publisher
-from marketbell.flows.stream.records import firing_of, late_frame, quality_totals, snapshot_rows
+from marketbell.flows.stream.records import (
+    firing_of,
+    is_spent,
+    late_frame,
+    quality_totals,
+    rule_firing_of,
+    snapshot_rows,
+)
 from marketbell.flows.stream.standing import Standing, slowest
 from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
@@ -115,6 +123,7 @@ class StreamRunner:
         self._ticks = 0
         self._rate_ticks, self._rate_at, self._rate = 0, 0.0, 0.0
         self.counts: dict[str, int] = {}
+        self._reasons = Reasons()
         self._slices = self._empty()
 
     def _empty(self) -> list[_Slice]:
@@ -256,16 +265,20 @@ class StreamRunner:
         partition = owned.partition
         self._mark += 1
         fired: list[Fired] = []
+        by_rules: list[RuleFiring] = []
+        problems: dict[str, str] = {}
         for outputs in applied.outputs:
             self._bar_lane.put(self._mark, "1m", outputs.bars_1m)
             self._bar_lane.put(self._mark, "1d", outputs.bars_1d)
             fired += outputs.fired
+            by_rules += outputs.rule_firings
             self._publisher.take(partition, outputs)
             if outputs.late and len(outputs.late["event_time"]):
                 self._publisher.late(late_frame(partition.number, outputs.late))
             for uid, reason in outputs.rejected_rules:
                 log.warning("rule.rejected", rule_uid=uid, reason=reason)
-        if fired:
+                problems[uid] = reason
+        if fired or by_rules or problems:
             source = str(partition.engine.source.get("label") or "feed")
             now = self._clock.now()
             self._ledger_lane.put(
@@ -275,8 +288,15 @@ class StreamRunner:
                     self._ownership.fence,
                     partition.epoch,
                     partition.offset,
-                    tuple(firing_of(one, source, now) for one in fired),
-                    tuple(one.rule_uid for one in fired if one.payload.get("fire") == "once"),
+                    (
+                        *(firing_of(one, source, now) for one in fired),
+                        *(rule_firing_of(one, self._reasons, source, now) for one in by_rules),
+                    ),
+                    (
+                        *(one.rule_uid for one in fired if one.payload.get("fire") == "once"),
+                        *(one.rule_uid for one in by_rules if is_spent(one)),
+                    ),
+                    problems,
                 )
             )
         for offset, data, reason in applied.corrupt:
