@@ -4,6 +4,7 @@ The language does not know who there is; that is judged here, where a rule meets
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,14 @@ class Market:
         near = self._near(symbol)
         hint = f": did you mean {near}?" if near else ""
         raise _wrong(symbol.position, f"there is no instrument `{write_symbol(symbol)}` in the data{hint}")
+
+    def with_screens(self, more: Mapping[str, Screen]) -> "Market":
+        """The same with other screens beside its own."""
+        if not more:
+            return self
+        found = copy(self)
+        found.screens = {**self.screens, **more}
+        return found
 
     def key(self, symbol: Symbol) -> str:
         """The key of a symbol; see `instrument`."""

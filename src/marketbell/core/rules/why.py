@@ -12,9 +12,9 @@ from typing import Any
 from marketbell.core.engine.outputs import RuleFiring
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
+from marketbell.core.language.declared import known
 from marketbell.core.language.defaults import effective
 from marketbell.core.language.expression_printer import print_expression
-from marketbell.core.language.fields import resolve
 from marketbell.core.language.printer import print_timing
 from marketbell.core.language.rule_plan import Part, RulePlan
 from marketbell.core.language.tree import Fire, Rule
@@ -378,9 +378,9 @@ class _Reading:
     def _shown(self, at: int) -> str:
         part, value = self.part(at), self.value(at)
         inner = _inner(part.node)
-        known = resolve(inner.name) if isinstance(inner, ex.Field) else None
-        if known is not None and known.members and value is not None and 0 <= value < len(known.members):
-            return known.members[int(value)].replace("_", " ") or "unknown"
+        of = known(inner.name) if isinstance(inner, (ex.Field, ex.Call)) else None
+        if of is not None and of.members and value is not None and 0 <= value < len(of.members):
+            return of.members[int(value)].replace("_", " ") or "unknown"
         return words.value(value, part.type)
 
     def _target(self, at: int) -> str:
@@ -523,12 +523,12 @@ def _fields(node: ex.Expression) -> Iterator[str]:
 
 
 def _source(name: str) -> str:
-    found = resolve(name)
+    found = known(name)
     return "feed" if found is None else found.source
 
 
 def _sources(node: ex.Expression, feed: str) -> Iterator[str]:
     for name in _fields(node):
-        found = resolve(name)
+        found = known(name)
         if found is not None:
             yield feed if found.source == "feed" else found.source

@@ -9,9 +9,10 @@ from typing import Any
 
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
+from marketbell.core.language.declared import known
 from marketbell.core.language.defaults import effective
 from marketbell.core.language.expression_printer import print_expression
-from marketbell.core.language.fields import FieldType, resolve
+from marketbell.core.language.fields import FieldType
 from marketbell.core.language.printer import print_action, print_minute
 from marketbell.core.language.tree import (
     ChannelRef,
@@ -162,7 +163,7 @@ def _field(node: ex.Field) -> str:
 def _plain_field(name_: str) -> str:
     if name_ in _NAMES:
         return _NAMES[name_]
-    field = resolve(name_)
+    field = known(name_)
     label = name_ if field is None else field.label
     return label[0].lower() + label[1:] if _WORD.match(label) else label
 
@@ -174,7 +175,7 @@ def _call(node: ex.Call, member: str = "") -> str:
 
 
 def _plain_call(node: ex.Call, member: str) -> str:
-    if resolve(node.name) is not None and node.name not in SERIES:  # a field with settings
+    if known(node.name) is not None and node.name not in SERIES:  # a field with settings
         settings = ", ".join(name(one) for one in (*node.arguments, *(given for _, given in node.named)))
         return f"{_plain_field(node.name)} ({settings})" if settings else _plain_field(node.name)
     series = [one for one in node.arguments if not isinstance(one, (ex.Number, ex.Percent, ex.Duration))]

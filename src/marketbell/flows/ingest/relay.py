@@ -10,7 +10,7 @@ from marketbell.flows.ingest.frames import Entry, document, producer_id
 from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.clock import Clock
-from marketbell.ports.stores import InstrumentStore, RuleStore
+from marketbell.ports.stores import EVERYWHERE, InstrumentStore, RuleStore
 
 log = structlog.stdlib.get_logger("ingest.relay")
 
@@ -40,7 +40,9 @@ class CommandRelay:
             sent = self._rearm(clock)
             waiting = self._rules.unpublished()
             if waiting:
-                self._writer.publish([self._entry(one.instrument_id, one.payload, clock) for one in waiting])
+                self._writer.publish(
+                    [entry for one in waiting for entry in self._entries(one.instrument_id, one.payload, clock)]
+                )
                 self._rules.mark_published([one.command_id for one in waiting])
                 log.info("commands.published", count=len(waiting))
             self.error = ""
@@ -64,7 +66,11 @@ class CommandRelay:
 
     def armed_entries(self, clock: int) -> list[Entry]:
         """A command for every armed rule of everyone. Raises StoreUnavailableError."""
-        return [self._entry(instrument_id, payload, clock) for _, instrument_id, payload in self._rules.armed()]
+        return [
+            entry
+            for _, instrument_id, payload in self._rules.armed()
+            for entry in self._entries(instrument_id, payload, clock)
+        ]
 
     def prepare(self, epoch: str, clock: int) -> list[Entry]:
         """Armed rules for the preamble of an epoch; [] when the database is away: `step` makes up for it."""
@@ -90,8 +96,14 @@ class CommandRelay:
         self._armed_epoch = epoch
         return len(entries)
 
-    def _entry(self, instrument_id: int, payload: dict[str, object], clock: int) -> Entry:
+    def _entries(self, instrument_id: int, payload: dict[str, object], clock: int) -> list[Entry]:
+        """The command for the partition of its instrument; one about several instruments for every partition."""
+        if instrument_id == EVERYWHERE:
+            return [
+                document(FrameKind.COMMAND, partition, _PRODUCER, 0, clock, payload)
+                for partition in range(self._writer.partitions)
+            ]
         if not self._directory.knows(instrument_id):
             self._directory.add(one for one in self._instruments.all() if int(one.instrument_id) == instrument_id)
         partition = self._directory.partition(instrument_id)
-        return document(FrameKind.COMMAND, partition, _PRODUCER, 0, clock, payload)
+        return [document(FrameKind.COMMAND, partition, _PRODUCER, 0, clock, payload)]
