@@ -50,11 +50,13 @@ def default_timing(nodes: Sequence[ex.Expression]) -> Timing:
     """When a rule without `at` is evaluated: at the close of the smallest bar that it uses, else at each tick.
 
     A window that names no bar is of days; `orb` has bars of its own. Predicates about time (`moves by … within`,
-    `for 10m`) name no bar.
+    `for 10m`) name no bar. A bar that is still open (`live`) changes with each tick.
     """
     used: set[Timeframe] = set()
     for expression in nodes:
         for node, is_open in _open(expression):
+            if isinstance(node, ex.Call) and node.name == "live":
+                return Timing(TimingKind.TICK)
             if isinstance(node, ex.At):
                 used.add(node.timeframe)
             elif is_open and (isinstance(node, ex.Offset) or (isinstance(node, ex.Call) and _is_window(node))):
