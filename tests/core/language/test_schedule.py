@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from marketbell.core.primitives.errors import UserError
 from marketbell.core.language.schedule import parse
+from marketbell.core.primitives.errors import UserError
 
 IST = "Asia/Kolkata"
 
