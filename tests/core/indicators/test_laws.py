@@ -6,14 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from marketbell.core.indicators.catalogue import BY_NAME, MAX_WINDOW, SIGNATURES, Signature
+from marketbell.core.indicators.catalogue import BY_NAME as CALLABLE
+from marketbell.core.indicators.catalogue import MAX_WINDOW, PREDICATES, SIGNATURES, Signature
 from marketbell.core.indicators.implementations import IMPLEMENTATIONS, batch
 from marketbell.core.primitives.errors import UserError
 
 Floats = NDArray[np.float64]
 
+BY_NAME = CALLABLE | PREDICATES
 NAMES = sorted(BY_NAME)
-OWN_LAW = {"bars_since", "value_when", "vwap", "orb", "gap", "pivots"}
+OWN_LAW = {"bars_since", "value_when", "vwap", "orb", "gap", "pivots", *PREDICATES}
 """Functions that state a law of their own for unknown inputs."""
 
 seeds = st.integers(0, 2**32 - 1)
@@ -26,6 +28,11 @@ MINUTE_NS = 60e9
 def parameters_of(signature: Signature, random: np.random.Generator, most: int = 9) -> list[float]:
     """Random parameters: periods from the least to `most`, reals, three minutes."""
     found = []
+    if signature.name in PREDICATES:
+        of_time = float(random.integers(0, 2))
+        span = [of_time, random.integers(1, most) * (MINUTE_NS if of_time else 1.0)]
+        is_move = signature.name == "moves by"
+        return [*random.integers(0, [3, 2]).astype(float), *span, 1.0] if is_move else span
     for parameter in signature.parameters:
         if parameter.kind == "period":
             found.append(float(random.integers(parameter.least, most + 1)))
@@ -46,6 +53,9 @@ def inputs_of(signature: Signature, count: int, random: np.random.Generator, *, 
         "x": price,
         "y": np.abs(price + random.normal(0, 1, count)) + 1.0,
         "condition": (random.random(count) < 0.3).astype(np.float64),
+        "first": (random.random(count) < 0.3).astype(np.float64),
+        "second": (random.random(count) < 0.5).astype(np.float64),
+        "by": random.choice([0.25, 1.0, 2.0], count),
         "open": price - 0.1,
         "high": price + span[0],
         "low": price - span[1],
@@ -68,7 +78,7 @@ def inputs_of(signature: Signature, count: int, random: np.random.Generator, *, 
 
 
 def test_all_are_there() -> None:
-    assert set(IMPLEMENTATIONS) == {signature.name for signature in SIGNATURES}
+    assert set(IMPLEMENTATIONS) == {signature.name for signature in SIGNATURES} | set(PREDICATES)
     assert all(IMPLEMENTATIONS[name].signature is BY_NAME[name] for name in NAMES)
 
 
@@ -104,13 +114,13 @@ def test_bar_by_bar_equals_batch(name: str, seed: int) -> None:
 
         before = state.tobytes()
         other = np.ascontiguousarray(x[:, ::-1] * 1.25)
-        known.run(state, call, other, parameters, False, out)
-        known.run(state, call, x, parameters, False, out)
+        known.feed(state, call, other, parameters, out, keep=False)
+        known.feed(state, call, x, parameters, out, keep=False)
         assert state.tobytes() == before
         first = [row_of.index(row) for row in dict.fromkeys(row_of)]
         tentative = out[:, first].copy()
 
-        known.run(state, call, x, parameters, True, out)
+        state = known.feed(state, call, x, parameters, out, keep=True)
         np.testing.assert_array_equal(out, np.stack(wanted, axis=1))
         np.testing.assert_array_equal(tentative, out[:, first])
         state = np.frombuffer(state.tobytes()).reshape(state.shape).copy()
