@@ -179,7 +179,7 @@ def test_a_tick_out_of_order_is_no_evaluation(tmp_path: Path) -> None:
     assert one(found, "c").tolist() == [10, 12, 14, 14, 8, 16]
     assert one(found, "top").tolist() == [10, 12, 99, 14, 99, 99]
     np.testing.assert_array_equal(one(found, "m"), [np.nan, 11, 13, 11, 12])
-    np.testing.assert_array_equal(one(found, "x"), [0, 0, 1, 0, 1])
+    np.testing.assert_array_equal(one(found, "x"), [np.nan, 0, 1, 0, 1])
     assert (one(found, "v").item(), one(found, "h").item()) == (8, 99)
     assert one(found, "s").tolist() == [10, 99, 16]
     assert one(found, "w").iloc[1] == 12  # the first tick comes too late for its volume to count
@@ -280,8 +280,8 @@ def test_json_and_files(small: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         (["s = sma(close,"], "s: 1:15: the expression ends too early"),
         (["x = close@5m"], "x: 1:5: bars of 5m are finer than the data: its own are of 1d"),
         (["x = $NIFTY.close"], "x: 1:5: there is no instrument `NIFTY` in this data"),
-        (["x = close moves by 2% within 10m"], "x: 1:5: not yet supported in an evaluation"),
-        (["x = opt.max_pain"], "x: 1:5: not yet supported in an evaluation: the field `opt.max_pain`"),
+        (["x = close moves by 0% within 10m"], "x: 1:20: `moves by` needs more than nothing, not `0%`"),
+        (["x = opt.max_pian"], "x: 1:5: unknown field `opt.max_pian`: did you mean `opt.max_pain`?"),
         (["x = rank(close, NIFTY9)"], "there is no index, sector or list `NIFTY9`"),
         (["x ="], "`x =` has no expression"),
         ([" "], "an expression is empty"),
