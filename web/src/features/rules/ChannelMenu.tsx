@@ -1,8 +1,8 @@
 /** Where it is told: the app always, and any channel of one's own. */
-import { Button, Checkbox, Menu } from "@mantine/core";
+import { Button, Menu } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { ChevronDown } from "lucide-react";
+import { Check, ChevronDown } from "lucide-react";
 import { channelsQuery } from "@/shared/api/queries";
 import { channelText } from "./forms";
 import classes from "./rules.module.css";
@@ -39,9 +39,7 @@ export function ChannelMenu({ notify, onChange }: Props) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item disabled leftSection={<Tick on />}>
-          In the app, always
-        </Menu.Item>
+        <Menu.Label>In the app, always. Also on:</Menu.Label>
         {items.map((item) => {
           const isOn = notify.includes(item.value);
           return (
@@ -49,7 +47,7 @@ export function ChannelMenu({ notify, onChange }: Props) {
               key={item.value}
               role="menuitemcheckbox"
               aria-checked={isOn}
-              leftSection={<Tick on={isOn} />}
+              leftSection={<Check size={14} aria-hidden opacity={isOn ? 1 : 0} />}
               onClick={() =>
                 onChange(isOn ? notify.filter((one) => one !== item.value) : [...notify, item.value])
               }
@@ -66,7 +64,3 @@ export function ChannelMenu({ notify, onChange }: Props) {
     </Menu>
   );
 }
-
-const Tick = ({ on }: { on: boolean }) => (
-  <Checkbox.Indicator checked={on} size="xs" aria-hidden component="span" />
-);

@@ -93,8 +93,10 @@ export function InstrumentPicker(props: Props) {
             : `Nothing is called “${needle}”`
           : "Type a name or a symbol"
       }
-      maxDropdownHeight={320}
-      comboboxProps={{ width: 300, position: "bottom-start" }}
+      // The list itself scrolls, and stands where its field does: keys and screen readers find it there.
+      withScrollArea={false}
+      styles={{ options: { maxHeight: 320, overflowY: "auto" } }}
+      comboboxProps={{ width: 300, position: "bottom-start", withinPortal: false }}
       renderOption={({ option }) => (
         <span>
           {option.label}
