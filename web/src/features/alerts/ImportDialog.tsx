@@ -5,11 +5,12 @@ import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { type ChangeEvent, type FormEvent, useRef, useState } from "react";
-import { checkRule, completeIn, useImport } from "@/shared/api/rules";
+import { completer } from "@/shared/api/language";
+import { checkRule, useImport } from "@/shared/api/rules";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import classes from "./AlertsPage.module.css";
 
-const complete = completeIn("rule");
+const complete = completer("rule");
 
 export default function ImportDialog({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");

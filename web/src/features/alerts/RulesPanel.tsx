@@ -63,6 +63,7 @@ export function RulesPanel() {
             {rule.name}
           </Link>
           <small>{rule.sentence || rule.condition}</small>
+          {rule.problem && <span className={classes.problem}>Cannot be evaluated: {rule.problem}</span>}
           {advanced && <code className="mono">{rule.text}</code>}
         </span>
       ),

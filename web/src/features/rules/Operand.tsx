@@ -2,7 +2,7 @@
 import { ActionIcon, Popover, TextInput } from "@mantine/core";
 import { List } from "lucide-react";
 import { useState } from "react";
-import { completeIn } from "@/shared/api/rules";
+import { completer } from "@/shared/api/language";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import { findNames, namesOf } from "./names";
 import classes from "./rules.module.css";
@@ -19,7 +19,7 @@ interface Props {
   onChange: (value: string) => void;
 }
 
-const complete = completeIn("expression");
+const complete = completer("expression");
 
 export function Operand({ label, value, placeholder, error, isWide, hasNames, onChange }: Props) {
   return (

@@ -1,5 +1,5 @@
 /** The rule as text, with completion, and with what the server says of it at its place. */
-import { completeIn } from "@/shared/api/rules";
+import { completer } from "@/shared/api/language";
 import type { TextError } from "@/shared/api/ruleTypes";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import classes from "./rules.module.css";
@@ -11,7 +11,7 @@ interface Props {
   onSubmit: () => void;
 }
 
-const complete = completeIn("rule");
+const complete = completer("rule");
 
 export function TextView({ text, errors, onText, onSubmit }: Props) {
   return (

@@ -199,6 +199,8 @@ export interface StoredRule {
   last_fired_at: string | null;
   firings: number;
   sentence: string;
+  /** Why it cannot be evaluated; empty where it can. */
+  problem: string;
 }
 
 export interface RuleVersion {
@@ -261,10 +263,4 @@ export interface Registry {
   items: FieldEntry[];
   functions: FunctionEntry[];
   universes: string[];
-}
-
-export interface Completion {
-  from: number;
-  to: number;
-  items: { label: string; insert: string; kind: string; detail: string }[];
 }

@@ -6,7 +6,6 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 import { api, unwrap } from "./client";
 import type {
   Alert,
-  Completion,
   Preview,
   Registry,
   RuleCheck,
@@ -91,10 +90,6 @@ export const checkRule = (text: string, signal?: AbortSignal) =>
 
 export const writeForm = (form: RuleForm, signal?: AbortSignal) =>
   ask<RuleFormAnswer>("POST", "/api/rules/form", { body: { form }, ...(signal && { signal }) });
-
-/** What can stand at a place of a text, for an editor. */
-export const completeIn = (kind: "rule" | "expression") => (text: string, position: number) =>
-  ask<Completion>("POST", "/api/language/complete", { body: { text, position, kind } });
 
 /** What the rule would have done. A question that nobody waits for any more is given up. */
 export const previewQuery = (text: string, days: number, instrument: string | undefined) =>
