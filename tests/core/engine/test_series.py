@@ -18,6 +18,7 @@ from marketbell.core.engine.program import evaluate
 from marketbell.core.engine.series import Series
 from marketbell.core.engine.timeframes import Bars, Sessions, roll
 from marketbell.core.engine.watching import compile_texts
+from marketbell.core.indicators import moves
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, Timeframe
@@ -37,6 +38,9 @@ TEXTS = {
     "day": "sma(close, 2)@1d",
     "far": "(close - sma(close, 2)@1d)@5m",
     "week": "highest(high, 1)@1w",
+    "move": "(close moves by 3% within 40m)@5m",
+    "held": "(close > sma(close, 2) for 11m)@5m",
+    "order": "(close > sma(close, 2) then close < 55 within 3 bars)@1m",
 }
 
 FIELDS = {
@@ -44,7 +48,8 @@ FIELDS = {
     "close": "day.open@1d",
 }  # fmt: skip
 
-TICKWISE = {"ten": "sma(close, 2)@10s", "volume": "volume@90s", "tick": "(sma(close, 3) - close@1m)@tick"}
+TICKWISE = {"ten": "sma(close, 2)@10s", "volume": "volume@90s", "tick": "(sma(close, 3) - close@1m)@tick",
+            "move": "(close rises by 2 within 40m)@tick", "seen": "(close > 58 seen in last 3m)@tick"}  # fmt: skip
 
 
 def table(name: str = "") -> SessionTable:
@@ -435,6 +440,24 @@ def test_checkpoints_are_cut_and_joined_by_rows() -> None:
     assert back.keys() == whole.keys()
     for name, array in whole.items():
         np.testing.assert_array_equal(back[name], array, err_msg=name)
+
+
+def test_states_that_grew_apart_are_joined() -> None:
+    """A row in which every minute was a new extreme needs more room than its neighbours."""
+    engine = new()
+    engine.apply([watch({"move": "(close moves by 50% within 2h)@1m"})])
+    climb = [(0, DAY_5 + n * 60 * SECOND, 100.0 + n) for n in range(60)]
+    still = [(row, DAY_5 + n * 60 * SECOND + 1, 100.0) for n in range(60) for row in (1, 2)]
+    engine.apply_trades(trades(sorted(climb + still, key=lambda one: one[1])))
+    series = engine.series
+    whole = series.checkpoint(3)
+    (name,) = (name for name, array in whole.items() if name.startswith("program.") and array.shape[1:] > (100,))
+    parts = [series.split(whole, np.array(rows), 3) for rows in ([0, 2], [1])]
+    parts[1] = dict(parts[1]) | {name: moves.settled(parts[1][name])}
+    assert parts[1][name].shape[1] < parts[0][name].shape[1]
+    back = series.merge(parts, np.array([0, 2, 1]), [2, 1])
+    for other, array in whole.items():
+        np.testing.assert_array_equal(back[other], array, err_msg=other)
 
 
 def test_a_field_is_what_it_was_after_the_last_tick_before_the_bars_end() -> None:
