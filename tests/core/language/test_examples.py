@@ -71,3 +71,13 @@ def test_text_json_and_form_give_it_back(rule: Rule) -> None:
     assert parse_file(print_file([rule])) == [rule]
     assert from_json(json.loads(json.dumps(to_json(rule)))) == rule
     assert tree_of_form(json.loads(json.dumps(form_of(rule)))) == rule
+
+
+def test_the_rules_of_the_page_are_right() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/rule-language.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```bell\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        trees = parse_file(block)
+        assert trees
+        assert parse_file(print_file(trees)) == trees
