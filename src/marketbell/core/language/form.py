@@ -64,6 +64,7 @@ _TIME = re.compile(r"(\d{1,2}):(\d{2})")
 _CHANNEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)(?::([A-Za-z_][A-Za-z0-9_]*|"(?:\\["\\]|[^"\\])*"))?')
 _DEEPEST = 64
 _NAMELESS = "screen"
+_SIGNS = (">", ">=", "<", "<=", "=", "!=")
 
 
 class FormErrors(UserError):  # noqa: N818 — it is several
@@ -215,7 +216,7 @@ class _Reader:
     def rule(self, form: Form) -> Rule | None:
         """An alert."""
         name = self._text(form, "name") or ""
-        if not name.strip():
+        if not name.strip() and not self.errors:
             self._fail("name", "a rule needs a name")
         on = self._scopes(_get(form, "on"), is_needed=True)
         when = self._condition(_get(form, "when"), "when", is_needed=True)
@@ -296,6 +297,12 @@ class _Reader:
         self._fail(f"{path}{name}", f"`{value}` is none of {', '.join(choices)}")
         return None
 
+    def _needed(self, form: Any, name: str, choices: Sequence[str], question: str, path: str = "") -> str | None:
+        if _get(form, name) is None:
+            self._fail(f"{path}{name}", question)
+            return None
+        return self._choice(form, name, choices, path)
+
     def _count(self, form: Form, name: str) -> int | None:
         value = _get(form, name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
@@ -318,10 +325,10 @@ class _Reader:
     def _scopes(self, value: Any, *, is_needed: bool) -> tuple[Scope, ...]:
         found: list[Scope] = []
         for at, one in enumerate(value if isinstance(value, list) else []):
-            kind = self._choice(one, "kind", tuple(ScopeKind), f"on.{at}.")
+            question = "what is it: symbol, universe, watchlist, screen, portfolio or all?"
+            kind = self._needed(one, "kind", tuple(ScopeKind), question, f"on.{at}.")
             name = self._text(one, "name", f"on.{at}.") or ""
             if kind is None:
-                self._fail(f"on.{at}.kind", "what is it: symbol, universe, watchlist, screen, portfolio or all?")
                 continue
             if ScopeKind(kind) in {ScopeKind.ALL, ScopeKind.PORTFOLIO}:
                 name = ""
@@ -337,9 +344,9 @@ class _Reader:
     def _timing(self, value: Any) -> Timing | None:
         if value is None:
             return None
-        kind = self._choice(value, "kind", tuple(TimingKind), "at.")
+        question = "when is it evaluated: tick, close, live, update or schedule?"
+        kind = self._needed(value, "kind", tuple(TimingKind), question, "at.")
         if kind is None:
-            self._fail("at.kind", "when is it evaluated: tick, close, live, update or schedule?")
             return None
         if kind in {TimingKind.CLOSE, TimingKind.LIVE}:
             try:
@@ -356,17 +363,15 @@ class _Reader:
     def _rearm(self, value: Any) -> Rearm | None:
         if value is None:
             return None
-        kind: Any = self._choice(value, "kind", ("false", "when", "after", "never"), "rearm.")
+        question = "when may it fire again: false, when, after or never?"
+        kind: Any = self._needed(value, "kind", ("false", "when", "after", "never"), question, "rearm.")
         if kind == "when":
             when = self._condition(_get(value, "when"), "rearm.when", is_needed=True)
             return None if when is None else Rearm("when", when)
         if kind == "after":
             after = self._duration(_get(value, "after") or "", "rearm.after")
             return None if after is None else Rearm("after", after=after)
-        if kind is None:
-            self._fail("rearm.kind", "when may it fire again: false, when, after or never?")
-            return None
-        return Rearm(kind)
+        return None if kind is None else Rearm(kind)
 
     def _cooldown(self, value: Any) -> Cooldown | None:
         if value is None:
@@ -447,28 +452,32 @@ class _Reader:
             if is_needed:
                 self._fail(path, "a condition is needed here")
             return None
+        return self._branch(value, path, 1)
+
+    def _branch(self, value: Any, path: str, depth: int) -> ex.Expression | None:
+        if depth > _DEEPEST:
+            self._fail(path, f"a condition is nested deeper than {_DEEPEST} levels")
+            return None
+        operator = _get(value, "op")
+        if operator in {"and", "or"}:
+            return self._logic(value, operator, path, depth)
+        if operator == "not":
+            of = self._branch(_get(value, "of"), f"{path}.of", depth + 1)
+            return None if of is None else ex.Not(of)
+        if operator == "text":
+            return self._value(_get(value, "text"), f"{path}.text", judge_condition)
         before = len(self.errors)
-        node = self._branch(value, path, 1)
+        node = self._leaf(value, operator, path)
         if node is not None and len(self.errors) == before:
             judge_condition(node, lambda _, message, __: self._fail(path, message))
         return node
 
-    def _branch(self, value: Any, path: str, depth: int) -> ex.Expression | None:  # noqa: PLR0911 — one a kind
-        if depth > _DEEPEST:
-            self._fail(path, f"a condition is nested deeper than {_DEEPEST} levels")
-            return None
-        match _get(value, "op"):
-            case "and" | "or" as operator:
-                return self._logic(value, operator, path, depth)
-            case "not":
-                of = self._branch(_get(value, "of"), f"{path}.of", depth + 1)
-                return None if of is None else ex.Not(of)
+    def _leaf(self, value: Any, operator: str, path: str) -> ex.Expression | None:
+        match operator:
             case "compare":
-                operator = self._choice(value, "operator", (">", ">=", "<", "<=", "=", "!="), f"{path}.")
+                sign = self._needed(value, "operator", _SIGNS, "how do they compare?", f"{path}.")
                 sides = self._sides(value, ("left", "right"), path)
-                if operator is None and not self.errors:
-                    self._fail(f"{path}.operator", "how do they compare?")
-                return None if sides is None or operator is None else ex.Comparison(operator, *sides)
+                return None if sides is None or sign is None else ex.Comparison(sign, *sides)
             case "crosses":
                 direction = self._choice(value, "direction", ("above", "below", "either"), f"{path}.") or "either"
                 sides = self._sides(value, ("left", "right"), path)
@@ -478,8 +487,6 @@ class _Reader:
                 return None if sides is None else ex.Between(*sides)
             case "moves":
                 return self._moves(value, path)
-            case "text":
-                return self._read(_get(value, "text"), f"{path}.text")
         self._fail(path, "a condition is needed here")
         return None
 
