@@ -205,6 +205,16 @@ class LevelBook:
         """The command that armed a slot."""
         return self.texts().command(self.about[slot], int(self.rules[slot, k.R_EXPIRES]))
 
+    def standing(self, uid: str) -> tuple[dict[str, Any], bool, int] | None:
+        """The command that armed a rule's level, whether it still stands, and when it fired last (ns UTC, 0 never).
+
+        None where no level of that rule was ever armed.
+        """
+        slot, _ = self._find(uid)
+        if slot < 0 or not self.about[slot, A_INSTRUMENT]:
+            return None
+        return self.command(slot), bool(self.rules[slot, k.R_STATE]), max(0, int(self.rules[slot, k.R_LAST]))
+
     def active(self) -> int:
         """How many levels are armed."""
         return int(np.count_nonzero(self.rules[: self.count, k.R_STATE]))

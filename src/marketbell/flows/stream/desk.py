@@ -22,6 +22,7 @@ from marketbell.flows.stream.line_up import BEHIND
 from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
+from marketbell.flows.stream.reasons import ReasonDesk
 from marketbell.flows.stream.runner import LOG, StreamRunner
 from marketbell.flows.stream.standing import Standing
 from marketbell.flows.stream.whole_market import WholeMarket
@@ -139,6 +140,7 @@ class StreamDesk:
             lambda: self.bar_lane.depth == 0,
         )
         self.publisher.charts = self.charts
+        self.reasons = ReasonDesk(ports.cache, ports.clock, lambda ident: self._instrument(ident) is not None)
 
     def _instrument(self, instrument_id: int) -> Instrument | None:
         """An instrument of one of our shards."""
@@ -160,7 +162,13 @@ class StreamDesk:
             while lane.step():
                 did_work = True
         did_work |= self.charts.step()
+        did_work |= self._reason()
         return self.keeper.step() or did_work
+
+    def _reason(self) -> bool:
+        """Questions about rules on one thread: taken, answered, given back."""
+        self.reasons.step()
+        return self.reasons.answer(one.engine for one in self.partitions) and self.reasons.step()
 
     def run(self, is_stopping: Callable[[], bool], progressed: Callable[[], None] = lambda: None) -> None:
         """Read and apply on this thread, write on others, until told to stop; then leave a last checkpoint."""
@@ -172,6 +180,7 @@ class StreamDesk:
         beside = [
             threading.Thread(target=self._step, args=(self.keeper.step, 0.1, done), name="keeper", daemon=True),
             threading.Thread(target=self._step, args=(self.charts.step, 0.05, done), name="charts", daemon=True),
+            threading.Thread(target=self._step, args=(self.reasons.step, 0.03, done), name="reasons", daemon=True),
         ]
         threads = [*lanes, *beside]
         for thread in threads:
@@ -179,6 +188,7 @@ class StreamDesk:
         try:
             while not is_stopping():
                 self.runner.step()
+                self.reasons.answer(one.engine for one in self.partitions)
                 progressed()
                 self._check(threads)
         finally:
