@@ -1,9 +1,11 @@
 """Ids that never change, hashes of what decides, commands for the log."""
 
 from marketbell.core.language.reader import parse_rule
+from marketbell.core.language.rule_plan import compile_rule
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.rules.arming import arm_command, definition_hash, disarm_command, expiry
 from marketbell.core.rules.firing import firing_id, firing_values
+from marketbell.core.rules.why import Evaluation, document
 
 TEXT = 'alert "Price level" on $NSE:RELIANCE when close crosses above 1500 at tick fire once'
 RELIANCE = Instrument("NSE:RELIANCE")
@@ -72,3 +74,18 @@ def test_values_say_why() -> None:
     assert values["condition"] == "close crosses above 1500"
     assert (values["value"], values["previous"], values["level"]) == (1500.05, 1499.0, 1500.0)
     assert [term["expression"] for term in values["terms"]] == ["close", "1500"]
+    assert values["sentence"] == "The price went from 1,499 to 1,500.05, past 1,500."
+
+
+def test_a_level_says_the_same_as_its_rule_would() -> None:
+    rule = parse_rule(TEXT)
+    command = arm_command(rule, RELIANCE, "owner", 1)
+    plan = compile_rule(rule)
+    root, left, right = (part.place for part in plan.parts)
+    seen = Evaluation(7, {root: 1.0, left: 1500.05, right: 1500.0}, {left: 1499.0})
+    said = document(rule, plan, seen, event="fire", source="demo")
+    values = firing_values(command, value=1500.05, previous=1499.0, event_time=7, source="demo")
+    assert {name: values[name] for name in said if name != "terms"} == {
+        name: value for name, value in said.items() if name != "terms"
+    }
+    assert values["terms"][0] == said["terms"][0]

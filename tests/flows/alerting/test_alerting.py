@@ -1,6 +1,6 @@
 """From a firing in the ledger to settled deliveries, over the stores in memory and a clock moved by hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -102,6 +102,36 @@ def test_a_firing_reaches_the_inbox_and_its_channels_once(desk: Desk) -> None:
     assert desk.hook.got[0].link == "http://127.0.0.1:8700/alerts?firing=f1"
     assert desk.hook.got[0].facts["values"]["previous"] == 1499.0
     assert desk.stores.ledger.oldest_unsent() is None
+
+
+def test_what_its_own_clauses_held_back_is_recorded_and_told_to_nobody(desk: Desk) -> None:
+    told: list[str] = []
+    stores = desk.stores
+    planner = Planner(
+        stores.ledger, stores.channels, stores.instruments, desk.clock, "", lambda firing: told.append(firing.firing_id)
+    )
+    held = Firing("held", "r", "R", LOCAL_OWNER, 1, "NSE:RELIANCE", EVENT, {}, ("webhook",), NOW, suppressed="cooldown")
+    stores.ledger.append([held], (0,), "e", 1)
+    assert planner.run() == 1
+    assert planner.run() == 0
+    assert (stores.ledger.firings(LOCAL_OWNER), told) == ([(held, [])], [])
+
+
+def test_a_message_says_why_in_plain_words_and_how_much_it_matters() -> None:
+    values = {
+        "condition": "rsi(close, 14)@15m < 30",
+        "sentence": "RSI 14 (15m) is 28.4, under 30.",
+        "value": 28.4,
+        "previous": None,
+        "terms": [{"expression": "rsi(close, 14)@15m", "value": 28.4, "type": "number"}],
+    }
+    firing = Firing("f", "r", "Oversold", LOCAL_OWNER, 1, "NSE:RELIANCE", EVENT, values, severity="high")
+    text = compose(firing, Instrument("NSE:RELIANCE"), "")
+    assert text["title"] == "URGENT RELIANCE rsi(close, 14)@15m < 30: 28.4 at 2021-04-28 10:15:03 IST"
+    assert "Why: RSI 14 (15m) is 28.4, under 30." in text["body"].splitlines()
+    long = {"condition": " and ".join(["close > 1"] * 12), "value": None}
+    over = compose(replace(firing, values=long, event="exit", severity="normal"), None, "")
+    assert over["title"] == "RELIANCE no more: Oversold at 2021-04-28 10:15:03 IST"
 
 
 def test_a_passing_failure_is_tried_again_with_the_same_key(desk: Desk) -> None:

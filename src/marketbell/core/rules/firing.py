@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from marketbell.core.language.literals import write_number
+from marketbell.core.rules import words
 
 _DOMAIN = b"marketbell.firing.1"
 _POSITION = struct.Struct("<qqI")
@@ -30,29 +31,59 @@ def firing_id(rule_uid: str, definition_hash: str, instrument_id: int, event_tim
 def firing_values(
     command: dict[str, Any], *, value: float, previous: float, event_time: int, source: str = "feed"
 ) -> dict[str, Any]:
-    """Why a level rule fired, from its arm command and the tick: each sub-expression with its value and source.
+    """Why a level rule fired, from its arm command and the tick: the document of why.py, and the level's own words.
 
     `value` and `previous` are the field at this evaluation and the one before; `event_time` is the
     tick's (ns UTC). Nothing here depends on a wall clock: a replay gives the same values.
     """
     field, level = command["field"], float(command["level"])
-    condition = f"{field} crosses {command['direction']} {write_number(level)}"
+    written = write_number(level)
+    condition = f"{field} crosses {command['direction']} {written}"
+    term = {
+        "expression": field,
+        "value": value,
+        "previous": previous,
+        "type": "price",
+        "source": source,
+        "timeframe": "tick",
+        "as_of": event_time,
+        "age_s": 0.0,
+    }
+    came = f"went from {words.value(previous, 'price')} to {words.value(value, 'price')}, past {words.number(level)}"
     return {
         "condition": condition,
+        "event": "fire",
+        "timing": "tick",
+        "event_time": event_time,
+        "truth": True,
+        "sentence": f"The {'price' if field == 'close' else field} {came}.",
         "field": field,
         "direction": command["direction"],
         "level": level,
         "value": value,
         "previous": previous,
-        "terms": [
+        "clauses": [
             {
-                "expression": field,
-                "value": value,
-                "previous": previous,
-                "event_time": event_time,
-                "source": source,
+                "text": condition,
+                "role": "when",
+                "truth": True,
+                "distance": None,
+                "distance_pct": None,
+                "terms": [term],
+            }
+        ],
+        "first_false": None,
+        "missing": [],
+        "terms": [
+            term,
+            {
+                "expression": written,
+                "value": level,
+                "type": "price",
+                "source": "rule",
+                "timeframe": "tick",
+                "as_of": event_time,
                 "age_s": 0.0,
             },
-            {"expression": write_number(level), "value": level},
         ],
     }

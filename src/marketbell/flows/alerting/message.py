@@ -7,6 +7,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marketbell.core.market.instrument import Instrument
+from marketbell.core.rules import words
 from marketbell.ports.notifiers import Message
 from marketbell.ports.stores import Firing
 
@@ -14,6 +15,8 @@ ZONES = {"XNSE": "Asia/Kolkata", "XBOM": "Asia/Kolkata", "XNYS": "America/New_Yo
 """Where a person of that venue looks at the clock; other venues are told in UTC."""
 
 LATE = "LATE: "
+LONGEST_CONDITION = 90
+"""Characters of a condition that a first line still carries."""
 OLD_NS = 86_400 * 1_000_000_000
 
 
@@ -21,17 +24,21 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
     """Title, body, link and facts of a firing, as kept with its deliveries (plain values)."""
     known = instrument or Instrument(firing.instrument)
     symbol = known.symbol or firing.instrument
-    value, condition = firing.values.get("value"), str(firing.values.get("condition", "")) or firing.rule
+    value, condition = firing.values.get("value"), _condition(firing)
     moment = told_time(firing.event_time, known.calendar)
-    price = f": {rounded(value, known.tick_size)}" if isinstance(value, (int, float)) else ""
+    price = f": {_shown(firing, value, known.tick_size)}" if isinstance(value, (int, float)) else ""
     simulated = "SIMULATED " if known.is_simulated else ""
+    urgent = "URGENT " if firing.severity == "high" else ""
     lines = [
         f"Rule: {firing.rule}",
         f"Instrument: {firing.instrument}" + (f" ({known.name})" if known.name not in {"", symbol} else ""),
     ]
+    sentence = str(firing.values.get("sentence") or "")
+    if sentence:
+        lines.append(f"Why: {sentence}")
     previous = firing.values.get("previous")
     if isinstance(previous, (int, float)):
-        lines.append(f"Before: {rounded(previous, known.tick_size)}")
+        lines.append(f"Before: {_shown(firing, previous, known.tick_size)}")
     lines.append(f"Market time: {moment}")
     recorded = told_time(firing.recorded_at, "") if firing.recorded_at else ""
     if recorded:
@@ -41,7 +48,7 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
     if known.is_simulated:
         lines.append("This is a simulated market: no real prices.")
     return {
-        "title": f"{simulated}{symbol} {condition}{price} at {moment}",
+        "title": f"{simulated}{urgent}{symbol} {condition}{price} at {moment}",
         "body": "\n".join(lines),
         "link": f"{link_base.rstrip('/')}/alerts?firing={quote(firing.firing_id)}" if link_base else "",
         "facts": {
@@ -53,8 +60,25 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
             "recorded_at": iso(firing.recorded_at) if firing.recorded_at else None,
             "is_simulated": known.is_simulated,
             "values": firing.values,
+            "event": firing.event,
+            "severity": firing.severity,
+            "version": firing.version,
         },
     }
+
+
+def _condition(firing: Firing) -> str:
+    """What happened, short enough for one line; a long condition goes by the rule's name."""
+    condition = str(firing.values.get("condition", ""))
+    said = condition if 0 < len(condition) <= LONGEST_CONDITION else firing.rule
+    return f"no more: {said}" if firing.event == "exit" else said
+
+
+def _shown(firing: Firing, value: float, tick_size: float) -> str:
+    """The value that was compared: a price at its instrument's precision, anything else by its type."""
+    terms = firing.values.get("terms")
+    kind = str(terms[0].get("type", "price")) if isinstance(terms, list) and terms else "price"
+    return rounded(value, tick_size) if kind == "price" else words.value(value, kind)
 
 
 def message(delivery_id: str, payload: dict[str, Any], *, late: bool) -> Message:

@@ -52,6 +52,11 @@ class Planner:
 
     def _plan(self, firing: Firing, destinations: list[Destination], instrument: Instrument | None) -> None:
         now = self._clock.now()
+        if firing.suppressed:
+            # its own clauses held it back: it is recorded, and told to nobody
+            self._ledger.plan(firing.firing_id, [], now)
+            log.info("firing.suppressed", firing_id=firing.firing_id, rule_uid=firing.rule_uid, by=firing.suppressed)
+            return
         text = compose(firing, instrument, self._link_base)
         deliveries = [
             Delivery(
