@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
@@ -41,6 +42,8 @@ class ApiParts:
     owner_token: str
     signing_key: bytes
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
+    screens: Callable[[str], Mapping[str, Any]] = lambda _: {}
+    """The screens of an owner by name, as trees of the language."""
     close: Callable[[], None] = lambda: None
 
 

@@ -1,27 +1,17 @@
-"""The market as a whole: fields, summary, sectors."""
+"""The market as a whole: summary, sectors."""
 
-from dataclasses import asdict
 from typing import Any
 
 from apiflask import APIBlueprint
 
-from marketbell.core.language.fields import FIELDS
 from marketbell.flows.accounts.decisions import Action
 from marketbell.flows.market_views.numbers import fixed, utc
 from marketbell.flows.market_views.reader import NO_FEED, Market
 from marketbell.processes.api.context import asks, market
 from marketbell.processes.api.routes.stocks import index_keys, items
-from marketbell.processes.api.schemas.market import FieldList, MarketSummary, SectorList
+from marketbell.processes.api.schemas.market import MarketSummary, SectorList
 
 bp = APIBlueprint("market", __name__, url_prefix="/api", tag="Market")
-
-
-@bp.get("/fields")
-@asks(Action.READ, "fields")
-@bp.output(FieldList)
-def fields() -> dict[str, Any]:
-    """The registry of fields: names, types, units and meaning."""
-    return {"items": [asdict(field) | {"type": field.type.value, "cadence": field.cadence.value} for field in FIELDS]}
 
 
 def moment_text(value: Any) -> str | None:

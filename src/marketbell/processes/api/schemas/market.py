@@ -8,25 +8,6 @@ from marketbell.processes.api.schemas.base import Answer, DecimalStr, Question, 
 from marketbell.processes.api.schemas.stocks import Stock
 
 
-class FieldInfo(Answer):
-    """One field of the registry."""
-
-    name: str
-    type: str
-    cadence: str
-    label: str
-    description: str
-    unit: str
-    source: str
-    members: list[str] = Field(default_factory=list, description="Of an enum: its words, in the order of their codes.")
-
-
-class FieldList(Answer):
-    """Every field that can be shown, filtered or named in a rule."""
-
-    items: list[FieldInfo]
-
-
 class SessionState(Answer):
     """Where the exchange's day stands."""
 

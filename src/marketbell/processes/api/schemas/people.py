@@ -1,10 +1,10 @@
-"""What belongs to a person: session, rules, alerts, channels, watchlists."""
+"""What belongs to a person: session, alerts, channels, watchlists. Rules have a file of their own."""
 
 from typing import Any, Literal
 
 from pydantic import Field
 
-from marketbell.processes.api.schemas.base import Answer, DecimalStr, Facts, PageQuery, Question, UtcTime
+from marketbell.processes.api.schemas.base import Answer, Facts, PageQuery, Question, UtcTime
 from marketbell.processes.api.schemas.market import FeedLabel
 
 
@@ -18,39 +18,6 @@ class SessionInfo(Answer):
     version: str
     feed: FeedLabel
     zone: str | None = Field(description="The venue's time zone, IANA name.")
-
-
-class Rule(Answer):
-    """A price rule as stored."""
-
-    rule_uid: str
-    name: str
-    text: str
-    instrument: str | None
-    symbol: str | None
-    direction: Literal["above", "below"] | None
-    level: DecimalStr | None
-    state: str = Field(description="armed, fired, disabled or expired.")
-    version: int
-    created_at: UtcTime | None
-    notify: list[str]
-
-
-class RuleList(Answer):
-    """All rules of the owner, newest first."""
-
-    items: list[Rule]
-
-
-class RuleBody(Question):
-    """A rule as text, or as a form; not both."""
-
-    text: str | None = Field(None, max_length=10_000)
-    name: str | None = Field(None, max_length=120)
-    instrument: str | None = Field(None, max_length=60)
-    direction: Literal["above", "below"] | None = None
-    level: DecimalStr | float | None = None
-    notify: list[str] | None = Field(None, max_length=20, description="Kinds or ids of channels; in_app by default.")
 
 
 class AlertDelivery(Answer):
@@ -75,9 +42,13 @@ class Alert(Answer):
     name: str
     event_time: UtcTime
     recorded_at: UtcTime | None
-    values: Facts
+    values: Facts = Field(description="Why: the document of `/api/rules/{rule_uid}/why`, as it was then.")
     deliveries: list[AlertDelivery]
     is_read: bool
+    severity: str = Field(description="low, normal or high.")
+    event: str = Field(description="fire; of rules that tell the beginning or the end: enter or exit.")
+    version: int = Field(description="Of the rule.")
+    suppressed: str = Field(description="What kept it from being told (cooldown …); empty where nothing did.")
 
 
 class AlertList(Answer):
@@ -92,6 +63,10 @@ class AlertList(Answer):
 
 class AlertsQuery(PageQuery):
     """Which part of the inbox."""
+
+    instrument: str | None = Field(None, max_length=60, description="VENUE:SYMBOL or an unambiguous symbol.")
+    rule_uid: str | None = Field(None, max_length=200)
+    unread: bool = Field(False, description="Only what was recorded after the last reading.")
 
 
 class ReadBody(Question):
