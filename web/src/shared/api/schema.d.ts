@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alerts, newest first, with every delivery. */
+        /** Alerts, newest first, with every delivery and the reason. What was held back is listed too. */
         get: operations["get_alerts_list_alerts"];
         put?: never;
         post?: never;
@@ -32,6 +32,23 @@ export interface paths {
         put?: never;
         /** Everything recorded up to that moment has been read. It never goes back. */
         post: operations["post_alerts_mark_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{firing_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alert with every delivery and the reason. */
+        get: operations["get_alerts_get_alert"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -134,8 +151,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The registry of fields: names, types, units and meaning. */
-        get: operations["get_market_fields"];
+        /** The registry: fields with types, units and meaning, functions, and the universes that there are. */
+        get: operations["get_language_fields"];
         put?: never;
         post?: never;
         delete?: never;
@@ -155,6 +172,23 @@ export interface paths {
         get: operations["get_stocks_indices"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/language/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What can be written at a place of a text: fields, functions, words that may follow, names of yours. */
+        post: operations["post_language_complete"];
         delete?: never;
         options?: never;
         head?: never;
@@ -205,8 +239,59 @@ export interface paths {
         /** Your rules, newest first. */
         get: operations["get_rules_list_rules"];
         put?: never;
-        /** Arm a rule from its text, or from name, instrument, direction and level. */
+        /** Arm a rule from its text, or a price level from name, instrument, direction and level. */
         post: operations["post_rules_arm_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read a text: all that is wrong with it, and each rule in all its views with what it would cost. */
+        post: operations["post_rules_check_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A form as text and in plain words. Text, form and JSON are views of one tree: a round trip loses nothing. */
+        post: operations["post_rules_write_form"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Arm every rule of a file, or none where one is wrong. What is the same stays as it is. */
+        post: operations["post_rules_import_rules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -220,11 +305,81 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
+        /** One rule. */
+        get: operations["get_rules_get_rule"];
+        /** The next version of a rule. It starts idle; the same text again changes nothing. */
+        put: operations["put_rules_edit_rule"];
         post?: never;
         /** Disarm a rule. What it fired stays in the inbox. */
         delete: operations["delete_rules_disarm_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_uid}/arm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Arm a rule again that was disabled, has fired or expired. */
+        post: operations["post_rules_arm_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_uid}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the rule costs and needs, and what it shares with your other rules. */
+        get: operations["get_rules_explain_rule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_uid}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every wording that the rule has had, newest first. */
+        get: operations["get_rules_list_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{rule_uid}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why the rule fires on an instrument, or why not: values now, the first clause that is false, what is missing. */
+        get: operations["get_rules_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -737,7 +892,10 @@ export interface components {
             name: string;
             event_time: components["schemas"]["UtcTime"];
             recorded_at: components["schemas"]["UtcTime"] | null;
-            /** Values */
+            /**
+             * Values
+             * @description Why: the document of `/api/rules/{rule_uid}/why`, as it was then.
+             */
             values: {
                 [key: string]: unknown;
             };
@@ -745,6 +903,26 @@ export interface components {
             deliveries: components["schemas"]["AlertDelivery"][];
             /** Is Read */
             is_read: boolean;
+            /**
+             * Severity
+             * @description low, normal or high.
+             */
+            severity: string;
+            /**
+             * Event
+             * @description fire; of rules that tell the beginning or the end: enter or exit.
+             */
+            event: string;
+            /**
+             * Version
+             * @description Of the rule.
+             */
+            version: number;
+            /**
+             * Suppressed
+             * @description What kept it from being told (cooldown …); empty where nothing did.
+             */
+            suppressed: string;
         };
         /**
          * AlertDelivery
@@ -905,6 +1083,79 @@ export interface components {
             error: string;
         };
         /**
+         * CheckedRule
+         * @description A rule or a screen in all its views.
+         */
+        CheckedRule: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "alert" | "screen";
+            /** Name */
+            name: string;
+            /** Rule Uid */
+            rule_uid: string;
+            /** Text */
+            text: string;
+            /** Sentence */
+            sentence: string;
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+            plan: components["schemas"]["RulePlan"];
+        };
+        /**
+         * CompleteBody
+         * @description A text and a place in it.
+         */
+        CompleteBody: {
+            /** Text */
+            text: string;
+            /**
+             * Position
+             * @description Characters before the cursor.
+             */
+            position: number;
+            /**
+             * Kind
+             * @description Rules and screens, or an expression alone.
+             * @default rule
+             * @enum {string}
+             */
+            kind?: "rule" | "expression";
+        };
+        /**
+         * CompletionAnswer
+         * @description What may replace the characters from `from` up to `to`.
+         */
+        CompletionAnswer: {
+            /** From */
+            from: number;
+            /** To */
+            to: number;
+            /** Items */
+            items: components["schemas"]["CompletionItem"][];
+        };
+        /**
+         * CompletionItem
+         * @description Something that can be written there.
+         */
+        CompletionItem: {
+            /** Label */
+            label: string;
+            /** Insert */
+            insert: string;
+            /**
+             * Kind
+             * @description field, function, keyword, instrument, universe, watchlist, channel or screen.
+             */
+            kind: string;
+            /** Detail */
+            detail: string;
+        };
+        /**
          * DayRange
          * @description The session so far.
          */
@@ -1053,6 +1304,11 @@ export interface components {
         FieldInfo: {
             /** Name */
             name: string;
+            /**
+             * Aliases
+             * @description Other names that mean the same.
+             */
+            aliases: string[];
             /** Type */
             type: string;
             /** Cadence */
@@ -1070,14 +1326,58 @@ export interface components {
              * @description Of an enum: its words, in the order of their codes.
              */
             members: string[];
+            /** Settings */
+            settings: components["schemas"]["FieldSetting"][];
+            /**
+             * Usage
+             * @description How it is written, settings included.
+             */
+            usage: string;
+            /**
+             * Is Live
+             * @description False: nothing provides it yet, it is unknown.
+             */
+            is_live: boolean;
+            /**
+             * Is Of Bar
+             * @description True: only a bar has it, so it needs a timeframe.
+             */
+            is_of_bar: boolean;
         };
         /**
          * FieldList
-         * @description Every field that can be shown, filtered or named in a rule.
+         * @description Everything that can be shown, filtered or named in a rule.
          */
         FieldList: {
             /** Items */
             items: components["schemas"]["FieldInfo"][];
+            /** Functions */
+            functions: components["schemas"]["FunctionInfo"][];
+            /**
+             * Universes
+             * @description Indices, sectors and lists that `on` and `rank(x, …)` may name.
+             */
+            universes: string[];
+        };
+        /**
+         * FieldSetting
+         * @description A setting of a field that is called: `opt.pcr_oi(expiry: "nearest")`.
+         */
+        FieldSetting: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description text, period, number or duration.
+             */
+            kind: string;
+            /**
+             * Default
+             * @description As it is written; null where it must be given.
+             */
+            default: string | null;
+            /** Choices */
+            choices: string[];
         };
         /**
          * FilterBody
@@ -1124,6 +1424,127 @@ export interface components {
             sort?: string | null;
             /** Columns */
             columns?: string[];
+        };
+        /**
+         * FirstFalse
+         * @description The clause to blame.
+         */
+        FirstFalse: {
+            /** Text */
+            text: string;
+            /** Distance */
+            distance: number | null;
+            /** Distance Text */
+            distance_text: string;
+        };
+        /**
+         * FormBody
+         * @description A rule or a screen as a form.
+         */
+        FormBody: {
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * FormError
+         * @description What is wrong with a form; a path like `when.parts.0.left`.
+         */
+        FormError: {
+            /** Path */
+            path: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * FormText
+         * @description A form as text; empty where something is wrong with it.
+         */
+        FormText: {
+            /** Text */
+            text: string;
+            /** Sentence */
+            sentence: string;
+            /** Errors */
+            errors: components["schemas"]["FormError"][];
+        };
+        /**
+         * FunctionArgument
+         * @description An expression that a function takes.
+         */
+        FunctionArgument: {
+            /** Name */
+            name: string;
+            /** Is Condition */
+            is_condition: boolean;
+            /**
+             * Default
+             * @description The field that stands for one that is left out.
+             */
+            default: string | null;
+        };
+        /**
+         * FunctionInfo
+         * @description One function.
+         */
+        FunctionInfo: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description series, plain (bar by bar) or universe.
+             */
+            kind: string;
+            /** Usage */
+            usage: string;
+            /** Summary */
+            summary: string;
+            /**
+             * Result
+             * @description A type, or `same` as its first argument.
+             */
+            result: string;
+            /** Arguments */
+            arguments: components["schemas"]["FunctionArgument"][];
+            /** Parameters */
+            parameters: components["schemas"]["FunctionParameter"][];
+            /**
+             * Main
+             * @description The member that a call without one means; empty where a call needs one, or has none.
+             */
+            main: string;
+            /** Members */
+            members: components["schemas"]["FunctionMember"][];
+        };
+        /**
+         * FunctionMember
+         * @description One of several values of a function.
+         */
+        FunctionMember: {
+            /** Name */
+            name: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * FunctionParameter
+         * @description A number that a function takes, written out.
+         */
+        FunctionParameter: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description period (bars), real or duration.
+             */
+            kind: string;
+            /** Default */
+            default: number | null;
+            /** Least */
+            least: number | null;
+            /** Most */
+            most: number | null;
         };
         /**
          * FundamentalFact
@@ -1306,6 +1727,41 @@ export interface components {
             source: string;
         };
         /**
+         * ImportAnswer
+         * @description What the file changed.
+         */
+        ImportAnswer: {
+            /** Armed */
+            armed: number;
+            /** Changed */
+            changed: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Disarmed */
+            disarmed: number;
+            /** Items */
+            items: components["schemas"]["Rule"][];
+        };
+        /**
+         * ImportBody
+         * @description A file of rules as the truth of its group.
+         */
+        ImportBody: {
+            /** Text */
+            text: string;
+            /**
+             * Group
+             * @default
+             */
+            group?: string;
+            /**
+             * Prune
+             * @description Disarm the rules of the group that the file does not name.
+             * @default false
+             */
+            prune?: boolean;
+        };
+        /**
          * InstrumentQuality
          * @description Quality events of one instrument by kind.
          */
@@ -1341,6 +1797,16 @@ export interface components {
             /** Sectors */
             sectors: components["schemas"]["Sector"][];
             source: components["schemas"]["FeedLabel"];
+        };
+        /**
+         * Missing
+         * @description What is not known, and why.
+         */
+        Missing: {
+            /** Expression */
+            expression: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * OrderBook
@@ -1514,7 +1980,7 @@ export interface components {
         };
         /**
          * Rule
-         * @description A price rule as stored.
+         * @description A rule as stored.
          */
         Rule: {
             /** Rule Uid */
@@ -1523,12 +1989,19 @@ export interface components {
             name: string;
             /** Text */
             text: string;
-            /** Instrument */
+            /**
+             * Instrument
+             * @description The only one that it can be about; null where it names lists.
+             */
             instrument: string | null;
             /** Symbol */
             symbol: string | null;
-            /** Direction */
+            /**
+             * Direction
+             * @description Of a price level.
+             */
             direction: ("above" | "below") | null;
+            /** @description Of a price level. */
             level: components["schemas"]["DecimalStr"] | null;
             /**
              * State
@@ -1540,10 +2013,43 @@ export interface components {
             created_at: components["schemas"]["UtcTime"] | null;
             /** Notify */
             notify: string[];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "level" | "rule";
+            /** Condition */
+            condition: string;
+            /** Universe */
+            universe: string;
+            /** Timing */
+            timing: string;
+            /** Severity */
+            severity: string;
+            /**
+             * Group
+             * @description The file or folder that it came from; empty for one that was written by hand.
+             */
+            group: string;
+            /** Is Editable */
+            is_editable: boolean;
+            last_fired_at: components["schemas"]["UtcTime"] | null;
+            /** Firings */
+            firings: number;
+            /**
+             * Sentence
+             * @description The rule in plain words.
+             */
+            sentence: string;
+            /**
+             * Problem
+             * @description Why it cannot be evaluated; empty where it can.
+             */
+            problem: string;
         };
         /**
          * RuleBody
-         * @description A rule as text, or as a form; not both.
+         * @description A rule as text, or as a form of a price level; not both.
          */
         RuleBody: {
             /**
@@ -1577,6 +2083,36 @@ export interface components {
              * @default null
              */
             notify?: string[] | null;
+            /**
+             * Group
+             * @default
+             */
+            group?: string;
+        };
+        /**
+         * RuleCheck
+         * @description All that is wrong with a text, and the rules that can be read.
+         */
+        RuleCheck: {
+            /** Ok */
+            ok: boolean;
+            /** Errors */
+            errors: components["schemas"]["TextError"][];
+            /** Rules */
+            rules: components["schemas"]["CheckedRule"][];
+        };
+        /**
+         * RuleEdit
+         * @description The next version of a rule.
+         */
+        RuleEdit: {
+            /** Text */
+            text: string;
+            /**
+             * Notify
+             * @default null
+             */
+            notify?: string[] | null;
         };
         /**
          * RuleList
@@ -1585,6 +2121,56 @@ export interface components {
         RuleList: {
             /** Items */
             items: components["schemas"]["Rule"][];
+        };
+        /**
+         * RulePlan
+         * @description What a rule costs and needs.
+         */
+        RulePlan: {
+            /** Timing */
+            timing: string;
+            /** Symbols */
+            symbols: number;
+            /** Sub Expressions */
+            sub_expressions: number;
+            /** Evaluations Per Day */
+            evaluations_per_day: number;
+            /** Warm Up */
+            warm_up: components["schemas"]["WarmUp"][];
+            /** Feeds */
+            feeds: string[];
+            /** Fields */
+            fields: string[];
+            /** May Repaint */
+            may_repaint: boolean;
+            /** Reads Others */
+            reads_others: boolean;
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * RuleVersion
+         * @description One wording of a rule.
+         */
+        RuleVersion: {
+            /** Version */
+            version: number;
+            /** Text */
+            text: string;
+            created_at: components["schemas"]["UtcTime"] | null;
+            /**
+             * State
+             * @description Of the newest: that of the rule; of the others: replaced.
+             */
+            state: string;
+        };
+        /**
+         * RuleVersions
+         * @description Every wording, newest first.
+         */
+        RuleVersions: {
+            /** Items */
+            items: components["schemas"]["RuleVersion"][];
         };
         /**
          * Sector
@@ -1836,6 +2422,37 @@ export interface components {
             total: number | null;
         };
         /**
+         * StoredPlan
+         * @description The plan of a stored rule.
+         */
+        StoredPlan: {
+            /** Timing */
+            timing: string;
+            /** Symbols */
+            symbols: number;
+            /** Sub Expressions */
+            sub_expressions: number;
+            /** Evaluations Per Day */
+            evaluations_per_day: number;
+            /** Warm Up */
+            warm_up: components["schemas"]["WarmUp"][];
+            /** Feeds */
+            feeds: string[];
+            /** Fields */
+            fields: string[];
+            /** May Repaint */
+            may_repaint: boolean;
+            /** Reads Others */
+            reads_others: boolean;
+            /** Notes */
+            notes: string[];
+            /**
+             * Shared
+             * @description Sub-expressions that other rules of yours use too.
+             */
+            shared: number;
+        };
+        /**
          * StreamProcess
          * @description One process of the engine. `is_leader`: it makes lists and aggregates of the whole market.
          */
@@ -1853,6 +2470,31 @@ export interface components {
             ticks_per_s: number | null;
             /** Problem */
             problem: string | null;
+        };
+        /**
+         * TextBody
+         * @description A text in the rule language.
+         */
+        TextBody: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * TextError
+         * @description What is wrong in a text, at the first character of the word in question; both count from 1.
+         */
+        TextError: {
+            /** Line */
+            line: number;
+            /** Column */
+            column: number;
+            /** Message */
+            message: string;
+            /**
+             * Reason
+             * @description syntax, name, type, limit or not_yet_supported.
+             */
+            reason: string;
         };
         /**
          * UndervaluedList
@@ -1885,6 +2527,16 @@ export interface components {
          */
         UtcTime: string;
         /**
+         * WarmUp
+         * @description How many bars must be known before everything is.
+         */
+        WarmUp: {
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: number;
+        };
+        /**
          * Watchlist
          * @description Instruments somebody follows, in their order.
          */
@@ -1915,6 +2567,116 @@ export interface components {
             items: components["schemas"]["Watchlist"][];
         };
         /**
+         * Why
+         * @description Why a rule fires, or why not. Unknown is null.
+         */
+        Why: {
+            /** Condition */
+            condition: string;
+            /** Event */
+            event: string;
+            /** Timing */
+            timing: string;
+            /**
+             * Event Time
+             * @description Of the evaluation, ns UTC.
+             */
+            event_time: number | null;
+            /** Truth */
+            truth: boolean | null;
+            /** Sentence */
+            sentence: string;
+            /** Value */
+            value: number | null;
+            /** Previous */
+            previous: number | null;
+            /** Level */
+            level: number | null;
+            /** Clauses */
+            clauses: components["schemas"]["WhyClause"][];
+            first_false: components["schemas"]["FirstFalse"] | null;
+            /** Missing */
+            missing: components["schemas"]["Missing"][];
+            /** Terms */
+            terms: components["schemas"]["WhyTerm"][];
+            /**
+             * State
+             * @description idle, pending, firing, recovering, unknown, suppressed, done, expired, disabled, or waiting (the engine does not have it yet).
+             */
+            state: string;
+            since: components["schemas"]["UtcTime"] | null;
+            until: components["schemas"]["UtcTime"] | null;
+            /**
+             * Suppressed
+             * @description What holds it back until then.
+             */
+            suppressed: string | null;
+            evaluated_at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * WhyClause
+         * @description A predicate as it stands, with its distance to true.
+         */
+        WhyClause: {
+            /** Text */
+            text: string;
+            /** Role */
+            role: string;
+            /** Truth */
+            truth: boolean | null;
+            /** Distance */
+            distance: number | null;
+            /** Distance Pct */
+            distance_pct: number | null;
+            /** Terms */
+            terms: components["schemas"]["WhyTerm"][];
+        };
+        /**
+         * WhyTerm
+         * @description A value that is read. `as_of` is ns UTC, `age_s` the age of what it rests on.
+         */
+        WhyTerm: {
+            /** Expression */
+            expression: string;
+            /** Value */
+            value: number | null;
+            /**
+             * Previous
+             * @default null
+             */
+            previous: number | null;
+            /** Type */
+            type: string;
+            /** Source */
+            source: string;
+            /** Timeframe */
+            timeframe: string;
+            /** As Of */
+            as_of: number | null;
+            /** Age S */
+            age_s: number | null;
+        };
+        /**
+         * CooldownEffect
+         * @description How many firings a cooldown would remove.
+         */
+        CooldownEffect: {
+            /** Cooldown */
+            cooldown: string;
+            /** Removed */
+            removed: number;
+        };
+        /**
+         * DayCount
+         * @description How often on a day of the venue.
+         */
+        DayCount: {
+            /** Date */
+            date: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * Error
          * @description What went wrong, in one shape everywhere.
          */
@@ -1943,6 +2705,105 @@ export interface components {
              */
             request_id: string;
         };
+        /**
+         * History
+         * @description What it was tried on.
+         */
+        History: {
+            from: components["schemas"]["UtcTime"] | null;
+            to: components["schemas"]["UtcTime"] | null;
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: number;
+            /** Instruments */
+            instruments: number;
+            /** Gaps */
+            gaps: string[];
+        };
+        /**
+         * Marker
+         * @description One firing, for a chart.
+         */
+        Marker: {
+            /** Firing Id */
+            firing_id: string;
+            /** Instrument */
+            instrument: string;
+            /** Symbol */
+            symbol: string;
+            time: components["schemas"]["UtcTime"] | null;
+            value: components["schemas"]["DecimalStr"] | null;
+            /** Event */
+            event: string;
+        };
+        /**
+         * Outcome
+         * @description What the price did after it, in percent.
+         */
+        Outcome: {
+            /**
+             * After
+             * @description 5m, 1h or 1d.
+             */
+            after: string;
+            /** Count */
+            count: number;
+            /** Mean Pct */
+            mean_pct: number | null;
+            /** Median Pct */
+            median_pct: number | null;
+            /**
+             * Up Pct
+             * @description How often it was higher then.
+             */
+            up_pct: number | null;
+        };
+        /**
+         * Preview
+         * @description What a rule would have done. See the howto on backtests for what the figures mean.
+         */
+        Preview: {
+            /** Fires */
+            fires: number;
+            /** Symbols Fired */
+            symbols_fired: number;
+            /** Per Day */
+            per_day: number;
+            busiest_day: components["schemas"]["DayCount"] | null;
+            /** Longest Quiet Days */
+            longest_quiet_days: number;
+            /** By Day */
+            by_day: components["schemas"]["DayCount"][];
+            /**
+             * Markers
+             * @description The newest 500.
+             */
+            markers: components["schemas"]["Marker"][];
+            /**
+             * Is Noisy
+             * @description More than ten a day.
+             */
+            is_noisy: boolean;
+            /**
+             * Noise Score
+             * @description 0 (calm) to 100.
+             */
+            noise_score: number;
+            /** Outcomes */
+            outcomes: components["schemas"]["Outcome"][];
+            /** Cooldowns */
+            cooldowns: components["schemas"]["CooldownEffect"][];
+            /** Suppressed */
+            suppressed: number;
+            history: components["schemas"]["History"];
+            /** May Repaint */
+            may_repaint: boolean;
+            /** Notes */
+            notes: string[];
+            /** Seconds */
+            seconds: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1957,6 +2818,9 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string | null;
+                instrument?: string | null;
+                rule_uid?: string | null;
+                unread?: boolean;
             };
             header?: never;
             path?: never;
@@ -2017,6 +2881,46 @@ export interface operations {
             };
             /** @description The request does not fit */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_alerts_get_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                firing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2257,7 +3161,7 @@ export interface operations {
             };
         };
     };
-    get_market_fields: {
+    get_language_fields: {
         parameters: {
             query?: never;
             header?: never;
@@ -2302,6 +3206,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StockList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_language_complete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompleteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompletionAnswer"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description What went wrong */
@@ -2444,6 +3390,225 @@ export interface operations {
             };
         };
     };
+    post_rules_check_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleCheck"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_rules_write_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FormBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormText"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_rules_import_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportAnswer"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_rules_get_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    put_rules_edit_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     delete_rules_disarm_rule: {
         parameters: {
             query?: never;
@@ -2462,6 +3627,177 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_rules_arm_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_rules_explain_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredPlan"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_rules_list_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleVersions"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_rules_why: {
+        parameters: {
+            query: {
+                instrument: string;
+            };
+            header?: never;
+            path: {
+                rule_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Not found */
