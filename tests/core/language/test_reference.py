@@ -3,7 +3,7 @@
 import json
 
 from marketbell.core.indicators.catalogue import SIGNATURES
-from marketbell.core.language.declared import DECLARED
+from marketbell.core.language.declared import DECLARED, DERIVED
 from marketbell.core.language.expression_reader import parse_expression
 from marketbell.core.language.fields import FIELDS
 from marketbell.core.language.functions import NAMES
@@ -14,7 +14,7 @@ def test_every_field_is_described_and_can_be_written() -> None:
     items = json.loads(json.dumps(describe_fields()))
     names = [item["name"] for item in items]
     assert len(set(names)) == len(names)
-    assert {field.name for field in (*FIELDS, *DECLARED)} | {"open", "high", "low"} == set(names)
+    assert {field.name for field in (*FIELDS, *DERIVED, *DECLARED)} | {"open", "high", "low"} == set(names)
     assert {item["name"] for item in items if not item["is_live"]} == {field.name for field in DECLARED}
     for item in items:
         for name in (item["usage"], *item["aliases"]):

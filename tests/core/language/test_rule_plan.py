@@ -97,6 +97,8 @@ def test_what_is_not_written_has_a_meaning() -> None:
         ),
         # `[1d]` is the close of the session before the one in which the moment lies.
         ("close > close[1d]", "at tick", ">(close hold(close@1d))@tick"),
+        ("close > prev_day.high", "at tick", ">(close hold(high@1d))@tick"),
+        ("close > $B.prev_day.low", "at 1d close", ">(close $B(shift[1](low)))@1d"),
         ("close > close[3d]", "at tick", ">(close hold(shift[2](close)@1d))@tick"),
         ("close > close[1w]", "at tick", ">(close hold(hold(close@1d)@1w))@tick"),
         (

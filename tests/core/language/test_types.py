@@ -110,6 +110,7 @@ def test_types(text: str, type_: str | None) -> None:
         ("close > close + 5%", 17, TYPE, "`1.05 * close`"),
         ("close > 95% * day.high", 9, TYPE, "`0.05 * close`"),
         ("clos > 5", 1, NAME, "unknown field `clos`: did you mean `close`?"),
+        ("close > prev_day.hgih", 9, NAME, "did you mean `prev_day.high`?"),
         ("fund.pee > 5", 1, NAME, "did you mean `fund.pe`?"),
         ("rsii(close)", 1, NAME, "unknown function `rsii`: did you mean `rsi`?"),
         ("rsi > 30", 1, NAME, "`rsi` is a function: `rsi(x = close, n = 14)`"),

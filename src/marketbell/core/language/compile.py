@@ -26,7 +26,7 @@ from math import ceil
 
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
-from marketbell.core.language.declared import declared, known
+from marketbell.core.language.declared import declared, derived_from, known
 from marketbell.core.language.errors import NAME, NOT_YET, TYPE
 from marketbell.core.language.fields import Cadence, Field, resolve
 from marketbell.core.language.functions import BUILT_INS, UNIVERSE_AT, Bound, bind, settled
@@ -265,6 +265,9 @@ class Compiler(PlanBuilder):
         return found if node.symbol is None else self._foreign(node.symbol, found, at)
 
     def _own_field(self, node: ex.Field, at: Timeframe) -> Input:
+        origin = derived_from(node.name)
+        if origin is not None:
+            return self._offset(ex.Offset(replace(node, name=origin), 1, "d", position=node.position), at)
         if (at == TICK or at.is_instant) and node.name in BAR_FIELDS:
             message = (
                 f"there is no `{node.name}` of a tick or a moment: take `day.{node.name}`, or a bar (`{node.name}@1m`)"

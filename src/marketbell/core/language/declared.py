@@ -97,6 +97,18 @@ DECLARED: tuple[Field, ...] = (
 )  # fmt: skip
 
 _BY_NAME = {one.name: one for one in DECLARED}
+_PREVIOUS = {
+    "prev_day.open": (_P, "Previous open", "First price of the session before."),
+    "prev_day.high": (_P, "Previous high", "Highest price of the session before."),
+    "prev_day.low": (_P, "Previous low", "Lowest price of the session before."),
+    "prev_day.volume": (_C, "Previous volume", "Volume of the session before."),
+}
+DERIVED: tuple[Field, ...] = tuple(
+    Field(name, kind, _DAY, label, text, source="history") for name, (kind, label, text) in _PREVIOUS.items()
+)
+"""Fields that are reckoned from bars where they are read: `prev_day.high` is `high[1d]`. No row has them."""
+
+_DERIVED = {one.name: one for one in DERIVED}
 OWN_RATIOS = "my."
 """A person's own ratios: `my.anything`."""
 
@@ -108,6 +120,11 @@ def declared(name: str) -> Field | None:
     return _BY_NAME.get(name)
 
 
+def derived_from(name: str) -> str | None:
+    """The bar's own field whose value of the session before a derived field has; None for one that is not derived."""
+    return name.rpartition(".")[2] if name in _DERIVED else None
+
+
 def known(name: str) -> Field | None:
-    """The field of that name or alias, live or declared; None where there is none."""
-    return resolve(name) or declared(name)
+    """The field of that name or alias, live, derived or declared; None where there is none."""
+    return resolve(name) or _DERIVED.get(name) or declared(name)

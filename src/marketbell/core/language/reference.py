@@ -6,7 +6,7 @@ Nothing is written here: the registry, the catalogue and the built-in functions 
 from typing import Any
 
 from marketbell.core.indicators.catalogue import MAX_WINDOW, SIGNATURES, Parameter, Signature
-from marketbell.core.language.declared import DECLARED
+from marketbell.core.language.declared import DECLARED, DERIVED
 from marketbell.core.language.fields import ALIASES, FIELDS, Field
 from marketbell.core.language.functions import (
     BUILT_INS,
@@ -26,7 +26,7 @@ def describe_fields() -> list[dict[str, Any]]:
     are {name, kind (text, period, number or duration), default (as it is written, or null), choices}; `usage` shows
     how a field with settings is written. One that is not `is_live` is unknown until something provides it.
     """
-    found = [_field(field) for field in (*FIELDS, *DECLARED)]
+    found = [_field(field) for field in (*FIELDS, *DERIVED, *DECLARED)]
     found += [
         {
             "name": name,

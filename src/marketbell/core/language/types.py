@@ -7,7 +7,7 @@ an enum's value or not, and nothing else.
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.indicators.catalogue import Signature
 from marketbell.core.language import expression as ex
-from marketbell.core.language.declared import DECLARED, declared, known
+from marketbell.core.language.declared import DECLARED, DERIVED, declared, known
 from marketbell.core.language.errors import LIMIT, NAME, SYNTAX, TYPE
 from marketbell.core.language.expression_printer import print_expression, print_span
 from marketbell.core.language.fields import ALIASES, BY_NAME, Field, resolve
@@ -239,7 +239,7 @@ class _Judge:
             message = f"`{node.name}` is a fact in words: it can be a column of a screen, no part of an expression"
             self._report(node.position, message, TYPE)
             return None
-        names = [*BY_NAME, *ALIASES, *BAR_FIELDS, *(one.name for one in DECLARED)]
+        names = [*BY_NAME, *ALIASES, *BAR_FIELDS, *(one.name for one in (*DECLARED, *DERIVED))]
         self._report(node.position, f"unknown field `{node.name}`{hint(node.name, names)}", NAME)
         return None
 
