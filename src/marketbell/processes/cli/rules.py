@@ -17,7 +17,7 @@ from marketbell.core.primitives.errors import (
 
 if TYPE_CHECKING:
     from marketbell.core.language.errors import RuleErrors
-    from marketbell.core.language.tree import Rule
+    from marketbell.core.language.tree import Screen
 
 EXIT_USER = 2
 TIMEOUT_S = 10.0
@@ -42,11 +42,12 @@ def register(app: typer.Typer) -> None:
 def check(file: str = _FILE, as_json: bool = _JSON) -> None:
     """Read a file and say everything that is wrong with it, as FILE:LINE:COLUMN: message."""
     from marketbell.core.language.errors import RuleErrors
-    from marketbell.core.language.printer import print_rule
+    from marketbell.core.language.printer import print_tree
     from marketbell.core.language.reader import parse_file
+    from marketbell.core.language.tree import Rule
 
     errors: list[dict[str, Any]] = []
-    rules: list[Rule] = []
+    rules: list[Rule | Screen] = []
     try:
         rules = parse_file(read(file))
     except RuleErrors as error:
@@ -57,7 +58,14 @@ def check(file: str = _FILE, as_json: bool = _JSON) -> None:
         if not as_json:
             sys.stderr.write("".join(f"{line}\n" for line in told(file, error)))
     if as_json:
-        listed = [{"name": rule.name, "rule_uid": rule.rule_uid, "text": print_rule(rule)} for rule in rules]
+        listed = [
+            {
+                "name": one.name,
+                "rule_uid": one.rule_uid if isinstance(one, Rule) else one.screen_uid,
+                "text": print_tree(one),
+            }
+            for one in rules
+        ]
         typer.echo(json.dumps({"ok": not errors, "file": file, "rules": listed, "errors": errors}, ensure_ascii=False))
     elif not errors:
         typer.echo(f"{file}: {_counted(len(rules))}, nothing wrong")
@@ -69,10 +77,10 @@ def arm(file: str = _FILE, api: str | None = _API, data_dir: str | None = _DATA,
     """Arm every rule of a file in the running Marketbell. Arming the same rule again changes nothing."""
     from marketbell.core.language.errors import RuleErrors
     from marketbell.core.language.printer import print_file
-    from marketbell.core.language.reader import parse_file
+    from marketbell.core.language.reader import parse_rules
 
     try:
-        rules = parse_file(read(file))
+        rules = parse_rules(read(file))
     except RuleErrors as error:
         sys.stderr.write("".join(f"{line}\n" for line in told(file, error)))
         raise typer.Exit(EXIT_USER) from error
@@ -84,7 +92,7 @@ def arm(file: str = _FILE, api: str | None = _API, data_dir: str | None = _DATA,
         try:
             armed.append(door.call("POST", "/api/rules", {"text": print_file([rule])}))
         except UserError as error:
-            place = rule.universe.position if error.code == "invalid_rule" else rule.position
+            place = rule.on[0].position if error.code == "invalid_rule" else rule.position
             text = error.message.partition(": ")[2] if error.message[:1].isdigit() else error.message
             done = f" ({_counted(len(armed))} before it armed)" if armed else ""
             sys.stderr.write(f"{file}:{place.line}:{place.column}: {text}{done}\n")
