@@ -20,7 +20,12 @@ export function Inbox() {
   const query = useInfiniteQuery(
     inboxQuery({ instrument: search.on, rule_uid: search.rule, unread: unread || undefined }),
   );
-  const items = useMemo(() => query.data?.pages.flatMap((one) => one.items) ?? [], [query.data]);
+  // What its own clauses held back was not told: it is for those who look for it.
+  const items = useMemo(
+    () =>
+      (query.data?.pages.flatMap((one) => one.items) ?? []).filter((one) => intermediate || !one.suppressed),
+    [query.data, intermediate],
+  );
   const bundles = useMemo(() => (search.by ? groupBy(items, search.by) : fold(items)), [items, search.by]);
   const isFiltered = Boolean(search.on ?? search.rule);
   return (

@@ -9,7 +9,7 @@ import { stockQuery } from "@/shared/api/queries";
 import { previewQuery } from "@/shared/api/rules";
 import type { Preview } from "@/shared/api/ruleTypes";
 import { isKnown } from "@/shared/format/numbers";
-import { duration } from "@/shared/format/time";
+import { duration, toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { useNow } from "@/shared/live/hooks";
 import { useShows } from "@/shared/prefs/prefs";
@@ -347,7 +347,7 @@ function FiringTable({ preview }: { preview: Preview }) {
     {
       id: "time",
       title: `Time (${formats.zoneWord})`,
-      value: (one) => Date.parse(one.time),
+      value: (one) => toMillis(one.time),
       cell: (one) => <span className="num">{formats.full(one.time)}</span>,
     },
     {

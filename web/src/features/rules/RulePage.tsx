@@ -237,7 +237,7 @@ function useArming(state: RuleState, stored: StoredRule | null) {
   const send = () => {
     if (!isReady || isBusy) return;
     if (stored) save.mutate({ rule_uid: stored.rule_uid, text: state.text }, { onSuccess: done });
-    else arm.mutate({ text: state.text }, { onSuccess: done });
+    else arm.mutate(state.text, { onSuccess: done });
   };
   return { send, isBusy, isChanged, isReady, error: arm.error ?? save.error };
 }

@@ -2,13 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { FunctionEntry, Registry } from "@/shared/api/ruleTypes";
 import { callOf, findNames, namesOf } from "./names";
 
+const number = { least: null, most: null };
 const entry = (change: Partial<FunctionEntry>): FunctionEntry => ({
   name: "rsi",
   usage: "",
   summary: "Momentum.",
   kind: "series",
-  arguments: [{ name: "x", default: "close" }],
-  parameters: [{ name: "n", kind: "period", default: 14 }],
+  arguments: [{ name: "x", is_condition: false, default: "close" }],
+  result: "number",
+  parameters: [{ ...number, name: "n", kind: "period", default: 14 }],
   main: "",
   members: [],
   ...change,
@@ -25,13 +27,20 @@ describe("names to choose from", () => {
     expect(callOf(entry({ name: "macd", members: two, main: "line" }))).toBe("macd(close, 14)");
     expect(
       callOf(
-        entry({ name: "orb", arguments: [], parameters: [{ name: "t", kind: "duration", default: null }] }),
+        entry({
+          name: "orb",
+          arguments: [],
+          parameters: [{ ...number, name: "t", kind: "duration", default: null }],
+        }),
       ),
     ).toBe("orb(15m)");
   });
 
   it("are found by label, text or meaning, those that begin so first", () => {
-    const field = { type: "number", cadence: "", unit: "", source: "" };
+    const field = {
+      ...{ aliases: [], type: "number", cadence: "", unit: "", source: "", members: [], settings: [] },
+      ...{ usage: "", is_live: true, is_of_bar: false },
+    };
     const registry: Registry = {
       items: [
         { ...field, name: "fund.eps", label: "EPS", description: "Earnings, part of P/E." },

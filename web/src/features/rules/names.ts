@@ -69,12 +69,16 @@ export function namesOf(registry: Registry | undefined): Name[] {
   if (!registry) return [...USUAL];
   return [
     ...USUAL,
-    ...registry.items.map((field) => ({
-      label: field.label,
-      insert: field.name,
-      about: field.description,
-      group: groupOf(field.name),
-    })),
+    ...registry.items
+      .filter((field) => !field.is_of_bar)
+      .map((field) => ({
+        label: field.label,
+        insert: field.settings.length > 0 ? field.usage : field.name,
+        about: field.is_live
+          ? field.description
+          : `${field.description} Not known yet: no source provides it.`,
+        group: groupOf(field.name),
+      })),
     ...(registry.functions ?? [])
       .filter((entry) => entry.kind === "series")
       .map((entry) => ({

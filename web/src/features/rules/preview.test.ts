@@ -7,7 +7,7 @@ const marker = (symbol: string, time: string): PreviewMarker => ({
   instrument: `NSE:${symbol}`,
   symbol,
   time,
-  value: 1,
+  value: "1",
   event: "enter",
 });
 const preview = {

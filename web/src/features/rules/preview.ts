@@ -33,7 +33,7 @@ const round = (rate: number) => (rate < 10 ? String(Math.round(rate * 10) / 10) 
 export function marksOf(preview: Preview, instrument: string): { time: number; event: string }[] {
   return preview.markers
     .filter((marker) => marker.instrument === instrument)
-    .map((marker) => ({ time: Math.floor(Date.parse(marker.time) / 1000), event: marker.event }))
+    .map((marker) => ({ time: Math.floor(Date.parse(marker.time ?? "") / 1000), event: marker.event }))
     .filter((mark) => Number.isFinite(mark.time))
     .sort((a, b) => a.time - b.time);
 }
