@@ -65,7 +65,12 @@ export function QueryPanel({ one }: { one: OneScreen }) {
 }
 
 const TYPING_MS = 500;
-const complete = completer("rule");
+const inScreen = completer("rule");
+const inExpression = completer("expression");
+
+/** A screen with its clauses, or a condition alone. */
+const complete = (text: string, position: number) =>
+  (/^\s*screen\b/.test(text) ? inScreen : inExpression)(text, position);
 
 /** What is being written goes to the server after a pause; Ctrl+Enter does not wait. */
 function TextOf({ one }: { one: OneScreen }) {

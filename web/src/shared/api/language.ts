@@ -6,5 +6,4 @@ import { api, unwrap } from "./client";
 export const completer =
   (kind: "rule" | "expression") =>
   (text: string, position: number): Promise<Completion> =>
-    // The document does not name this route yet.
-    unwrap(api.POST("/api/language/complete" as never, { body: { text, position, kind } } as never));
+    unwrap(api.POST("/api/language/complete", { body: { text, position, kind } }));

@@ -83,6 +83,7 @@ describe("suggestions", () => {
   it("leave Enter alone where the word is whole or nothing is typed of it", () => {
     expect(startOf("roe", { from: 0, to: 3, items: [item("roe")] })).toBeNull();
     expect(startOf("pe", { from: 0, to: 2, items: [item("pe"), item("peg")] })?.active).toBe(-1);
+    expect(startOf("pe", { from: 0, to: 2, items: [item("fund.pe")] })?.active).toBe(-1);
     expect(startOf("pe ", { from: 3, to: 3, items: [item("<")] })?.active).toBe(-1);
     expect(startOf("ro", offered)?.active).toBe(0);
   });

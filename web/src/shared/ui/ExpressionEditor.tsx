@@ -314,6 +314,6 @@ export function startOf(text: string, found: Completion): Offer | null {
   const typed = Array.from(text).slice(found.from, found.to).join("");
   const items = found.items.filter((item) => item.insert !== typed);
   if (items.length === 0) return null;
-  const isWhole = items.length < found.items.length;
+  const isWhole = found.items.some((item) => item.insert === typed || item.insert.endsWith(`.${typed}`));
   return { ...found, items, active: typed === "" || isWhole ? -1 : 0 };
 }
