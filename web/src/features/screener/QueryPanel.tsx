@@ -12,7 +12,7 @@ import { useShows } from "@/shared/prefs/prefs";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import { Panel } from "@/shared/ui/Panel";
 import { ChipEditor } from "./ChipEditor";
-import { chipsOf, chipWords, joined, partsOf, scopeKey, scopeWords } from "./query";
+import { chipsOf, chipWords, isScreen, joined, partsOf, scopeKey, scopeWords } from "./query";
 import classes from "./Screener.module.css";
 import type { Chip } from "./types";
 import type { OneScreen } from "./useScreen";
@@ -70,7 +70,7 @@ const inExpression = completer("expression");
 
 /** A screen with its clauses, or a condition alone. */
 const complete = (text: string, position: number) =>
-  (/^\s*screen\b/.test(text) ? inScreen : inExpression)(text, position);
+  (isScreen(text) ? inScreen : inExpression)(text, position);
 
 /** What is being written goes to the server after a pause; Ctrl+Enter does not wait. */
 function TextOf({ one }: { one: OneScreen }) {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Cond, FieldEntry } from "@/shared/api/ruleTypes";
+import type { Cond, FieldEntry, RuleForm } from "@/shared/api/ruleTypes";
 import {
   alertForm,
-  bareForm,
   bodyOf,
   chipsOf,
   chipWords,
@@ -12,6 +11,7 @@ import {
   EVERYBODY,
   fieldOf,
   grouped,
+  isScreen,
   joined,
   labelsOf,
   named,
@@ -41,6 +41,17 @@ const FIELDS = [
 ];
 const cheap: Cond = { op: "compare", operator: "<", left: "fund.pe", right: "15" };
 const good: Cond = { op: "compare", operator: ">=", left: "roe", right: "15%" };
+const bareForm = (name: string, when: Cond) =>
+  ({
+    kind: "screen",
+    name,
+    on: [{ kind: "all" }],
+    where: null,
+    when,
+    order_by: null,
+    limit: null,
+    columns: [],
+  }) as unknown as RuleForm;
 const screen = { screen_id: "value-picks", text: "pe < 15" } as ScreenInfo;
 
 describe("the address", () => {
@@ -68,6 +79,12 @@ describe("the address", () => {
       as_of: "2026-11-02",
     });
     expect(bodyOf({}, undefined)).toBeNull();
+  });
+
+  it("has a text with clauses or a condition alone", () => {
+    expect(isScreen('# cheap\n screen "A" when pe < 15')).toBe(true);
+    expect(isScreen("screener > 1")).toBe(false);
+    expect(isScreen("pe < 15")).toBe(false);
   });
 
   it("becomes a line for a terminal, quotes and all", () => {

@@ -48,35 +48,8 @@ export function bodyOf(search: ScreenSearch, screen: ScreenInfo | undefined): Ru
   };
 }
 
-/** The form of a bare expression: what its clauses would be if they were written. */
-export function bareForm(name: string, when: Cond): RuleForm {
-  return {
-    kind: "screen",
-    name,
-    rule_uid: "",
-    on: [{ kind: "all", name: "", venue: "" }],
-    where: null,
-    when,
-    at: null,
-    hold: null,
-    fire: null,
-    rearm: null,
-    cooldown: null,
-    limit: null,
-    session: null,
-    expires: null,
-    stale: null,
-    max_age: null,
-    severity: null,
-    notify: [],
-    fallback: null,
-    digest: null,
-    action: null,
-    order_by: null,
-    descending: false,
-    columns: [],
-  };
-}
+/** True for a text with clauses; false for a condition alone. */
+export const isScreen = (text: string): boolean => /^(?:\s|#[^\n]*\n)*screen\b/.test(text);
 
 /** More clauses than a condition stand under a name only. */
 export function named(form: RuleForm, name: string): RuleForm {

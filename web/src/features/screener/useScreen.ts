@@ -7,13 +7,14 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef } from "react";
 import { ApiError } from "@/shared/api/client";
 import { checkRule, registryQuery, writeForm } from "@/shared/api/rules";
-import type { Cond, FieldEntry, RuleForm, TextError } from "@/shared/api/ruleTypes";
+import type { CheckedRule, FieldEntry, RuleForm, TextError } from "@/shared/api/ruleTypes";
 import { runQuery, screensQuery } from "./api";
-import { bareForm, bodyOf, labelsOf, named, type ScreenSearch } from "./query";
+import { bodyOf, isScreen, labelsOf, named, type ScreenSearch } from "./query";
 import type { Chip, ResultPage, ResultRow, RunBody, ScreenInfo } from "./types";
 
 const NONE: readonly FieldEntry[] = [];
 const UNNAMED = "Your query";
+const NO_ERRORS: readonly TextError[] = [];
 const NOBODY: readonly ResultRow[] = [];
 
 export interface OneScreen {
@@ -57,18 +58,17 @@ export function useScreen(): OneScreen {
   const result = useLast(run.data?.pages[0], origin);
   const read = useQuery({
     queryKey: ["screens", "read", text],
-    queryFn: ({ signal }) => checkRule(text, signal),
+    queryFn: ({ signal }) => readText(text, signal),
     enabled: text !== "",
     staleTime: Number.POSITIVE_INFINITY,
     retry: 1,
   });
-  const checked = useLast(read.data?.rules[0], origin);
+  const checked = useLast(read.data ?? undefined, origin);
   const pages = run.data?.pages;
   const rows = useMemo(
     () => pages?.flatMap((page) => page.items) ?? result?.items ?? NOBODY,
     [pages, result],
   );
-  const form = checked?.form ?? (run.data && result && bareOf(result));
   const go = (change: Partial<ScreenSearch>, options: { isNew?: boolean } = {}) =>
     void navigate({
       to: "/screener",
@@ -90,9 +90,9 @@ export function useScreen(): OneScreen {
     name: checked?.name || screen?.name || UNNAMED,
     text,
     isChanged,
-    form,
+    form: checked?.form,
     sentence: checked?.sentence ?? "",
-    errors: errorsOf(run.error, read.data?.errors),
+    errors: errorsOf(run.error),
     body,
     result,
     rows,
@@ -106,17 +106,19 @@ export function useScreen(): OneScreen {
   };
 }
 
-/** An expression alone has no clauses: its chips are its form. */
-function bareOf(result: ResultPage): RuleForm {
-  const parts: Cond[] = result.chips.map((chip) => chip.form);
-  const [only] = parts;
-  return bareForm("", parts.length === 1 && only ? only : { op: "and", parts });
+/** The form and the words of a text. A condition alone is read as the screen of nobody's that it is. */
+async function readText(text: string, signal: AbortSignal): Promise<CheckedRule | null> {
+  const isBare = !isScreen(text);
+  const { rules } = await checkRule(isBare ? `screen ${JSON.stringify(UNNAMED)} when ${text}` : text, signal);
+  const [found] = rules;
+  if (!found) return null;
+  return isBare ? { ...found, name: "", form: { ...found.form, name: "" } } : found;
 }
 
 /** The server marks a text at its places; every other failure is the panel's to show. */
-export function errorsOf(error: Error | null, read: readonly TextError[] | undefined): readonly TextError[] {
+function errorsOf(error: Error | null): readonly TextError[] {
   const said = error instanceof ApiError ? (error.fields.errors as TextError[] | undefined) : undefined;
-  return Array.isArray(said) ? said : (error && read) || [];
+  return Array.isArray(said) ? said : NO_ERRORS;
 }
 
 /** The newest answer; while another text of the same screen is asked for or wrong, the one before it. */
