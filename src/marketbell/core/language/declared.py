@@ -64,6 +64,10 @@ DECLARED: tuple[Field, ...] = (
     _opt("put_oi", _C, "Put OI", "Open interest of all puts."),
     _opt("gex", _M, "GEX", "Gamma exposure of all open contracts for one per cent of the underlying.", unit="currency"),
     _opt("expected_move", _P, "Expected move", "Price of the straddle at the money."),
+    _of(
+        "fundamentals", _TICK, "fund.sector_pe", _N, "Sector P/E",
+        "Median P/E of the instrument's sector, with three known ones or more. Known in screens.",
+    ),
     _of("futures", _TICK, "fut.oi", _C, "Futures OI", "Open interest of the near future."),
     _of("futures", _TICK, "fut.price", _P, "Future", "Last price of the near future."),
     _of("futures", _TICK, "fut.basis", _P, "Basis", "Near future less spot."),

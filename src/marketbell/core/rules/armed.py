@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketbell.core.engine.frontier import Frontier, frontier
 from marketbell.core.engine.universes import Universes
 from marketbell.core.language import expression as ex
 from marketbell.core.language.defaults import effective
@@ -18,7 +19,6 @@ from marketbell.core.market.session import MINUTE, SECOND
 from marketbell.core.market.timeframe import TICK
 from marketbell.core.primitives.errors import UserError
 from marketbell.core.rules import policy_kernel as k
-from marketbell.core.rules.frontier import Frontier, frontier
 from marketbell.core.rules.policy import FOREVER, FirePolicy, Policy, RearmKind, Stale
 
 _FIRE = {

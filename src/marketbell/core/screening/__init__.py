@@ -1,0 +1,1 @@
+"""Screens: who meets a condition now, who enters and who leaves."""
