@@ -87,6 +87,8 @@ class RuleBook(Operator):
         self._state: TickState | None = None
         self._firings: list[RuleFiring] = []
         self._rejected: list[tuple[str, str]] = []
+        self._combined = 0
+        """The clock at which what reads other instruments was evaluated last."""
         self._floor = 0
         """Schedules begin behind this time of the log."""
         self._next: dict[tuple[str, str], int] = {}
@@ -116,8 +118,8 @@ class RuleBook(Operator):
             self._forget(str(payload["rule_uid"]), int(payload["version"]) - 1)
 
     def _forget(self, uid: str, version: int) -> None:
-        if version < self._known.get(uid, -1):
-            return
+        if uid not in self._known or version < self._known[uid]:
+            return  # a level's, or an older one's
         self._known[uid] = version
         self._drop(uid)
 
@@ -231,8 +233,10 @@ class RuleBook(Operator):
         self._state = state
         if not self._groups:
             return
-        self._combine(state.clock - state.late)
-        self._settle(state, state.clock - state.late)
+        if state.clock > self._combined:  # only when the clock moves: not wherever the log is cut
+            self._combined = state.clock
+            self._combine(state.clock - state.late)
+            self._settle(state, state.clock - state.late)
 
     def finish(self, state: TickState) -> None:
         self._state = state
@@ -482,6 +486,7 @@ class RuleBook(Operator):
             "known": dict(sorted(self._known.items())),
             "places": [[str(place.timing), place.is_far] for place in places],
             "floor": self._floor,
+            "combined": self._combined,
             "news": sorted(self._news),
             "joint": sorted(uid for uid, place in self._homes.items() if place.is_far),
         }
@@ -494,7 +499,7 @@ class RuleBook(Operator):
             return
         meta = _meta(arrays)
         self._known = {uid: int(version) for uid, version in meta["known"].items()}
-        self._floor = int(meta["floor"])
+        self._floor, self._combined = int(meta["floor"]), int(meta["combined"])
         self._news = [(int(time), str(kind), int(ident)) for time, kind, ident in meta["news"]]
         heapq.heapify(self._news)
         self._lay_out(arrays, state)
@@ -580,6 +585,7 @@ class RuleBook(Operator):
             "known": dict(sorted(known.items())),
             "places": [list(place) for place in places],
             "floor": max(one["floor"] for one in metas),
+            "combined": max(one["combined"] for one in metas),
             "news": sorted({tuple(entry) for one in metas for entry in one["news"]}),
         }
         out["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)

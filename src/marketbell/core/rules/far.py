@@ -1,9 +1,9 @@
 """Rules that read other instruments: what stands across instruments waits until everybody has told its part.
 
 Each instrument's own series run in the engine's program as always; their values at each bar are collected here, and a
-second program combines them in the order of time. A time is complete when the log's clock has passed it by the
-allowed lateness, or the source has ended: then nothing at or before it will come any more. So the result does not
-depend on which instrument's bar closed first.
+second program combines them in the order of time, whenever the log's clock moves: all that lies at or before it by
+the allowed lateness, and everything when the source ends. So the result does not depend on which instrument's bar
+closed first. An instrument that is quiet closes its bar with its next tick: until then its bar before stands.
 """
 
 import json
