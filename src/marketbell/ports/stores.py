@@ -5,9 +5,9 @@ the database does not answer (retryable). Personal rows carry `owner_id`, and ev
 takes it: other people's rows do not exist.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.market.instrument import Instrument
@@ -170,6 +170,101 @@ class RuleStore(Protocol):
 
     def wait(self, timeout_s: float) -> bool:
         """Block until a command was written since the last call, or the time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedScreen:
+    """A screen that somebody keeps: it stands in the stream. `definition` is its canonical JSON. Times ns UTC."""
+
+    screen_id: str
+    owner_id: str
+    name: str
+    text: str
+    definition: dict[str, Any]
+    created_at: int = 0
+    updated_at: int = 0
+
+
+class ScreenEvent(NamedTuple):
+    """An instrument entered or left a screen. `event` is enter or leave, `at` ns UTC."""
+
+    event: str
+    instrument_id: int
+    at: int
+
+
+class Stay(NamedTuple):
+    """How long an instrument was in a screen; `left_at` None: it still is."""
+
+    screen_id: str
+    entered_at: int
+    left_at: int | None
+
+
+MOST_EVENTS = 20_000
+"""Events that are kept of one screen; the oldest go first."""
+
+
+def screen_command(screen: SavedScreen) -> dict[str, Any]:
+    """The command that makes a screen stand in the stream; the same id again takes the place of what stood."""
+    return {
+        "type": "screen",
+        "screen_id": screen.screen_id,
+        "owner_id": screen.owner_id,
+        "definition": screen.definition,
+        "options": {},
+    }
+
+
+def unscreen_command(screen_id: str) -> dict[str, Any]:
+    """The command that takes a screen out of the stream."""
+    return {"type": "unscreen", "screen_id": screen_id}
+
+
+def stays(events: Iterable[tuple[str, str, int]], since: int) -> list[Stay]:
+    """Pair (screen_id, event, at), oldest first, to stays that had not ended before `since`; newest entry first.
+
+    An entry that is told twice counts from the first; a leave whose entry is forgotten tells nothing.
+    """
+    entered: dict[str, int] = {}
+    found = []
+    for screen_id, event, at in events:
+        if event == "enter":
+            entered.setdefault(screen_id, at)
+        elif screen_id in entered:
+            found.append(Stay(screen_id, entered.pop(screen_id), at))
+    found += [Stay(screen_id, at, None) for screen_id, at in entered.items()]
+    kept = [one for one in found if one.left_at is None or one.left_at >= since]
+    return sorted(kept, key=lambda one: (-one.entered_at, one.screen_id))
+
+
+class ScreenStore(Protocol):
+    """Saved screens by owner, and who entered and left which screen, the ready ones too."""
+
+    def all(self, owner_id: str) -> list[SavedScreen]:
+        """The owner's, oldest first."""
+
+    def get(self, owner_id: str, screen_id: str) -> SavedScreen | None: ...
+    def put(self, screen: SavedScreen) -> SavedScreen:
+        """Keep a screen, with its command for the log in one transaction; the same again writes no second one.
+
+        ConflictError where the id is another owner's, or the owner has another screen of that name.
+        """
+
+    def delete(self, owner_id: str, screen_id: str) -> None:
+        """Forget a screen and its events, and tell the log. NotFoundError where the owner has no such screen."""
+
+    def standing(self) -> list[SavedScreen]:
+        """Everyone's, oldest first: for a log that was lost."""
+
+    def put_events(self, screen_id: str, events: Sequence[ScreenEvent]) -> None:
+        """Keep what happened; the same event again changes nothing. Of a screen the newest MOST_EVENTS stay."""
+
+    def history(self, screen_id: str, since: int, limit: int = 500) -> list[ScreenEvent]:
+        """Events from `since` on (ns), newest first."""
+
+    def held(self, instrument_id: int, since: int) -> list[Stay]:
+        """In which screens an instrument was at `since` or later, newest entry first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +478,8 @@ class Stores(Protocol):
     def fundamentals(self) -> FundamentalStore: ...
     @property
     def rules(self) -> RuleStore: ...
+    @property
+    def screens(self) -> ScreenStore: ...
     @property
     def ledger(self) -> Ledger: ...
     @property

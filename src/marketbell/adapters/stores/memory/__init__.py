@@ -2,6 +2,7 @@
 
 from marketbell.adapters.stores.memory.ledger import MemoryLedger
 from marketbell.adapters.stores.memory.market import MemoryBars, MemoryInstruments, MemoryQuality, MemorySnapshots
+from marketbell.adapters.stores.memory.outbox import Outbox
 from marketbell.adapters.stores.memory.people import (
     MemoryChannels,
     MemoryIdempotency,
@@ -10,6 +11,7 @@ from marketbell.adapters.stores.memory.people import (
 )
 from marketbell.adapters.stores.memory.reference import MemoryFundamentals
 from marketbell.adapters.stores.memory.rules import MemoryRules
+from marketbell.adapters.stores.memory.screens import MemoryScreens
 
 
 class MemoryStores:
@@ -21,7 +23,9 @@ class MemoryStores:
         self.snapshots = MemorySnapshots()
         self.quality = MemoryQuality()
         self.fundamentals = MemoryFundamentals()
-        self.rules = MemoryRules()
+        outbox = Outbox()
+        self.rules = MemoryRules(outbox)
+        self.screens = MemoryScreens(outbox)
         self.ledger = MemoryLedger()
         self.watchlists = MemoryWatchlists()
         self.channels = MemoryChannels()

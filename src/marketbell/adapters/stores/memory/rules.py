@@ -1,13 +1,12 @@
 """Rules, their versions and the commands for the log in dictionaries."""
 
-import itertools
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from marketbell.adapters.stores.memory.announcements import Announcement
+from marketbell.adapters.stores.memory.outbox import Outbox
 from marketbell.core.primitives.errors import ConflictError, NotFoundError
 from marketbell.ports.stores import RuleCommand, RuleVersion, StoredRule, is_same_arming
 
@@ -15,12 +14,10 @@ from marketbell.ports.stores import RuleCommand, RuleVersion, StoredRule, is_sam
 class MemoryRules:
     """Rules by uid, and commands in the order written."""
 
-    def __init__(self) -> None:
+    def __init__(self, outbox: Outbox | None = None) -> None:
         self._rules: dict[str, tuple[StoredRule, int, dict[str, Any]]] = {}
         self._versions: dict[str, list[RuleVersion]] = {}
-        self._commands: dict[int, RuleCommand] = {}
-        self._numbers = itertools.count(1)
-        self._announcement = Announcement()
+        self._outbox = outbox or Outbox()
         self._lock = threading.Lock()
 
     def arm(self, rule: StoredRule, instrument_id: int, payload: Mapping[str, Any]) -> StoredRule:
@@ -36,7 +33,7 @@ class MemoryRules:
                     self._rules[rule.rule_uid] = (kept, place, known)
                     return kept
                 if place != int(instrument_id) and found.state != "disabled":
-                    self._command(place, {"type": "disarm", "rule_uid": rule.rule_uid, "version": found.version})
+                    self._outbox.write(place, {"type": "disarm", "rule_uid": rule.rule_uid, "version": found.version})
             stored = replace(
                 rule,
                 version=found.version + 1 if found else rule.version,
@@ -50,7 +47,7 @@ class MemoryRules:
             self._versions.setdefault(stored.rule_uid, []).append(
                 RuleVersion(stored.version, stored.text, made_at, "replaced")
             )
-            self._command(instrument_id, command)
+            self._outbox.write(instrument_id, command)
             return stored
 
     def disarm(self, owner_id: str, rule_uid: str) -> StoredRule:
@@ -63,7 +60,7 @@ class MemoryRules:
             if rule.state != "disabled":
                 rule = replace(rule, state="disabled")
                 self._rules[rule_uid] = (rule, instrument_id, payload)
-                self._command(instrument_id, {"type": "disarm", "rule_uid": rule_uid, "version": rule.version})
+                self._outbox.write(instrument_id, {"type": "disarm", "rule_uid": rule_uid, "version": rule.version})
             return rule
 
     def get(self, owner_id: str, rule_uid: str) -> StoredRule | None:
@@ -95,14 +92,11 @@ class MemoryRules:
 
     def unpublished(self, limit: int = 500) -> list[RuleCommand]:
         """Commands that the log has not had, in the order written."""
-        with self._lock:
-            return list(itertools.islice(self._commands.values(), limit))
+        return self._outbox.unpublished(limit)
 
     def mark_published(self, command_ids: Sequence[int]) -> None:
         """The log has these commands."""
-        with self._lock:
-            for command_id in command_ids:
-                self._commands.pop(command_id, None)
+        self._outbox.mark_published(command_ids)
 
     def mark_fired(self, rule_uids: Sequence[str]) -> None:
         """These fire-once rules have had their firing."""
@@ -122,9 +116,4 @@ class MemoryRules:
 
     def wait(self, timeout_s: float) -> bool:
         """Block until a command was written since the last call, or the time is over."""
-        return self._announcement.wait(timeout_s)
-
-    def _command(self, instrument_id: int, payload: dict[str, Any]) -> None:
-        command = RuleCommand(next(self._numbers), int(instrument_id), payload)
-        self._commands[command.command_id] = command
-        self._announcement.announce()
+        return self._outbox.wait(timeout_s)

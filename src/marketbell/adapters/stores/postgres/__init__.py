@@ -12,6 +12,7 @@ from marketbell.adapters.stores.postgres.people import (
 )
 from marketbell.adapters.stores.postgres.reference import PostgresFundamentals
 from marketbell.adapters.stores.postgres.rules import PostgresRules
+from marketbell.adapters.stores.postgres.screens import PostgresScreens
 
 
 class PostgresStores:
@@ -25,6 +26,7 @@ class PostgresStores:
         self.quality = PostgresQuality(self.database)
         self.fundamentals = PostgresFundamentals(self.database)
         self.rules = PostgresRules(self.database)
+        self.screens = PostgresScreens(self.database)
         self.ledger = PostgresLedger(self.database)
         self.watchlists = PostgresWatchlists(self.database)
         self.channels = PostgresChannels(self.database)

@@ -46,7 +46,7 @@ class PostgresRules:
                     return replace(found, group=rule.group)
                 if place != int(instrument_id) and found.state != "disabled":
                     gone = {"type": "disarm", "rule_uid": rule.rule_uid, "version": found.version}
-                    _command(connection, rule.rule_uid, place, gone)
+                    write_command(connection, place, gone, rule.rule_uid)
             stored = replace(
                 rule,
                 version=found.version + 1 if found else rule.version,
@@ -87,7 +87,7 @@ class PostgresRules:
                     Jsonb(command),
                 ),
             )
-            _command(connection, stored.rule_uid, instrument_id, command)
+            write_command(connection, instrument_id, command, stored.rule_uid)
             return stored
 
     def disarm(self, owner_id: str, rule_uid: str) -> StoredRule:
@@ -106,7 +106,7 @@ class PostgresRules:
                     "UPDATE rules.rules SET state = 'disabled', updated_at = now() WHERE rule_uid = %s", (rule_uid,)
                 )
                 command = {"type": "disarm", "rule_uid": rule_uid, "version": rule.version}
-                _command(connection, rule_uid, place, command)
+                write_command(connection, place, command, rule_uid)
             return rule
 
     def get(self, owner_id: str, rule_uid: str) -> StoredRule | None:
@@ -192,7 +192,10 @@ class PostgresRules:
         self._listener.close()
 
 
-def _command(connection: Connection, rule_uid: str, instrument_id: int, payload: Mapping[str, Any]) -> None:
+def write_command(
+    connection: Connection, instrument_id: int, payload: Mapping[str, Any], rule_uid: str | None = None
+) -> None:
+    """Put a command into the outbox of the log within a transaction, and wake who waits when it is committed."""
     connection.execute(
         "INSERT INTO rules.commands (rule_uid, instrument_id, payload) VALUES (%s, %s, %s)",
         (rule_uid, int(instrument_id), Jsonb(payload)),
