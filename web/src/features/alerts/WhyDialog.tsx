@@ -21,6 +21,7 @@ export default function WhyDialog({ rule, onClose }: { rule: StoredRule; onClose
           <InstrumentPicker
             label="For which instrument"
             isLabelShown
+            isInDialog
             chosen={chosen}
             autoFocus={chosen === null}
             onChoose={setChosen}

@@ -236,8 +236,11 @@ function useArming(state: RuleState, stored: StoredRule | null) {
   };
   const send = () => {
     if (!isReady || isBusy) return;
-    if (stored) save.mutate({ rule_uid: stored.rule_uid, text: state.text }, { onSuccess: done });
-    else arm.mutate(state.text, { onSuccess: done });
+    // A promise of its own: the new version lays this page anew before a callback of the mutation would come.
+    const saved = stored
+      ? save.mutateAsync({ rule_uid: stored.rule_uid, text: state.text })
+      : arm.mutateAsync(state.text);
+    saved.then(done, () => {});
   };
   return { send, isBusy, isChanged, isReady, error: arm.error ?? save.error };
 }
@@ -259,7 +262,8 @@ function Arm({
   const others = useQuery(storedRulesQuery).data;
   const failed = arming.error ?? state.failure;
   const name = state.form?.name ?? "";
-  const twin = stored ? undefined : others?.find((one) => one.name === name && one.state === "armed");
+  // The name is what tells a new rule from another.
+  const twin = stored ? undefined : others?.find((one) => one.name === name);
   return (
     <div className={classes.arm}>
       <p className={classes.said} aria-live="polite">
@@ -273,7 +277,7 @@ function Arm({
       </p>
       {twin && (
         <p className="dim">
-          An alert of this name is armed already.{" "}
+          There is an alert of this name ({twin.state}): this becomes its next version.{" "}
           <Link to="/rules/$uid" params={{ uid: twin.rule_uid }} search={{}}>
             Open it
           </Link>

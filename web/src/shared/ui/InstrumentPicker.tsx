@@ -27,6 +27,8 @@ interface Props {
   style?: CSSProperties;
   autoFocus?: boolean;
   error?: string | undefined;
+  /** A dialog's edge would cut the list: there it stands above the page. */
+  isInDialog?: boolean;
   onChoose: (option: PickerOption) => void;
 }
 
@@ -96,7 +98,7 @@ export function InstrumentPicker(props: Props) {
       // The list itself scrolls, and stands where its field does: keys and screen readers find it there.
       withScrollArea={false}
       styles={{ options: { maxHeight: 320, overflowY: "auto" } }}
-      comboboxProps={{ width: 300, position: "bottom-start", withinPortal: false }}
+      comboboxProps={{ width: 300, position: "bottom-start", withinPortal: props.isInDialog ?? false }}
       renderOption={({ option }) => (
         <span>
           {option.label}

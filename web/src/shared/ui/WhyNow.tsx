@@ -13,8 +13,10 @@ const STATES: Record<string, string> = {
   unknown: "Not known: something it reads is missing.",
   suppressed: "Held back.",
   acked: "Seen and acknowledged.",
+  done: "It has fired, and rests.",
   expired: "Expired: it looks no more.",
   disabled: "Disabled: it does not look.",
+  waiting: "The evaluator does not have it yet.",
 };
 
 export function WhyNow({ query }: { query: { data?: Why | undefined; error: unknown; isPending: boolean } }) {
