@@ -146,7 +146,7 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
           <Panel title="The alert" label="The alert">
             {view === "text" ? (
               <TextView text={state.text} errors={state.textErrors} onText={setText} onSubmit={arming.send} />
-            ) : !form || state.textErrors.length > 0 ? (
+            ) : !form ? (
               <Unread rule={rule} onText={() => show("text")} />
             ) : view === "form" ? (
               <FormView form={form} errors={state.formErrors} onForm={setForm} />
@@ -158,12 +158,7 @@ function Builder({ start, stored, view: asked }: BuilderProps) {
                 onShowForm={() => show("form")}
               />
             )}
-            <Arm
-              rule={rule}
-              stored={stored}
-              arming={arming}
-              isSaid={view === "sentence" && form !== null && fillingOf(form) === null}
-            />
+            <Arm rule={rule} stored={stored} arming={arming} view={view} />
           </Panel>
           {stored === null && view === "sentence" && form && (
             <Panel title="Or begin with one of these">
@@ -250,16 +245,17 @@ function Arm({
   rule,
   stored,
   arming,
-  isSaid,
+  view,
 }: {
   rule: OneRule;
   stored: StoredRule | null;
   arming: ReturnType<typeof useArming>;
-  /** Its plain words stand above already. */
-  isSaid: boolean;
+  view: View;
 }) {
   const { state } = rule;
   const others = useQuery(storedRulesQuery).data;
+  // Its plain words stand above already.
+  const isSaid = view === "sentence" && state.form !== null && fillingOf(state.form) === null;
   const failed = arming.error ?? state.failure;
   const name = state.form?.name ?? "";
   // The name is what tells a new rule from another.
@@ -270,11 +266,18 @@ function Arm({
         {state.isUnfinished
           ? "Fill the blanks first."
           : state.textErrors.length + state.formErrors.length > 0
-            ? "It cannot be armed yet: see the marks."
+            ? "It cannot be armed yet."
             : isSaid
               ? ""
               : state.sentence}
       </p>
+      {view !== "text" &&
+        state.form &&
+        state.textErrors.map((error) => (
+          <p key={`${error.line}:${error.column}`} className={classes.error}>
+            {error.message}
+          </p>
+        ))}
       {twin && (
         <p className="dim">
           There is an alert of this name ({twin.state}): this becomes its next version.{" "}

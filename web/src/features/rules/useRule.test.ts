@@ -104,6 +104,22 @@ describe("one rule under three views", () => {
     expect(isGood(result.current.state)).toBe(true);
   });
 
+  it("has no form of a text that cannot be read, and one of a text whose names nobody knows", async () => {
+    const { result } = renderHook(() => useRule({}));
+    const fault = { line: 1, column: 1, message: "unexpected", reason: "syntax" };
+    check.mockResolvedValueOnce({ ok: false, errors: [fault], rules: [] });
+    act(() => result.current.setText("alrt"));
+    await settle();
+    expect(result.current.state.form).toBeNull();
+    const unknown = { ...fault, message: "there is no list", reason: "name" };
+    check.mockResolvedValueOnce({ ok: false, errors: [unknown], rules: [rule("alert")] });
+    act(() => result.current.setText("alert"));
+    await settle();
+    expect(result.current.state.form).toBe(form);
+    expect(result.current.state.textErrors).toEqual([unknown]);
+    expect(isGood(result.current.state)).toBe(false);
+  });
+
   it("refuses a screen, and a second alert", async () => {
     const { result } = renderHook(() => useRule({}));
     check.mockResolvedValueOnce({ ...read("x"), rules: [rule("x", { kind: "screen" })] });

@@ -14,7 +14,7 @@ export interface FormError {
 
 export interface RuleState {
   text: string;
-  /** Null while the text cannot be read. */
+  /** Null while the text cannot be read. Names that nobody knows here do not hinder that. */
   form: RuleForm | null;
   /** The server's plain words for it. */
   sentence: string;
@@ -156,6 +156,8 @@ async function read(text: string, signal: AbortSignal): Promise<Partial<RuleStat
       message: "This is a screen: it has its place in the screener.",
       reason: "screen",
     });
-  if (!rule || errors.length > 0) return { textErrors: errors, plan: null };
-  return { text, form: rule.form, sentence: rule.sentence, plan: rule.plan, textErrors: [], formErrors: [] };
+  if (!rule || second || rule.kind === "screen") return { textErrors: errors, form: null, plan: null };
+  // One that names what nobody knows here can be read all the same; it cannot be armed.
+  const { form, sentence, plan } = rule;
+  return { text, form, sentence, plan, textErrors: errors, formErrors: [] };
 }
