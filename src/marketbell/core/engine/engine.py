@@ -400,6 +400,37 @@ class Engine:
             if operator.wants_ticks:
                 operator.ticks(ticks, state)
 
+    def _tell_bars_begun(self, c: Mapping[str, NDArray[Any]], before: NDArray[np.int64]) -> None:
+        """Bars as the source: hand over the rows as they stood before each that comes behind a hole, and behind each.
+
+        `before`: the words of all rows before the run. So every end of a longer bar finds how its row stood then.
+        """
+        count = int(self._out.counts[k.N_TAKEN])
+        place, ends = self._out.taken[:count, 0], self._out.taken[:count, 1].copy()
+        rows, start, words = c["rows"][place], c["start"][place], self._out.told_i[:count]
+        order = np.argsort(rows, kind="stable")
+        is_first = np.ones(count, np.bool_)
+        is_first[1:] = rows[order][1:] != rows[order][:-1]
+        previous = np.empty(count, np.int64)
+        previous[order] = np.where(is_first, -1, np.concatenate([[-1], order[:-1]]))
+        behind_hole = np.flatnonzero((previous < 0) | (ends[np.maximum(previous, 0)] < start))
+        came = previous[behind_hole]
+        stood = np.where((came >= 0)[:, None], words[np.maximum(came, 0)], before[rows[behind_hole]])
+        at = np.concatenate([2 * behind_hole, 2 * np.arange(count) + 1])
+        sequence = np.argsort(at, kind="stable")
+        words = np.concatenate([stood, words])[sequence]
+        found = Begun(
+            np.concatenate([rows[behind_hole], rows])[sequence],
+            np.concatenate([start[behind_hole], ends])[sequence],
+            at[sequence] // 2,
+            words.view(np.float64),
+            words,
+        )
+        state = self.tick_state()
+        for operator in self.operators:
+            if operator.wants_minutes:
+                operator.begun(found, state)
+
     def _tell_begun(self, count: int) -> None:
         """Hand the rows as they stood before the first ticks of new minutes to the operators that want them."""
         begun, words = self._out.begun[:count], self._out.begun_i[:count]
@@ -589,8 +620,13 @@ class Engine:
         c = self._bar_columns(columns)
         rows, out = self._state, self._out
         wants_ticks = any(operator.wants_ticks for operator in self.operators)
+        wants_minutes = any(operator.wants_minutes for operator in self.operators)
         watched = self.series.watched if self.series.watched is not None else out.nobody
-        if wants_ticks:
+        before = np.empty((0, k.NI), np.int64)
+        if wants_minutes:
+            watched, before = np.ones(len(self.instruments), np.uint8), rows.I[: len(self.instruments)].copy()
+        notes_ends = wants_ticks or wants_minutes
+        if notes_ends:
             out.make_room_for_ticks(len(c["rows"]))
         out.run(
             rows,
@@ -598,7 +634,7 @@ class Engine:
             lambda: _SOURCE_BARS(
                 out.counts, rows.F, rows.I, rows.BF, rows.BI, rows.slots, self._opens, self._closes, self._dates,
                 rows.returns, rows.minutes, rows.profile, rows.hist_t, rows.hist_f, rows.touched,
-                *self.levels.tables, out.bi, out.bf, out.di, out.df, out.fi, out.ff, wants_ticks, out.taken,
+                *self.levels.tables, out.bi, out.bf, out.di, out.df, out.fi, out.ff, notes_ends, out.taken,
                 out.taken_f, watched, out.told, out.told_i, *c.values(),
             ),
         )  # fmt: skip
@@ -608,6 +644,8 @@ class Engine:
         self._totals["bars_skipped"] += skipped
         if wants_ticks:
             self._tell_ends(c)
+        if wants_minutes:
+            self._tell_bars_begun(c, before)
         self._collect_bars(collected)
         self._collect_fired(collected)
 

@@ -63,7 +63,8 @@ class FieldSampler:
         sk.first_from(rows, start, bars.rows, bars.end, head, link, at)
         is_over = (state.I[bars.rows, k.I_SEALED] == 1) & (state.I[bars.rows, k.I_NEWEST] < bars.end)
         known = (at >= 0) | is_over
-        words = np.where((at >= 0)[:, None], words[np.maximum(at, 0)], state.I[bars.rows])
+        now = state.I[bars.rows]
+        words = np.where((at >= 0)[:, None], words[np.maximum(at, 0)], now) if len(words) else now
         price = np.where(known, words.view(np.float64)[:, k.F_LAST], bars.values[:, 3])
         found = self.fields(bars.rows, bars.end, words, names, state, price)
         told = {
