@@ -99,3 +99,11 @@ def _word(node: Node, words: list[str]) -> str:
         *(f"{words[item.node]}.{item.output}" for item in node.inputs),
     ]
     return "~" + blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def words(plan: Plan) -> list[str]:
+    """Of each node a name that says all that it is; equal nodes of different plans have the same."""
+    found: list[str] = []
+    for node in plan.nodes:
+        found.append(_word(node, found))
+    return found

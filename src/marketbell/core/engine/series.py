@@ -21,7 +21,7 @@ from marketbell.core.engine import kernel as k
 from marketbell.core.engine.coverage import Coverage
 from marketbell.core.engine.feeding import NEVER, Feed
 from marketbell.core.engine.operators import Begun, ClosedBars, Operator, Ticks, TickState
-from marketbell.core.engine.program import Program, Tentative
+from marketbell.core.engine.program import CrossSection, Program, Tentative
 from marketbell.core.engine.sampling import FieldSampler
 from marketbell.core.engine.stored_bars import DayShelf, MinuteRing
 from marketbell.core.engine.timeframes import Bars, Sessions
@@ -93,6 +93,8 @@ class Series(Operator):
         self.bars_dropped = 0
         self._tick_scopes: dict[str, NDArray[np.bool_]] = {}
         self._listeners: list[Listener] = []
+        self.version = 0
+        """Another number whenever closed bars, or what is watched, may have changed."""
 
     def listen(self, listener: Listener) -> None:
         """Call this with every piece of closed bars and the values of all results at them."""
@@ -123,6 +125,7 @@ class Series(Operator):
         if any(node.op is Op.FIELD and node.timeframe.unit == "s" for node in plan.nodes):
             raise UserError("a field without `@` is read at ticks and at the ends of minutes and longer bars")
         self._settle_days()
+        self.version += 1
         before, timeframes = self.program.numbers, self._feed.timeframes
         results = self.program.extend(plan)
         self.unwatch(uid, is_replaced=True)
@@ -188,13 +191,7 @@ class Series(Operator):
         """Warm new nodes from the bars that are kept, and let history that is still to come warm them further."""
         rows = np.arange(self._rows)
         program, feed = self._empty(plan)
-        ring_lost, oldest = self._ring.oldest()
-        shelf_lost = self._shelf.count >= self._shelf.most
-        for timeframe in feed.rollers:
-            if timeframe.is_intraday:
-                feed.begin(timeframe, np.where(ring_lost, oldest, NEVER))
-            else:
-                feed.begin(timeframe, np.where(shelf_lost, self._shelf.start[:, 0], NEVER))
+        self._since(feed)
         minutes, days = self._ring.bars(rows, self._sessions), self._days(rows)
         program.commit(feed.closed(minutes, days, self._until(state), self._sessions))
         self.program.adopt(program, rows, new)
@@ -208,6 +205,16 @@ class Series(Operator):
             self._warm_feed.use(self._warming.timeframes)
             self._cold, self._cold_timeframes = self._cold | new, self._cold_timeframes | timeframes
 
+    def _since(self, feed: Feed) -> None:
+        """Leave out longer bars that began before what is kept."""
+        ring_lost, oldest = self._ring.oldest()
+        shelf_lost = self._shelf.count >= self._shelf.most
+        for timeframe in feed.rollers:
+            if timeframe.is_intraday:
+                feed.begin(timeframe, np.where(ring_lost, oldest, NEVER))
+            else:
+                feed.begin(timeframe, np.where(shelf_lost, self._shelf.start[:, 0], NEVER))
+
     def _empty(self, *plans: Plan) -> tuple[Program, Feed]:
         """A program of these plans that has seen nothing, and its feed."""
         program = Program(rows=self._rows, sessions=self._sessions, is_strict=True)
@@ -220,6 +227,7 @@ class Series(Operator):
     # --- the engine's calls ------------------------------------------------------------------------
 
     def grow(self, state: TickState) -> None:
+        self.version += 1
         count = state.count
         own = (np.ascontiguousarray(state.I[:count, at]) for at in (k.I_CAL_LO, k.I_CAL_HI, k.I_MINUTES))
         self._sessions = Sessions(state.opens, state.closes, state.dates, *own)
@@ -302,6 +310,7 @@ class Series(Operator):
         self._settle_days()
         self._cover.heartbeat(state.clock)
         if len(minutes.rows) or len(days.rows):
+            self.version += 1
             minutes, days = _contiguous(minutes), _contiguous(days)
             self._meet(minutes, days)
             self._ring.push(minutes.rows, minutes.start, minutes.trades, minutes.values)
@@ -357,6 +366,7 @@ class Series(Operator):
             self._feed.reset(holes, is_intraday=False)
 
     def history(self, rows: Ints, columns: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        self.version += 1
         close = columns["close"]
         known = (rows >= 0) & (close > 0) & np.isfinite(close)
         values = np.column_stack([columns[n] for n in ("open", "high", "low", "close", "volume")] + [close * np.nan])
@@ -480,6 +490,26 @@ class Series(Operator):
         at = np.arange(self._rows) if rows is None else rows
         values = self.program.values(item, at)
         return np.where(self.program.is_warm(item, at), values, np.nan) if is_warm else values
+
+    def read(self, plan: Plan, state: TickState, cross: CrossSection | None = None) -> dict[str, Floats]:
+        """Last closed values of a plan's results by row, of series that nobody need watch; NaN where unknown.
+
+        They come from the minutes and days that are kept; what is watched has the state that it has. Nothing here is
+        changed. `cross` is needed where the plan reads across a universe. UserError where a function is not known.
+        """
+        self._settle_days()
+        rows = np.arange(self._rows)
+        of_key = {one.key: row for row, one in enumerate(state.instruments)}
+        program = Program(plan, self._rows, sessions=self._sessions, foreign=of_key.get, cross=cross, is_strict=True)
+        feed = Feed(self._late, self._rows)
+        feed.use(program.timeframes)
+        self._since(feed)
+        bars = feed.closed(self._ring.bars(rows, self._sessions), self._days(rows), self._until(state), self._sessions)
+        for timeframe in program.sampled.keys() & bars.keys():
+            bars[timeframe] = self._sampler.sampled(bars[timeframe], program.sampled[timeframe], state)
+        program.commit(bars)
+        program.adopt(self.program, rows)
+        return {name: program.values(item, rows) for name, item in program.results.items()}
 
     def result(self, uid: str, name: str) -> Input:
         """The place of an expression in the program, for `tentative`. KeyError as above."""

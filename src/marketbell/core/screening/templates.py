@@ -70,7 +70,7 @@ _ALL = (
         "52-week-lows",
         "52-Week Lows",
         "Instruments that are at their lowest price of 52 weeks today.",
-        f"  when coalesce(min(day.low, close), close) <= low_52w\n  order by change_pct desc\n  {_PRICE}, low_52w",
+        f"  when coalesce(min(day.low, close), close) <= low_52w\n  order by change_pct\n  {_PRICE}, low_52w",
     ),
     _template(
         "top-gainers",

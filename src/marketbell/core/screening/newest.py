@@ -1,0 +1,162 @@
+"""The newest values of everything that screens read, over all rows of an engine at once.
+
+Made for one moment and thrown away: the engine's state is read, never changed. Closed series that nobody watches are
+computed from the bars that the engine keeps, and kept by `ClosedSeries` until other bars close.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine import elementwise
+from marketbell.core.engine import kernel as k
+from marketbell.core.engine.across_history import AcrossHistory
+from marketbell.core.engine.cross_section import evaluate
+from marketbell.core.engine.engine import Engine
+from marketbell.core.engine.enrichment import Enrichment
+from marketbell.core.engine.lists import Universe
+from marketbell.core.engine.universes import Universes
+from marketbell.core.fundamentals.valuation import sector_medians
+from marketbell.core.language.plan import Input, Node, Op, Plan
+from marketbell.core.language.rule_plan import NOW
+from marketbell.core.screening.compiled import Compiled
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_KEPT = 256
+
+
+class ClosedSeries:
+    """Last closed values of series that nobody watches, until other bars close."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._version = -1
+        self._found: dict[str, Floats] = {}
+
+    def values(self, plan: Plan, universes: Universes) -> Mapping[str, Floats]:
+        """By name of result, for all rows. UserError where a function is not known."""
+        series = self._engine.series
+        if series.version != self._version or len(self._found) > _KEPT:
+            self._version, self._found = series.version, {}
+        if any(name not in self._found for name, _ in plan.results):
+            self._found |= series.read(plan, self._engine.tick_state(), AcrossHistory(universes))
+        return self._found
+
+
+class Who:
+    """The instruments of an engine: universes, keys and their order. Made anew when instruments are."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.instruments = list(engine.instruments)
+        self.universe = Universe.of(self.instruments)
+        self.universes = Universes(self.instruments)
+        self.row_of = {key: row for row, key in enumerate(self.universe.keys)}
+
+    def is_of(self, engine: Engine) -> bool:
+        """True while nobody came and nobody was renewed."""
+        return self.instruments == engine.instruments
+
+
+def stale_rows(engine: Engine, as_of: int) -> Mask:
+    """Rows that have traded, but not in the newest session of their calendar that had begun at `as_of` (ns UTC)."""
+    state = engine.tick_state()
+    own = state.I[: state.count]
+    stale = np.zeros(state.count, np.bool_)
+    for low, high in {(int(a), int(b)) for a, b in own[:, [k.I_CAL_LO, k.I_CAL_HI]]}:
+        at = int(np.searchsorted(state.opens[low:high], as_of, side="right")) - 1
+        if at >= 0:
+            mine = (own[:, k.I_CAL_LO] == low) & (own[:, k.I_OPEN] != k.NEVER)
+            stale |= mine & (own[:, k.I_DATE] < state.dates[low + at])
+    return stale
+
+
+class Newest:
+    """Values by name of output (Compiled.name), each made once. `before` tells those of the evaluation before."""
+
+    def __init__(
+        self, engine: Engine, who: Who, closed: ClosedSeries, before: Callable[[str], Floats | None] | None = None
+    ) -> None:
+        self._engine = engine
+        self._who = who
+        self._closed = closed
+        self._before = before
+        self.now = engine.now()
+        self.count = len(who.instruments)
+        self._columns = engine.columns()
+        self._state = engine.tick_state()
+        self._stale: Mask | None = None
+        self._found: dict[str, Floats] = {}
+
+    @property
+    def stale(self) -> Mask:
+        """See stale_rows."""
+        if self._stale is None:
+            self._stale = stale_rows(self._engine, self.now)
+        return self._stale
+
+    def value(self, screen: Compiled, item: Input) -> Floats:
+        """An output of a screen's plan at every row, NaN where unknown."""
+        name = screen.name(item)
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._made(screen, item)
+        return found
+
+    def _made(self, screen: Compiled, item: Input) -> Floats:
+        node = screen.whole.nodes[item.node]
+        closed = screen.closed_names.get(item)
+        if closed is not None and screen.closed is not None:
+            return self._closed.values(screen.closed, self._who.universes)[closed]
+        simple = self._alone(screen, node)
+        if simple is not None:
+            return simple
+        inputs = [self.value(screen, one) for one in node.inputs]
+        if node.op is Op.MAP:
+            return elementwise.apply(node.name, inputs)
+        if node.op is Op.CROSS:
+            return evaluate(node.name, inputs[0], self._who.universes.mask(node.universe, self.now))
+        if node.op is Op.FOREIGN:
+            row = self._who.row_of.get(node.name)
+            return np.full(self.count, np.nan if row is None else inputs[0][row])
+        return inputs[0]
+
+    def _alone(self, screen: Compiled, node: Node) -> Floats | None:
+        """Values of a node that reads no other one of this moment."""
+        if node.op is Op.BAR:
+            return self._bar(node.name)
+        if node.op is Op.FIELD:
+            return self.field(node.name)
+        if node.op is Op.SHIFT and node.timeframe == NOW and self._before is not None:
+            before = self._before(screen.name(node.inputs[0]))
+            return np.full(self.count, np.nan) if before is None else before
+        if node.op is Op.CONSTANT:
+            return np.full(self.count, node.parameters[0])
+        if node.op in {Op.SHIFT, Op.FUNCTION}:  # of the newest values: it needs what was before
+            return np.full(self.count, np.nan)
+        return None
+
+    def _bar(self, name: str) -> Floats:
+        own = self._state.I[: self.count]
+        if name in {"session", "session_open"}:
+            seen = own[:, k.I_OPEN] != k.NEVER
+            found = own[:, k.I_DATE if name == "session" else k.I_OPEN]
+            return np.where(seen, found.astype(np.float64), np.nan)
+        return self.field({"open": "close", "high": "close", "low": "close", "typical": "close"}.get(name, name))
+
+    def field(self, name: str) -> Floats:
+        """A registry field at every row; unknown where the engine does not have it."""
+        if name in self._columns:
+            found = np.asarray(self._columns[name], np.float64)
+            return np.where(found > 0, found, np.nan) if name == "event_time" else found
+        base, bracket, back = name.partition("[")
+        if bracket and back.endswith("q]"):
+            facts = next(one for one in self._engine.operators if isinstance(one, Enrichment))
+            rows = np.arange(self.count)
+            return facts.offset(base, rows, np.full(self.count, self.now), int(back.removesuffix("q]")))
+        if name == "fund.sector_pe":
+            return sector_medians(self.field("fund.pe"), self._who.universe.sector_codes)
+        return np.full(self.count, np.nan)
