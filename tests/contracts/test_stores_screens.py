@@ -50,6 +50,12 @@ def test_a_changed_screen_takes_the_place_of_what_stood(stores: Stores) -> None:
     assert [payload["definition"] for _, payload in commands(stores)] == [{"when": [1]}, {"when": [2]}]
 
 
+def test_the_same_text_with_other_members_takes_its_place_too(stores: Stores) -> None:
+    stores.screens.put(CHEAP)
+    stores.screens.put(replace(CHEAP, definition={"when": [3]}))
+    assert [payload["definition"] for _, payload in commands(stores)] == [{"when": [1]}, {"when": [3]}]
+
+
 def test_an_owner_has_a_name_once(stores: Stores) -> None:
     stores.screens.put(CHEAP)
     with pytest.raises(ConflictError, match="Cheap"):

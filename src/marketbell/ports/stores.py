@@ -174,7 +174,10 @@ class RuleStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SavedScreen:
-    """A screen that somebody keeps: it stands in the stream. `definition` is its canonical JSON. Times ns UTC."""
+    """A screen that somebody keeps: it stands in the stream. Times ns UTC.
+
+    `text` is what was written, `definition` what the stream holds: canonical JSON, its lists written out.
+    """
 
     screen_id: str
     owner_id: str
@@ -203,6 +206,11 @@ class Stay(NamedTuple):
 
 MOST_EVENTS = 20_000
 """Events that are kept of one screen; the oldest go first."""
+
+
+def is_same_screen(old: SavedScreen, new: SavedScreen) -> bool:
+    """True where keeping the new one would change nothing: its name, its text and what its lists hold are the same."""
+    return (old.name, old.text, old.definition) == (new.name, new.text, new.definition)
 
 
 def screen_command(screen: SavedScreen) -> dict[str, Any]:

@@ -78,13 +78,14 @@ def parse_filter(
     )
 
 
-def _text(instrument: Instrument, name: str) -> str:
+def text_of(instrument: Instrument, name: str) -> str:
+    """A fact in words of an instrument."""
     return str(instrument.key if name == "instrument" else getattr(instrument, name))
 
 
 def _is_member(instrument: Instrument, row: Row, name: str, values: frozenset[str]) -> bool:
     if name in TEXT_FIELDS:
-        return _text(instrument, name).casefold() in values
+        return text_of(instrument, name).casefold() in values
     value = number(row, name)
     if value is None:
         return False
@@ -136,7 +137,7 @@ def ranked(
 
 def _sort_key(wanted: StockFilter, instrument: Instrument, row: Row) -> tuple[int, float | str, str]:
     if wanted.sort in TEXT_FIELDS:
-        return (0, _text(instrument, wanted.sort), instrument.key)
+        return (0, text_of(instrument, wanted.sort), instrument.key)
     value = number(row, wanted.sort)
     if value is None:
         return (1, 0.0, instrument.key)

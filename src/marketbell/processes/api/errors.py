@@ -74,11 +74,12 @@ def _of_ours(error: MarketbellError) -> Response:
     status = status_of(error)
     fields: dict[str, list[str]] = {}
     name = error.facts.get("field")
+    named = name if isinstance(name, str) else "text"
     several = error.facts.get("errors")
     if isinstance(error, InvalidRuleError):
-        fields = {"text": [f"{error.line}:{error.column}: {error.message}"]}
+        fields = {named: [f"{error.line}:{error.column}: {error.message}"]}
     elif isinstance(several, list):
-        fields = {"text": [f"{e['line']}:{e['column']}: {e['message']}" for e in several]}
+        fields = {named: [f"{e['line']}:{e['column']}: {e['message']}" for e in several]}
     elif isinstance(name, str):
         fields = {name: [error.message]}
     if status >= 500:

@@ -16,6 +16,7 @@ from marketbell.ports.stores import (
     SavedScreen,
     ScreenEvent,
     Stay,
+    is_same_screen,
     screen_command,
     stays,
     unscreen_command,
@@ -64,7 +65,7 @@ class PostgresScreens:
             ).fetchone():
                 message = f'you have a screen "{screen.name}" already'
                 raise ConflictError(message)
-            if found is not None and (found.name, found.text) == (screen.name, screen.text):
+            if found is not None and is_same_screen(found, screen):
                 return found
             now = time.time_ns()
             created_at = found.created_at if found else screen.created_at or now

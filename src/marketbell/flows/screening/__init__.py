@@ -1,0 +1,1 @@
+"""Screens for a person: keep them, ask them, look at who came and went."""
