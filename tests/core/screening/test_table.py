@@ -19,7 +19,7 @@ def _engine(*rows: tuple[str, float, float]) -> Engine:
     engine = Engine(EngineConfig(), m.table)
     engine.define(m.INSTRUMENTS)
     if rows:
-        engine.apply_trades(rows)
+        engine.apply_trades(m.ticks(list(rows)))
     return engine
 
 
@@ -73,7 +73,7 @@ def test_series_of_days_that_nobody_watches() -> None:
     engine = _engine()
     for key, last in (("NSE:A", 5.0), ("NSE:B", 50.0)):
         _days(engine, key, [float(n) for n in range(1, 6)] + [last])
-    engine.apply_trades(rows)
+    engine.apply_trades(m.ticks([("NSE:A", 1, 10), ("NSE:B", 1, 10), ("NSE:C", 1, 10)], start=m.OPENS[6]))
     before = engine.checkpoint()
     found = Screener(engine).find(parse_screen('screen "x" when close > sma(close, 3) columns sma(close, 3)'))
     assert (found.keys, found.values, found.unknown) == (("NSE:A",), (((4 + 5 + 5) / 3,),), 1)
@@ -95,7 +95,7 @@ def test_ranks_of_series() -> None:
     engine = _engine()
     for key, last in (("NSE:A", 5.0), ("NSE:B", 50.0), ("NSE:C", 7.0)):
         _days(engine, key, [5.0, 5.0, last])
-    engine.apply_trades(rows)
+    engine.apply_trades(m.ticks([(key, 1, 10) for key in m.KEYS], start=m.OPENS[3]))
     screener = Screener(engine)
     assert screener.find(parse_screen("rank(pct_change(close, 2), ALL) = 1")).keys == ("NSE:B",)
     assert screener.find(parse_screen("sma(rank(close, ALL), 1)@1d = 1")).keys == ("NSE:B",)
@@ -103,7 +103,7 @@ def test_ranks_of_series() -> None:
 
 def test_rows_of_an_older_session_are_unknown_to_prices() -> None:
     engine = _engine(("NSE:A", 1, 100), ("NSE:B", 1, 300))
-    engine.apply_trades(rows)
+    engine.apply_trades(m.ticks([("NSE:A", 1, 101), ("NSE:A", 2, 100)], start=m.OPENS[1]))
     screener = Screener(engine)
     found = screener.find(parse_screen("close > 50"))
     assert (found.keys, found.unknown, found.unknown_fields) == (("NSE:A",), 2, {"close": 1, "event_time": 1})
