@@ -16,7 +16,11 @@ DATA = ROOT.parent / "shared" / "data"
 WIDTH = 1440
 TALLEST = 2200
 SETTLES_MS = 2_500
-RULE = 'alert "{name}" on ${symbol} when close crosses {direction} {level} at tick fire once'
+RULES = (
+    'alert "Volume doubles" on ${key} when day.volume > 2 * sma(volume, 20)@1d at 5m close fire once per day',
+    'alert "Fast move, any company" on ALL when close moves by 1% within 10m at tick cooldown 30m per symbol',
+    'alert "RSI low" on ${key} when rsi(close, 14) crosses below 30 and close > vwap at 15m close severity high',
+)
 
 
 def arrange(running: System) -> str:
@@ -38,6 +42,8 @@ def arrange(running: System) -> str:
                     "notify": ["in_app"],
                 },
             ).raise_for_status()
+        for rule in RULES:
+            client.post("/api/rules", json={"text": rule.format(key=first["instrument"])}).raise_for_status()
     until(lambda: running.get("/api/alerts")["items"] or None, 120, "the first alert")
     return str(first["instrument"])
 
@@ -83,6 +89,8 @@ def main(wanted: list[str]) -> None:
                 "symbol": f"/symbol/{instrument}?studies=sma~20|rsi~14",
                 "watchlists": "/watchlists",
                 "alerts": "/alerts",
+                "rules": f"/rules/new?on={instrument}&template=fast-move",
+                "rules-list": "/alerts?show=rules",
                 "health": "/health",
                 "settings": "/settings",
                 "states": "/dev/ui",
