@@ -237,6 +237,13 @@ def test_a_fact_is_not_known_before_it_was_published(stores: Stores) -> None:
     assert stores.fundamentals.as_of(300, [7]) == {7: {"fund.pe": 22.0}}
     assert stores.fundamentals.as_of(400, [7, 9]) == {7: {"fund.pe": 23.0}}
     assert stores.fundamentals.as_of(400, []) == {}
+    # the whole past of several instruments, for who walks through it
+    assert stores.fundamentals.published([7, 8], 200) == [first, other, second]
+    everything = stores.fundamentals.published([7, 9], 400)
+    assert {fact.instrument_id for fact in everything} == {7}
+    assert [fact.published_at for fact in everything] == sorted(fact.published_at for fact in everything)
+    assert len(everything) == 4
+    assert stores.fundamentals.published([], 400) == []
     assert stores.fundamentals.history(7, "fund.pe") == [first, restated, second, again]
     assert stores.fundamentals.history(7, "fund.pb") == []
 

@@ -79,6 +79,8 @@ class FundamentalStore(Protocol):
         """Newest value of each name that had been published at `when`."""
 
     def history(self, instrument_id: int, name: str) -> list[Fact]: ...
+    def published(self, instrument_ids: Sequence[int], until: int) -> list[Fact]:
+        """Every version of every period that had been published at `until`, in the order of publication."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,13 @@ class MemoryFundamentals:
         with self._lock:
             return [self._facts[key] for key in sorted(self._facts) if key[:2] == (instrument_id, name)]
 
+    def published(self, instrument_ids: Sequence[int], until: int) -> list[Fact]:
+        """Every version of every period that had been published at `until`, in the order of publication."""
+        wanted = set(instrument_ids)
+        with self._lock:
+            found = [one for one in self._facts.values() if one.instrument_id in wanted and one.published_at <= until]
+        return sorted(found, key=lambda fact: (fact.published_at, _key(fact)))
+
 
 def _key(fact: Fact) -> _Key:
     return fact.instrument_id, fact.name, fact.period_end, fact.version

@@ -74,3 +74,16 @@ class PostgresFundamentals:
                 (int(instrument_id), name),
             )
             return [Fact(*row) for row in found]
+
+    def published(self, instrument_ids: Sequence[int], until: int) -> list[Fact]:
+        """Every version of every period that had been published at `until`, in the order of publication."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                """
+                SELECT instrument_id, name, period_end, value, published_at, source, version
+                FROM reference.facts WHERE instrument_id = ANY (%s::bigint[]) AND published_at <= %s
+                ORDER BY published_at, instrument_id, name COLLATE "C", period_end, version
+                """,
+                ([int(one) for one in instrument_ids], until),
+            )
+            return [Fact(*row) for row in found]
