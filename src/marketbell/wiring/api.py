@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
@@ -16,10 +17,16 @@ from marketbell.ports.stores import (
     InstrumentStore,
     Ledger,
     RuleStore,
+    ScreenStore,
     SessionStore,
     WatchlistStore,
 )
 from marketbell.settings import Settings
+
+
+def no_preview(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Where there is no history to try a rule on."""
+    raise UnavailableError("previews are not set up here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class ApiParts:
     bars: BarStore
     fundamentals: FundamentalStore
     rules: RuleStore
+    screens: ScreenStore
     ledger: Ledger
     watchlists: WatchlistStore
     channels: ChannelStore
@@ -42,8 +50,8 @@ class ApiParts:
     owner_token: str
     signing_key: bytes
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
-    screens: Callable[[str], Mapping[str, Any]] = lambda _: {}
-    """The screens of an owner by name, as trees of the language."""
+    preview: Callable[[Mapping[str, Any]], dict[str, Any]] = no_preview
+    """Tries a rule on stored history (flows/backtest/preview.Question as JSON)."""
     close: Callable[[], None] = lambda: None
 
 
@@ -54,6 +62,7 @@ def build_api(settings: Settings) -> ApiParts:
     from marketbell.adapters.clock.system import SystemClock
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.wiring.notifiers import build_notifiers
+    from marketbell.wiring.preview import PreviewProcess
     from marketbell.wiring.secrets import owner_token, required, signing_key
 
     stores = PostgresStores(required(settings.database_url, "database_url"))
@@ -61,9 +70,11 @@ def build_api(settings: Settings) -> ApiParts:
     bus = RedisBus(required(settings.redis_url, "redis_url"))
 
     clock = SystemClock()
+    preview = PreviewProcess(required(settings.database_url, "database_url"))
     notifiers, close_notifiers = build_notifiers(settings, clock)
 
     def close() -> None:
+        preview.close()
         close_notifiers()
         stores.close()
         cache.close()
@@ -78,6 +89,7 @@ def build_api(settings: Settings) -> ApiParts:
         bars=stores.bars,
         fundamentals=stores.fundamentals,
         rules=stores.rules,
+        screens=stores.screens,
         ledger=stores.ledger,
         watchlists=stores.watchlists,
         channels=stores.channels,
@@ -86,5 +98,6 @@ def build_api(settings: Settings) -> ApiParts:
         owner_token=owner_token(settings.data_dir),
         signing_key=signing_key(settings.data_dir),
         notifiers=notifiers,
+        preview=preview,
         close=close,
     )

@@ -11,10 +11,12 @@ from flask.testing import FlaskClient
 
 from marketbell.adapters.bus.memory import MemoryBus
 from marketbell.adapters.cache.memory import MemoryCache
+from marketbell.adapters.calendars.dated.catalogue import CalendarCatalogue
 from marketbell.adapters.clock.manual import ManualClock
 from marketbell.adapters.stores.memory import MemoryStores
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.identity import instrument_id
+from marketbell.flows.backtest.preview import Previewer, Question
 from marketbell.ports.stores import Fact
 from marketbell.processes.api.app import create_app
 from marketbell.settings import load
@@ -122,6 +124,7 @@ def empty_api(tmp_path: Path) -> Api:
     stores, clock = MemoryStores(), ManualClock(NOW)
     cache, bus = MemoryCache(clock.monotonic), MemoryBus()
     bus.ensure_topic("market", 1, 100)
+    previewer = Previewer(stores.instruments, stores.bars, stores.fundamentals, CalendarCatalogue().sessions, clock)
     parts = ApiParts(
         settings=load(env={}, data_dir=str(tmp_path)),
         clock=clock,
@@ -131,6 +134,7 @@ def empty_api(tmp_path: Path) -> Api:
         bars=stores.bars,
         fundamentals=stores.fundamentals,
         rules=stores.rules,
+        screens=stores.screens,
         ledger=stores.ledger,
         watchlists=stores.watchlists,
         channels=stores.channels,
@@ -138,6 +142,7 @@ def empty_api(tmp_path: Path) -> Api:
         idempotency=stores.idempotency,
         owner_token=TOKEN,
         signing_key=b"key of the test",
+        preview=lambda question: previewer.answer(Question.from_dict(question)),
     )
     return Api(create_app(parts).test_client(), stores, cache, bus, clock, parts)
 

@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
 from marketbell.adapters.cache.memory import MemoryCache
+from marketbell.adapters.calendars.dated.catalogue import CalendarCatalogue
 from marketbell.core.language.reader import parse_rule
 from marketbell.core.primitives.identity import instrument_id
 from marketbell.core.rules.words import sentence
+from marketbell.flows.market_views.numbers import utc
 from marketbell.ports.reasons import HAVE, WANTS, ReasonRequest
 from marketbell.ports.stores import LOCAL_OWNER, Channel, Firing, Watchlist
 
 LEVEL = 'alert "High" on $NSE:AAA when close crosses above 105 at tick fire once'
+CLOCK = 1_619_580_660 * 10**9
 DIP = 'alert "Dip" on watchlist "core" when rsi(close, 14)@15m crosses below 30 at 15m close cooldown 2h per symbol'
 EXAMPLES = Path(__file__).parents[2] / "core" / "language" / "examples" / "language.bell"
 
@@ -139,6 +143,56 @@ def test_a_plan_says_what_is_shared(with_lists: Any) -> None:
     with_lists.send("POST", "/api/rules", {"text": DIP.replace("Dip", "Deeper").replace("30", "20")}, 201)
     plan = with_lists.get(f"/api/rules/{uid}/explain")
     assert 0 < plan["shared"] < plan["sub_expressions"]
+
+
+# --- preview ------------------------------------------------------------------------------------------------------
+
+
+def put_days(api: Any, key: str, closes: list[float]) -> list[int]:
+    """Daily bars of the newest trading days; gives the closes of their sessions."""
+    table = CalendarCatalogue().sessions("XNSE")
+    opened = np.asarray(table.open)
+    at = np.flatnonzero(opened < CLOCK - 86_400 * 10**9)[-len(closes) :]
+    prices = np.array(closes)
+    api.stores.bars.put(
+        "1d",
+        {
+            "instrument_id": np.full(len(at), int(instrument_id(key)), np.int64),
+            "start": opened[at],
+            **dict.fromkeys(("open", "high", "low", "close"), prices),
+            "volume": np.full(len(at), 5.0),
+        },
+    )
+    closed: list[int] = np.asarray(table.close)[at].tolist()
+    return closed
+
+
+def test_a_preview_tells_what_the_rule_would_have_done(api: Any) -> None:
+    closed = put_days(api, "NSE:AAA", [100.0, 104, 106, 103, 107, 101])
+    body = api.send(
+        "POST", "/api/rules/preview", {"text": 'alert "x" on Autos when close crosses above 105 at 1d close'}
+    )
+    assert (body["fires"], body["symbols_fired"], body["suppressed"]) == (2, 1, 0)
+    assert [(one["instrument"], one["symbol"], one["value"], one["event"]) for one in body["markers"]] == [
+        ("NSE:AAA", "AAA", "106", "fire"),
+        ("NSE:AAA", "AAA", "107", "fire"),
+    ]
+    assert [one["time"] for one in body["markers"]] == [utc(closed[2]), utc(closed[4])]
+    assert body["history"]["instruments"] == 2
+    assert "1 of 2 instruments have no bars in this time." in body["history"]["gaps"]
+    assert {one["after"] for one in body["outcomes"]} == {"5m", "1h", "1d"}
+    assert body["markers"][0]["firing_id"] != body["markers"][1]["firing_id"]
+
+
+def test_a_preview_of_one_instrument_and_of_what_cannot_be_tried(api: Any) -> None:
+    put_days(api, "NSE:AAA", [100.0, 104, 106])
+    text = 'alert "x" on Autos when close > 105 at 1d close'
+    assert api.send("POST", "/api/rules/preview", {"text": text, "days": 5, "instrument": "NSE:CCC"})["fires"] == 0
+    wrong = api.send("POST", "/api/rules/preview", {"text": text, "instrument": "NSE:BBB"}, 400)
+    assert wrong["fields"] == {"instrument": ["the rule is not about NSE:BBB"]}
+    nobody = api.send("POST", "/api/rules/preview", {"text": text.replace("Autos", "Ships")}, 400)
+    assert nobody["fields"]["text"][0].startswith("1:14: there is no index")
+    api.send("POST", "/api/rules/preview", {"text": text, "days": 0}, 400)
 
 
 # --- why ----------------------------------------------------------------------------------------------------------

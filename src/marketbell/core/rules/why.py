@@ -14,7 +14,6 @@ from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
 from marketbell.core.language.declared import known
 from marketbell.core.language.defaults import effective
-from marketbell.core.language.expression_printer import print_expression
 from marketbell.core.language.printer import print_timing
 from marketbell.core.language.rule_plan import Part, RulePlan
 from marketbell.core.language.tree import Fire, Rule
@@ -68,13 +67,18 @@ def document(rule: Rule, plan: RulePlan, seen: Evaluation, *, event: str, source
     per cent of what it is compared with, null where it holds or has none. A term is a value that is read: `{expression,
     value, type, source, timeframe, as_of, age_s}`, of a cross with `previous`. `source` stands for the feed.
     """
-    reading = _Reading(plan, seen, source)
-    clauses = [one for role in _ROLES if role in plan.roots for one in reading.clauses(role)]
+    return told(rule, Layout(plan), seen, event=event, source=source)
+
+
+def told(rule: Rule, layout: "Layout", seen: Evaluation, *, event: str, source: str) -> dict[str, Any]:
+    """The same for a plan that was laid out before."""
+    reading = _Reading(layout, seen, source)
+    clauses = [one for role in _ROLES if role in layout.plan.roots for one in reading.clauses(role)]
     blamed = _first_false(reading)
     value, previous, level = reading.operands()
     at = effective(rule).at
     return {
-        "condition": print_expression(rule.when),
+        "condition": layout.condition,
         "event": event,
         "timing": "" if at is None else print_timing(at),
         "event_time": seen.time,
@@ -92,26 +96,51 @@ def document(rule: Rule, plan: RulePlan, seen: Evaluation, *, event: str, source
     }
 
 
+def compared(plan: RulePlan) -> str:
+    """The place of what a rule compares, where it compares a single thing; else an empty text."""
+    root = next(at for at, part in enumerate(plan.parts) if part.place == plan.roots["when"])
+    if not isinstance(_inner(plan.parts[root].node), (ex.Comparison, ex.Crosses)):
+        return ""
+    return next(part.place for part in plan.parts if part.parent == root)
+
+
+class Layout:
+    """What of a plan's parts does not change from one evaluation to the next: their names, sources and places."""
+
+    def __init__(self, plan: RulePlan) -> None:
+        self.plan = plan
+        self.below: dict[int, list[int]] = {}
+        self.places = {part.place: at for at, part in enumerate(plan.parts)}
+        for at, part in enumerate(plan.parts):
+            self.below.setdefault(part.parent, []).append(at)
+        self.inner = [_inner(part.node) for part in plan.parts]
+        self.names = [words.name(part.node) for part in plan.parts]
+        self.sources = [tuple(dict.fromkeys(_sources(part.node))) for part in plan.parts]
+        self.timeframes = [str(part.timeframe) for part in plan.parts]
+        self.condition = plan.parts[self.places[plan.roots["when"]]].text
+
+
 class Reasons:
     """Documents of firings; what their rules compile to is remembered."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int], Armed] = {}
+        self._known: dict[tuple[str, int], tuple[Armed, Layout]] = {}
 
     def of(self, firing: RuleFiring, source: str) -> dict[str, Any]:
         """Why it fired: the document, from the command that armed the rule."""
-        rule = self._rule(firing)
+        rule, layout = self._rule(firing)
         event = firing.event if rule.rule.fire in _EDGES else "fire"
         seen = Evaluation(firing.event_time, firing.values, firing.previous, firing.as_of)
-        return document(rule.rule, rule.compiled, seen, event=event, source=source)
+        return told(rule.rule, layout, seen, event=event, source=source)
 
-    def _rule(self, firing: RuleFiring) -> Armed:
+    def _rule(self, firing: RuleFiring) -> tuple[Armed, Layout]:
         key = (firing.rule_uid, firing.version)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            found = self._known[key] = armed(firing.payload, lambda symbol: symbol.key)
+            rule = armed(firing.payload, lambda symbol: symbol.key)
+            found = self._known[key] = (rule, Layout(rule.compiled))
         return found
 
 
@@ -159,20 +188,23 @@ class _Way:
 class _Reading:
     """A plan's parts with the values of one evaluation."""
 
-    def __init__(self, plan: RulePlan, seen: Evaluation, source: str) -> None:
-        self.plan = plan
+    def __init__(self, layout: Layout, seen: Evaluation, source: str) -> None:
+        self.layout = layout
+        self.plan = layout.plan
         self.seen = seen
         self.source = source
-        self._below: dict[int, list[int]] = {}
-        self._places = {part.place: at for at, part in enumerate(plan.parts)}
-        for at, part in enumerate(plan.parts):
-            self._below.setdefault(part.parent, []).append(at)
 
     def root(self, role: str) -> int:
-        return self._places[self.plan.roots[role]]
+        return self.layout.places[self.plan.roots[role]]
 
     def below(self, at: int) -> list[int]:
-        return self._below.get(at, [])
+        return self.layout.below.get(at, [])
+
+    def inner(self, at: int) -> ex.Expression:
+        return self.layout.inner[at]
+
+    def name(self, at: int) -> str:
+        return self.layout.names[at]
 
     def part(self, at: int) -> Part:
         return self.plan.parts[at]
@@ -193,7 +225,7 @@ class _Reading:
     def operands(self) -> tuple[float | None, float | None, float | None]:
         """Value, value before and level of a rule that is a single comparison."""
         at = self.root("when")
-        if not isinstance(_inner(self.part(at).node), (ex.Comparison, ex.Crosses)):
+        if not isinstance(self.inner(at), (ex.Comparison, ex.Crosses)):
             return None, None, None
         left, right = self.below(at)
         return self.value(left), self.previous(left), self.value(right)
@@ -202,7 +234,7 @@ class _Reading:
 
     def leaves(self, at: int, *, is_negated: bool = False) -> Iterator[tuple[int, bool]]:
         """The predicates below a part, each with whether it counts reversed."""
-        node = _inner(self.part(at).node)
+        node = self.inner(at)
         if isinstance(node, (ex.Logic, ex.Not)):
             for child in self.below(at):
                 yield from self.leaves(child, is_negated=is_negated is not isinstance(node, ex.Not))
@@ -238,16 +270,18 @@ class _Reading:
 
     def term(self, at: int) -> dict[str, Any]:
         part = self.part(at)
-        as_of = self.seen.as_of.get(str(part.timeframe))
+        timeframe = self.layout.timeframes[at]
+        as_of = self.seen.as_of.get(timeframe)
         if as_of is None and part.timeframe == self.plan.timing:
             as_of = self.seen.time
+        sources = self.layout.sources[at]
         now = self.seen.now if self.seen.now is not None else self.seen.time
         told: dict[str, Any] = {
             "expression": part.text,
             "value": self.value(at),
             "type": part.type or "number",
-            "source": ", ".join(dict.fromkeys(_sources(part.node, self.source))) or self.source,
-            "timeframe": str(part.timeframe),
+            "source": ", ".join(self.source if one == "feed" else one for one in sources) or self.source,
+            "timeframe": timeframe,
             "as_of": as_of,
             "age_s": None if as_of is None or now is None else max(0.0, (now - as_of) / SECOND),
         }
@@ -259,7 +293,7 @@ class _Reading:
 
     def way(self, at: int, *, is_negated: bool) -> _Way:  # noqa: C901, PLR0911 — one a kind of predicate
         """How far a predicate that does not hold is from holding."""
-        node = _inner(self.part(at).node)
+        node = self.inner(at)
         of = self.below(at)
         if is_negated:
             return self._way_out(node, of)
@@ -345,11 +379,11 @@ class _Reading:
 
     def said(self, at: int, *, is_negated: bool) -> str:  # noqa: PLR0911 — one a kind of predicate
         """A predicate with its values: `RSI 14 (15m) is 28.4, under 30`."""
-        node = _inner(self.part(at).node)
+        node = self.inner(at)
         of = self.below(at)
         truth = self.truth(at)
         if truth is None:
-            unknown = [words.name(self.part(one).node) for one in self._deepest_unknown(at)]
+            unknown = [self.name(one) for one in self._deepest_unknown(at)]
             listed = " and ".join(dict.fromkeys(unknown)) or words.clause(self.part(at).node)
             return f"{listed} {'is' if len(set(unknown)) < 2 else 'are'} not known"
         match node:
@@ -362,22 +396,22 @@ class _Reading:
             case ex.Crosses():
                 return self._crossed(node, of, truth=truth)
             case ex.Known():
-                return f"{words.name(self.part(of[0]).node)} is {_no(truth)}known"
+                return f"{self.name(of[0])} is {_no(truth)}known"
             case ex.Field():
-                return f"{words.name(self.part(at).node)} {'shows' if truth else 'does not show'}"
+                return f"{self.name(at)} {'shows' if truth else 'does not show'}"
         holds = truth is not is_negated
         said = words.clause(self.part(at).node)
-        shown = [f"{words.name(self.part(one).node)} is {self._shown(one)}" for one in self.values_below(at)]
+        shown = [f"{self.name(one)} is {self._shown(one)}" for one in self.values_below(at)]
         detail = f" ({', '.join(dict.fromkeys(shown))})" if shown else ""
         prefix = "" if not is_negated else "not: "
         return f"{prefix}{said}: {'yes' if holds else 'no'}{detail}"
 
     def _is(self, at: int) -> str:
-        return f"{words.name(self.part(at).node)} is {self._shown(at)}"
+        return f"{self.name(at)} is {self._shown(at)}"
 
     def _shown(self, at: int) -> str:
         part, value = self.part(at), self.value(at)
-        inner = _inner(part.node)
+        inner = self.inner(at)
         of = known(inner.name) if isinstance(inner, (ex.Field, ex.Call)) else None
         if of is not None and of.members and value is not None and 0 <= value < len(of.members):
             return of.members[int(value)].replace("_", " ") or "unknown"
@@ -386,13 +420,13 @@ class _Reading:
     def _target(self, at: int) -> str:
         part = self.part(at)
         if part.kind == "literal":
-            return words.name(part.node)
-        return f"{words.name(part.node)} ({self._shown(at)})"
+            return self.name(at)
+        return f"{self.name(at)} ({self._shown(at)})"
 
     def _crossed(self, node: ex.Crosses, of: Sequence[int], *, truth: bool) -> str:
         left, right = of
         before, now, target = self.previous(left), self.value(left), self._target(right)
-        said = words.name(self.part(left).node)
+        said = self.name(left)
         if truth and before is not None:
             return f"{said} went from {words.value(before, self.part(left).type)} to {self._shown(left)}, past {target}"
         if truth:
@@ -419,13 +453,13 @@ class _Reading:
         for one in unknown:
             yield {"expression": self.part(one).text, "reason": self._reason(one)}
         if not unknown:
-            node = _inner(self.part(at).node)
+            node = self.inner(at)
             is_edge = isinstance(node, (ex.Crosses, ex.Passes, ex.Trend))
             reason = "there was no evaluation before it" if is_edge else "it has not been watched for long enough"
             yield {"expression": self.part(at).text, "reason": reason}
 
     def _reason(self, at: int) -> str:
-        node = _inner(self.part(at).node)
+        node = self.inner(at)
         member = node.of if isinstance(node, ex.Member) else node
         if isinstance(member, ex.Call) and member.name in SERIES:
             needed = self._lookback(at) + 1
@@ -478,7 +512,7 @@ def _blame(reading: _Reading, at: int, *, is_negated: bool) -> _Clause | None:
     """The first false part of an `and`; of an `or` that is false the one that is nearest to true."""
     if reading.truth(at, is_negated=is_negated) is not False:
         return None
-    node = _inner(reading.part(at).node)
+    node = reading.inner(at)
     below = reading.below(at)
     if isinstance(node, ex.Not):
         return _blame(reading, below[0], is_negated=not is_negated)
@@ -527,8 +561,8 @@ def _source(name: str) -> str:
     return "feed" if found is None else found.source
 
 
-def _sources(node: ex.Expression, feed: str) -> Iterator[str]:
+def _sources(node: ex.Expression) -> Iterator[str]:
     for name in _fields(node):
         found = known(name)
         if found is not None:
-            yield feed if found.source == "feed" else found.source
+            yield found.source

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from marketbell.core.language import expression as ex
 from marketbell.core.language.errors import SYNTAX, RuleErrors
 from marketbell.core.language.form import FormErrors, form_of, tree_of_form
 from marketbell.core.language.printer import print_tree
-from marketbell.core.language.reader import parse_file
+from marketbell.core.language.reader import parse_file, parse_rule
 from marketbell.core.language.rule_plan import RulePlan, compile_rule, compile_screen
-from marketbell.core.language.tree import Rule, Screen
-from marketbell.core.primitives.errors import InvalidRuleError
+from marketbell.core.language.tree import Rule, Screen, expressions
+from marketbell.core.primitives.errors import InvalidRuleError, UserError
+from marketbell.core.rules.arming import arm_command
 from marketbell.core.rules.cost import plan_document
 from marketbell.core.rules.resolve import Market, Resolved, resolve
 from marketbell.core.rules.words import sentence
@@ -67,6 +69,37 @@ def write(form: Mapping[str, Any]) -> dict[str, Any]:
     except FormErrors as error:
         return {"text": "", "sentence": "", "errors": error.errors}
     return {"text": print_tree(tree), "sentence": sentence(tree), "errors": []}
+
+
+def question(text: str, market: Market, owner_id: str, instrument: str = "", now: int = 0) -> dict[str, Any]:
+    """What a preview has to know of the one rule of a text: `{command, keys, shown}`.
+
+    `keys` are the instruments that it needs, `shown` the one whose firings count, where one is named. RuleErrors, or
+    UserError where the rule is not about that instrument.
+    """
+    rule = parse_rule(text)
+    found = resolve(rule, market, now)
+    if instrument and instrument not in found.keys:
+        raise UserError(f"the rule is not about {instrument}", field="instrument")
+    command = arm_command(rule, found.instrument, owner_id, members=found.members, screens=found.screens)
+    keys = {*found.keys}
+    if compiled_tree(rule).is_joint:
+        keys |= others(rule, market, now)
+    elif instrument:
+        keys = {instrument}
+    return {"command": command, "keys": sorted(keys), "shown": [instrument] if instrument else []}
+
+
+def others(rule: Rule, market: Market, now: int) -> set[str]:
+    """Keys of the instruments that a rule reads beside those that it is about."""
+    found: set[str] = set()
+    for _, expression in expressions(rule):
+        for node in ex.walk(expression):
+            if isinstance(node, (ex.Field, ex.Call)) and node.symbol is not None:
+                found.add(market.key(node.symbol))
+            elif isinstance(node, ex.Universe):
+                found.update(market.members(node.name, now))
+    return found
 
 
 def compiled_tree(tree: Rule | Screen) -> RulePlan:

@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 
 from marketbell.core.primitives.errors import UserError
 from marketbell.flows.accounts.decisions import Action
-from marketbell.flows.market_views.numbers import decimals_of, fixed, utc
+from marketbell.flows.market_views.numbers import decimals_of, fixed, plain, utc
 from marketbell.flows.market_views.reader import Market
 from marketbell.ports.stores import StoredRule, Tally
 from marketbell.processes.api.context import asks, market, owner_id, parts
@@ -18,6 +18,8 @@ from marketbell.processes.api.schemas.rules import (
     FormText,
     ImportAnswer,
     ImportBody,
+    Preview,
+    PreviewBody,
     Rule,
     RuleBody,
     RuleCheck,
@@ -83,10 +85,11 @@ def shown(rule: StoredRule, now: Market, tally: Tally = _NEVER) -> dict[str, Any
 def people() -> "People":
     """What rules may name."""
     # Imported with the first rule: the grammar's tables are not needed to show a price.
+    from marketbell.flows.screening.names import screens_of
     from marketbell.wiring.rules import people as found_people
 
     found = parts()
-    return found_people(found.instruments, found.watchlists, found.channels, found.screens)
+    return found_people(found.instruments, found.watchlists, found.channels, screens_of(found.screens))
 
 
 def service() -> "RuleService":
@@ -174,6 +177,38 @@ def write_form(json_data: FormBody) -> dict[str, Any]:
     from marketbell.flows.rules.reading import write
 
     return write(json_data.form)
+
+
+@bp.post("/preview")
+@asks(Action.READ, "rules")
+@bp.input(PreviewBody, location="json")
+@bp.output(Preview)
+def preview_rule(json_data: PreviewBody) -> dict[str, Any]:
+    """What the rule would have done in the last days, by the evaluator that watches live, with what was known then."""
+    from marketbell.flows.rules.reading import question
+
+    now = market()
+    key = now.universe.resolve(json_data.instrument, now.rows).key if json_data.instrument else ""
+    until = now.clock or parts().clock.now()
+    asked = question(json_data.text, people().market(owner_id()), owner_id(), key, until)
+    answer = parts().preview(asked | {"days": json_data.days, "until": until})
+    history = answer["history"]
+    return answer | {
+        "markers": [_marker(one, now) for one in answer["markers"]],
+        "history": history | {"from": utc(history["from"]), "to": utc(history["to"])},
+    }
+
+
+def _marker(one: Mapping[str, Any], now: Market) -> dict[str, Any]:
+    instrument = now.universe.get(one["instrument"])
+    return {
+        "firing_id": one["firing_id"],
+        "instrument": one["instrument"],
+        "symbol": instrument.symbol,
+        "time": utc(one["time"]),
+        "value": plain(one["value"]),
+        "event": one["event"],
+    }
 
 
 @bp.post("/import")
