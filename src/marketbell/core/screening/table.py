@@ -32,9 +32,10 @@ _NOBODY: Mapping[str, Sequence[str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a screen says. `rows` are a page of those that meet it; `values` one for each column (None unknown).
+    """What a screen says.
 
-    `chips`: the conditions that must all hold, with how many meet each. `unknown`: for how many it cannot be said;
+    `rows` are a page of those that meet it; `values` one for each column (None unknown). `count`: how many meet it,
+    whatever its limit is. `chips`: the conditions that must all hold, with how many meet each. `unknown`: for how many it cannot be said;
     `unknown_fields`: how many of these lack each value. `as_of` ns UTC.
     """
 
@@ -100,14 +101,15 @@ class Screener:
         """
         if not self._who.is_of(self._engine):
             self._who = Who(self._engine)
-        prepared = self._prepared(screen)
+        prepared = self.prepared(screen)
         newest = Newest(self._engine, self._who, self._closed)
         scope = rows_of(screen, self._who.instruments, self._who.universes, newest.now, members=members, kinds=kinds)
         old = newest.stale if is_every_screen_aged or prepared.compiled.reads_prices else None
         x = columns(prepared, newest)
         return read(prepared, x, np.flatnonzero(scope), self._who, old, limit=limit, offset=offset, as_of=newest.now)
 
-    def _prepared(self, screen: Screen) -> Ready:
+    def prepared(self, screen: Screen) -> Ready:
+        """A screen compiled for the instruments that there are. InvalidRuleError where it cannot be."""
         found = self._ready.get(screen)
         if found is None:
             if len(self._ready) >= _KEPT:
@@ -166,7 +168,7 @@ def read(
         tuple(who.universe.keys[row] for row in rows.tolist()),
         tuple(_values(screen.columns, shown, page, rows, who.instruments)),
         screen.columns,
-        len(met) if most is None else min(len(met), most),
+        len(met),
         chips,
         len(unknown),
         dict(sorted(lacking.items(), key=lambda one: (-one[1], one[0]))),

@@ -4,23 +4,17 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import typer
 
-from marketbell.core.primitives.errors import (
-    ConflictError,
-    NotFoundError,
-    UnavailableError,
-    UserError,
-)
+from marketbell.core.primitives.errors import UserError
+from marketbell.processes.cli.api_client import Api
 
 if TYPE_CHECKING:
     from marketbell.core.language.errors import RuleErrors
     from marketbell.core.language.tree import Screen
 
 EXIT_USER = 2
-TIMEOUT_S = 10.0
 
 _FILE = typer.Argument(help="A .bell file; - reads standard input.", metavar="FILE")
 _JSON = typer.Option(False, "--json", help="Answer in JSON.")
@@ -86,7 +80,7 @@ def arm(file: str = _FILE, api: str | None = _API, data_dir: str | None = _DATA,
         raise typer.Exit(EXIT_USER) from error
     if not rules:
         raise UserError(f"{file}: there is no rule in this file")
-    door = _Api(api, data_dir)
+    door = Api(api, data_dir)
     armed: list[dict[str, Any]] = []
     for rule in rules:
         try:
@@ -106,7 +100,7 @@ def arm(file: str = _FILE, api: str | None = _API, data_dir: str | None = _DATA,
 
 def show(api: str | None = _API, data_dir: str | None = _DATA, as_json: bool = _JSON) -> None:
     """List your rules with their state."""
-    answer = _Api(api, data_dir).call("GET", "/api/rules")
+    answer = Api(api, data_dir).call("GET", "/api/rules")
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
         return
@@ -125,7 +119,7 @@ def disarm(
     """Take a rule out of the engine. What it fired stays in the inbox."""
     from urllib.parse import quote
 
-    answer = _Api(api, data_dir).call("DELETE", f"/api/rules/{quote(rule_uid, safe='')}")
+    answer = Api(api, data_dir).call("DELETE", f"/api/rules/{quote(rule_uid, safe='')}")
     typer.echo(json.dumps(answer) if as_json else f"disarmed {rule_uid}")
 
 
@@ -135,7 +129,7 @@ def export(
     data_dir: str | None = _DATA,
 ) -> None:
     """Write your rules as a .bell file, each with its uid, oldest first."""
-    items = [i for i in _Api(api, data_dir).call("GET", "/api/rules")["items"] if i["state"] != "disabled"]
+    items = [i for i in Api(api, data_dir).call("GET", "/api/rules")["items"] if i["state"] != "disabled"]
     text = "\n".join(f"# rule_uid: {item['rule_uid']}\n{item['text']}\n" for item in reversed(items))
     if out is None:
         typer.echo(text, nl=False)
@@ -167,55 +161,3 @@ def told(file: str, error: "RuleErrors") -> list[str]:
 
 def _counted(count: int) -> str:
     return "1 rule" if count == 1 else f"{count} rules"
-
-
-class _Api:
-    """The running Marketbell, by its owner's token."""
-
-    def __init__(self, api: str | None, data_dir: str | None) -> None:
-        from marketbell.processes.up import runfile
-        from marketbell.settings import load
-        from marketbell.wiring.sender import link_base
-
-        settings = load(data_dir=data_dir)
-        running = runfile.read(settings.data_dir) if api is None else None
-        self._base = (api or (running["url"] if running else link_base(settings))).rstrip("/")
-        path = settings.data_dir / "owner.token"
-        try:
-            self._token = path.read_text(encoding="ascii").strip()
-        except OSError as error:
-            message = f"cannot read {path} ({error.strerror}): is Marketbell running on this data directory?"
-            raise UserError(message) from error
-
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One request; errors of the API become errors of ours."""
-        import httpx
-
-        headers = {"Authorization": f"Bearer {self._token}"}
-        if method == "POST":
-            headers["Idempotency-Key"] = uuid4().hex
-        try:
-            reply = httpx.request(
-                method, self._base + path, json=body, headers=headers, timeout=TIMEOUT_S, trust_env=False
-            )
-        except httpx.InvalidURL as error:
-            raise UserError(f"{self._base} is not an address") from error
-        except httpx.HTTPError as error:
-            raise UserError(f"Marketbell does not answer at {self._base}: start it with `marketbell up`") from error
-        try:
-            answer = reply.json() if reply.content else {}
-        except ValueError as error:
-            raise UserError(f"what answers at {self._base} is not Marketbell (HTTP {reply.status_code})") from error
-        if reply.is_success and isinstance(answer, dict):
-            return answer
-        raise _error(reply.status_code, answer if isinstance(answer, dict) else {})
-
-
-def _error(status: int, answer: dict[str, Any]) -> Exception:
-    message = str(answer.get("message") or f"the API answered HTTP {status}")
-    if status >= 500:
-        return UnavailableError(message)
-    kinds: dict[int, type[UserError]] = {404: NotFoundError, 409: ConflictError}
-    error = kinds.get(status, UserError)(message)
-    error.code = str(answer.get("code", error.code))
-    return error
