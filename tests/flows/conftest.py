@@ -171,6 +171,7 @@ class World:
             self.clock,
             self.spill,
             self._store(self.stores.rules),
+            self._store(self.stores.screens),
             self._store(self.stores.instruments),
             self._store(self.stores.fundamentals),
             self._store(self.stores.bars),

@@ -56,6 +56,7 @@ def build_ingest(settings: Settings) -> IngestParts:
             clock=clock,
             spill=spill,
             rules=stores.rules,
+            screens=stores.screens,
             instruments=stores.instruments,
             fundamentals=stores.fundamentals,
             bars=stores.bars,

@@ -10,7 +10,7 @@ from marketbell.core.market.instrument import Instrument
 from marketbell.flows.ingest.log import LOG, LogWriter
 from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
-from marketbell.ports.stores import EVERYWHERE, StoredRule
+from marketbell.ports.stores import EVERYWHERE, SavedScreen, StoredRule, screen_command
 
 PARTITIONS = 3
 INSTRUMENTS = [Instrument(f"NSE:{letter}") for letter in "ABCDEF"]
@@ -21,7 +21,7 @@ def test_commands_find_their_partitions_also_after_a_lost_log() -> None:
     stores.instruments.put(INSTRUMENTS)
     directory = Directory(PARTITIONS)
     writer = LogWriter(bus, MemoryFrameQueue(), partitions=PARTITIONS, retention_frames=1_000)
-    relay = CommandRelay(stores.rules, stores.instruments, writer, directory)
+    relay = CommandRelay(stores.rules, stores.screens, stores.instruments, writer, directory)
     writer.connect()
     writer.open()
     relay.trust(writer.epoch)
@@ -41,5 +41,14 @@ def test_commands_find_their_partitions_also_after_a_lost_log() -> None:
         assert told(partition) == [*([("one", 1)] if partition == mine else []), ("many", 1)]
     assert relay.step(7) == 0
 
+    screen = SavedScreen("s", "owner", "n", "t", {"when": 1})
+    stores.screens.put(screen)
+    assert relay.step(7) == 1
+    for partition in range(PARTITIONS):
+        (_, last) = bus.read(LOG, partition, 0, 100, 0.0)[-1]
+        assert json.loads(decode(last).payload) == screen_command(screen)
+    stores.screens.delete("owner", "s")
+    stores.screens.put(screen)
+
     entries = relay.armed_entries(7)
-    assert sorted(partition for partition, _ in entries) == sorted([0, 1, 2, mine])
+    assert sorted(partition for partition, _ in entries) == sorted([0, 1, 2, 0, 1, 2, mine])

@@ -20,7 +20,7 @@ from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
 from marketbell.ports.feeds import PacedFeed
 from marketbell.ports.spill import FrameQueue
-from marketbell.ports.stores import BarStore, FundamentalStore, InstrumentStore, RuleStore
+from marketbell.ports.stores import BarStore, FundamentalStore, InstrumentStore, RuleStore, ScreenStore
 
 log = structlog.stdlib.get_logger("ingest.desk")
 
@@ -37,6 +37,7 @@ class IngestPorts:
     clock: Clock
     spill: FrameQueue
     rules: RuleStore
+    screens: ScreenStore
     instruments: InstrumentStore
     fundamentals: FundamentalStore
     bars: BarStore
@@ -59,7 +60,7 @@ class IngestDesk:
         self._ports = ports
         self.writer = LogWriter(ports.bus, ports.spill, partitions=partitions, retention_frames=retention_frames)
         self.directory = Directory(partitions)
-        self.relay = CommandRelay(ports.rules, ports.instruments, self.writer, self.directory)
+        self.relay = CommandRelay(ports.rules, ports.screens, ports.instruments, self.writer, self.directory)
         self.library = Library(ports.instruments, ports.fundamentals, ports.bars)
         self.push = PushGate(
             self.writer,

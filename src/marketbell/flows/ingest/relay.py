@@ -1,4 +1,4 @@
-"""Rule commands on their way from the database to the ordered log."""
+"""Commands of rules and screens on their way from the database to the ordered log."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from marketbell.flows.ingest.frames import Entry, document, producer_id
 from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.clock import Clock
-from marketbell.ports.stores import EVERYWHERE, InstrumentStore, RuleStore
+from marketbell.ports.stores import EVERYWHERE, InstrumentStore, RuleStore, ScreenStore, screen_command
 
 log = structlog.stdlib.get_logger("ingest.relay")
 
@@ -18,14 +18,22 @@ _PRODUCER = producer_id("rules")
 
 
 class CommandRelay:
-    """Publishes what the rule store's outbox holds, and after a lost log every armed rule.
+    """Publishes what the stores' outbox holds, and after a lost log every armed rule and every screen that stands.
 
     A command is marked published after the log (or the queue on disk) has it: a crash in between
     sends it twice, which the engine knows by its uid and version.
     """
 
-    def __init__(self, rules: RuleStore, instruments: InstrumentStore, writer: LogWriter, directory: Directory) -> None:
+    def __init__(
+        self,
+        rules: RuleStore,
+        screens: ScreenStore,
+        instruments: InstrumentStore,
+        writer: LogWriter,
+        directory: Directory,
+    ) -> None:
         self._rules = rules
+        self._screens = screens
         self._instruments = instruments
         self._writer = writer
         self._directory = directory
@@ -65,12 +73,10 @@ class CommandRelay:
                 clock.sleep(every_s)
 
     def armed_entries(self, clock: int) -> list[Entry]:
-        """A command for every armed rule of everyone. Raises StoreUnavailableError."""
-        return [
-            entry
-            for _, instrument_id, payload in self._rules.armed()
-            for entry in self._entries(instrument_id, payload, clock)
-        ]
+        """A command for every screen and every armed rule of everyone. Raises StoreUnavailableError."""
+        wanted = [(EVERYWHERE, screen_command(one)) for one in self._screens.standing()]
+        wanted += [(instrument_id, payload) for _, instrument_id, payload in self._rules.armed()]
+        return [entry for place, payload in wanted for entry in self._entries(place, payload, clock)]
 
     def prepare(self, epoch: str, clock: int) -> list[Entry]:
         """Armed rules for the preamble of an epoch; [] when the database is away: `step` makes up for it."""

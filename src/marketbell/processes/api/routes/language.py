@@ -39,6 +39,7 @@ def fields() -> dict[str, Any]:
 def complete(json_data: CompleteBody) -> dict[str, Any]:
     """What can be written at a place of a text: fields, functions, words that may follow, names of yours."""
     from marketbell.core.language import completion
+    from marketbell.flows.screening.names import screens_of
 
     now = market()
     found = parts()
@@ -51,7 +52,7 @@ def complete(json_data: CompleteBody) -> dict[str, Any]:
         instruments,
         universes(now),
         [one.name for one in found.watchlists.all(owner_id())],
-        sorted(found.screens(owner_id())),
+        sorted(screens_of(found.screens)(owner_id())),
         [f"{one.kind}:{one.name}" for one in found.channels.all(owner_id())],
     )
     answer = completion.complete(json_data.text, json_data.position, json_data.kind, names)

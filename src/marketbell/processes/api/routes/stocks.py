@@ -7,12 +7,13 @@ from apiflask import APIBlueprint
 
 from marketbell.core.primitives.errors import UserError
 from marketbell.flows.accounts.decisions import Action
-from marketbell.flows.market_views.filters import StockFilter, parse_filter, ranked
+from marketbell.flows.market_views.filters import StockFilter, matches, parse_filter, ranked
 from marketbell.flows.market_views.numbers import utc
 from marketbell.flows.market_views.paging import page_of_keys
 from marketbell.flows.market_views.reader import Market
 from marketbell.flows.market_views.stocks import stock_item
-from marketbell.processes.api.context import asks, market
+from marketbell.ports.screens import MOST_ROWS
+from marketbell.processes.api.context import asks, market, owner_id
 from marketbell.processes.api.schemas.base import PageQuery
 from marketbell.processes.api.schemas.stocks import FilterBody, FilterQuery, StockList, StocksQuery, UndervaluedList
 
@@ -140,9 +141,9 @@ def undervalued(query_data: PageQuery) -> dict[str, Any]:
     return _ranking("undervalued", query_data) | {"definition": str(definition or UNDERVALUED_WITHOUT_WORDS)}
 
 
-def _filtered(wanted: StockFilter, query: PageQuery) -> dict[str, Any]:
+def _filtered(wanted: StockFilter, query: PageQuery, among: Iterable[str]) -> dict[str, Any]:
     now = market()
-    rows = ((now.universe.get(key), now.row(key)) for key in now.keys)
+    rows = ((now.universe.get(key), now.row(key)) for key in among)
     page, cursor, total = ranked(wanted, rows, query.cursor, query.limit)
     return {
         "items": [stock_item(i, row, now.clock, now.source, wanted.columns) for i, row in page],
@@ -172,7 +173,8 @@ def filter_stocks(query_data: FilterQuery) -> dict[str, Any]:
             raise UserError(f"unknown parameter {name}: use min.FIELD, max.FIELD, in.FIELD, sort, columns", field=name)
         bounds[prefix][field] = value.split(",") if prefix == "in" else value
     columns = (query_data.columns or "").split(",")
-    return _filtered(parse_filter(bounds["min"], bounds["max"], bounds["in"], query_data.sort, columns), query_data)
+    wanted = parse_filter(bounds["min"], bounds["max"], bounds["in"], query_data.sort, columns)
+    return _filtered(wanted, query_data, market().keys)
 
 
 @bp.post("/stocks/filter")
@@ -180,9 +182,25 @@ def filter_stocks(query_data: FilterQuery) -> dict[str, Any]:
 @bp.input(FilterBody, location="json")
 @bp.output(StockList)
 def filter_stocks_by_body(json_data: FilterBody) -> dict[str, Any]:
-    """Filter by any field of the registry, asked for as JSON."""
+    """Filter by any field of the registry, or by a text of the rule language, asked for as JSON."""
     wanted = parse_filter(json_data.min, json_data.max, json_data.in_, json_data.sort, json_data.columns)
-    return _filtered(wanted, json_data)
+    if json_data.text is None or not json_data.text.strip():
+        return _filtered(wanted, json_data, market().keys)
+    from marketbell.processes.api.routes.screens import service
+
+    met, _ = service().keys(owner_id(), json_data.text, MOST_ROWS, 0)
+    if json_data.sort:
+        return _filtered(wanted, json_data, met)
+    now = market()
+    kept = [key for key in met if matches(wanted, now.universe.get(key), now.row(key))]
+    page, cursor = page_of_keys(kept, json_data.cursor, json_data.limit)
+    return {
+        "items": items(now, page, wanted.columns),
+        "as_of": utc(now.as_of),
+        "source": now.source,
+        "next_cursor": cursor,
+        "total": len(kept),
+    }
 
 
 @bp.get("/indices")

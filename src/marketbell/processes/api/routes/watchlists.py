@@ -42,10 +42,10 @@ def _instruments(body: WatchlistBody) -> tuple[str, ...]:
 
 
 def _announce(watchlist_id: str) -> None:
-    """Tell open pages, and let rules that name the list follow it."""
-    from marketbell.processes.api.routes.rules import service
+    """Tell open pages, and let screens and rules that name the list follow it."""
+    from marketbell.processes.api.routes.screens import follow_lists
 
-    service().follow(owner_id())
+    follow_lists()
     try:
         parts().bus.publish("market", 0, orjson.dumps({"type": "watchlist", "watchlist_id": watchlist_id}))
     except UnavailableError as error:

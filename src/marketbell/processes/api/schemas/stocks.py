@@ -134,8 +134,13 @@ class FilterQuery(PageQuery):
 
 
 class FilterBody(PageQuery):
-    """The same as JSON."""
+    """The same as JSON; with `text`, those who meet it and all else that is asked for."""
 
+    text: str | None = Field(
+        None,
+        max_length=10_000,
+        description="A screen or a condition of the rule language. Its order is kept where `sort` says no other.",
+    )
     min: dict[str, float | str] = Field(default_factory=dict, description="Field to its lowest value.")
     max: dict[str, float | str] = Field(default_factory=dict, description="Field to its highest value.")
     in_: dict[str, list[str | float]] = Field(

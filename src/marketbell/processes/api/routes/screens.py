@@ -1,0 +1,141 @@
+"""Screens: the ready ones and yours; who is in one, who came and went, how a field is spread."""
+
+from typing import TYPE_CHECKING, Any
+
+from apiflask import APIBlueprint
+
+from marketbell.flows.accounts.decisions import Action
+from marketbell.processes.api.context import asks, market, owner_id, parts
+from marketbell.processes.api.idempotency import idempotent
+from marketbell.processes.api.schemas.base import Done
+from marketbell.processes.api.schemas.screens import (
+    DaysQuery,
+    Distribution,
+    DistributionQuery,
+    RunBody,
+    Screen,
+    ScreenBody,
+    ScreenHistory,
+    ScreenList,
+    ScreenPage,
+    ScreenStays,
+)
+
+if TYPE_CHECKING:
+    from marketbell.flows.screening.service import ScreenService
+
+bp = APIBlueprint("screens", __name__, url_prefix="/api", tag="Screens")
+
+
+def service() -> "ScreenService":
+    """The use cases of screens."""
+    # Imported with the first screen: the grammar's tables are not needed to show a price.
+    from marketbell.processes.api.routes.rules import people
+    from marketbell.wiring.screens import screen_desk
+
+    found = parts()
+    return screen_desk(found.screens, people(), found.cache, found.clock)
+
+
+def follow_lists() -> None:
+    """A list or a screen of the owner changed: screens and rules that name it look among others now."""
+    from marketbell.processes.api.routes.rules import service as rules
+
+    service().follow(owner_id())
+    rules().follow(owner_id())
+
+
+@bp.get("/screens")
+@asks(Action.READ, "screens")
+@bp.output(ScreenList)
+def list_screens() -> dict[str, Any]:
+    """The ready screens and yours, with how many are in each now."""
+    return {"items": service().all(owner_id())}
+
+
+@bp.post("/screens")
+@asks(Action.WRITE, "screens")
+@idempotent
+@bp.input(ScreenBody, location="json")
+@bp.output(Screen, status_code=201)
+@bp.doc(responses={400: "The text cannot be read; `fields.text` says line and column"})
+def save_screen(json_data: ScreenBody) -> dict[str, Any]:
+    """Keep a screen under a name: it stands in the stream from now on."""
+    made = service().save(owner_id(), json_data.name, json_data.text)
+    follow_lists()
+    return made
+
+
+@bp.post("/screens/run")
+@asks(Action.READ, "screens")
+@bp.input(RunBody, location="json")
+@bp.output(ScreenPage)
+@bp.doc(responses={400: "A text that cannot be read; `fields` names it and says line and column"})
+def run_screen(json_data: RunBody) -> dict[str, Any]:
+    """Who meets a screen, now or on a past day, with how many meet each part and who cannot be judged.
+
+    `text` is a screen or a condition alone; nobody keeps it.
+    """
+    from marketbell.flows.screening.service import Question
+
+    return service().run(owner_id(), Question(**json_data.model_dump()), market())
+
+
+@bp.get("/screens/distribution")
+@asks(Action.READ, "screens")
+@bp.input(DistributionQuery, location="query")
+@bp.output(Distribution)
+def distribution(query_data: DistributionQuery) -> dict[str, Any]:
+    """How the values of a field are spread now."""
+    from marketbell.flows.screening.spread import spread
+
+    return spread(market(), query_data.field)
+
+
+@bp.get("/screens/<string:screen_id>")
+@asks(Action.READ, "screens")
+@bp.output(Screen)
+def get_screen(screen_id: str) -> dict[str, Any]:
+    """One screen."""
+    return service().one(owner_id(), screen_id)
+
+
+@bp.put("/screens/<string:screen_id>")
+@asks(Action.WRITE, "screens")
+@bp.input(ScreenBody, location="json")
+@bp.output(Screen)
+def replace_screen(screen_id: str, json_data: ScreenBody) -> dict[str, Any]:
+    """Rename a screen of yours, or change its text."""
+    made = service().change(owner_id(), screen_id, json_data.name, json_data.text)
+    follow_lists()
+    return made
+
+
+@bp.delete("/screens/<string:screen_id>")
+@asks(Action.WRITE, "screens")
+@bp.output(Done)
+def delete_screen(screen_id: str) -> dict[str, Any]:
+    """Forget a screen of yours and who came and went. A rule that names it stays and says so."""
+    service().delete(owner_id(), screen_id)
+    follow_lists()
+    return {"ok": True}
+
+
+@bp.get("/screens/<string:screen_id>/history")
+@asks(Action.READ, "screens")
+@bp.input(DaysQuery, location="query")
+@bp.output(ScreenHistory)
+def screen_history(screen_id: str, query_data: DaysQuery) -> dict[str, Any]:
+    """Who entered and left a screen, newest first."""
+    return {"items": service().history(owner_id(), screen_id, query_data.days, market())}
+
+
+@bp.get("/stocks/<string:stock_id>/screens")
+@asks(Action.READ, "screens")
+@bp.input(DaysQuery, location="query")
+@bp.output(ScreenStays)
+def stock_screens(stock_id: str, query_data: DaysQuery) -> dict[str, Any]:
+    """On which screens a stock was, ready ones and yours."""
+    now = market()
+    instrument = now.universe.resolve(stock_id, now.rows)
+    return {"items": service().of_instrument(owner_id(), int(instrument.instrument_id), query_data.days, now)}
