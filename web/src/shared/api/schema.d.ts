@@ -298,6 +298,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What the rule would have done in the last days, by the evaluator that watches live, with what was known then. */
+        post: operations["post_rules_preview_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rules/{rule_uid}": {
         parameters: {
             query?: never;
@@ -377,6 +394,97 @@ export interface paths {
         };
         /** Why the rule fires on an instrument, or why not: values now, the first clause that is false, what is missing. */
         get: operations["get_rules_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/screens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ready screens and yours, with how many are in each now. */
+        get: operations["get_screens_list_screens"];
+        put?: never;
+        /** Keep a screen under a name: it stands in the stream from now on. */
+        post: operations["post_screens_save_screen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/screens/distribution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the values of a field are spread now. */
+        get: operations["get_screens_distribution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/screens/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Who meets a screen, now or on a past day, with how many meet each part and who cannot be judged.
+         * @description `text` is a screen or a condition alone; nobody keeps it.
+         */
+        post: operations["post_screens_run_screen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/screens/{screen_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One screen. */
+        get: operations["get_screens_get_screen"];
+        /** Rename a screen of yours, or change its text. */
+        put: operations["put_screens_replace_screen"];
+        post?: never;
+        /** Forget a screen of yours and who came and went. A rule that names it stays and says so. */
+        delete: operations["delete_screens_delete_screen"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/screens/{screen_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who entered and left a screen, newest first. */
+        get: operations["get_screens_screen_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -522,7 +630,7 @@ export interface paths {
          */
         get: operations["get_stocks_filter_stocks"];
         put?: never;
-        /** Filter by any field of the registry, asked for as JSON. */
+        /** Filter by any field of the registry, or by a text of the rule language, asked for as JSON. */
         post: operations["post_stocks_filter_stocks_by_body"];
         delete?: never;
         options?: never;
@@ -712,6 +820,23 @@ export interface paths {
         };
         /** Each fundamental with its basis (published or derived), period, publication time, version and source. */
         get: operations["get_symbol_get_fundamentals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stocks/{stock_id}/screens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** On which screens a stock was, ready ones and yours. */
+        get: operations["get_screens_stock_screens"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1156,6 +1281,26 @@ export interface components {
             detail: string;
         };
         /**
+         * CooldownEffect
+         * @description How many firings a cooldown would remove.
+         */
+        CooldownEffect: {
+            /** Cooldown */
+            cooldown: string;
+            /** Removed */
+            removed: number;
+        };
+        /**
+         * DayCount
+         * @description How often on a day of the venue.
+         */
+        DayCount: {
+            /** Date */
+            date: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * DayRange
          * @description The session so far.
          */
@@ -1174,6 +1319,44 @@ export interface components {
          * @example 1490.55
          */
         DecimalStr: string;
+        /**
+         * Distribution
+         * @description How a field is spread over what is traded itself.
+         */
+        Distribution: {
+            /** Field */
+            field: string;
+            /** Known */
+            known: number;
+            /** Unknown */
+            unknown: number;
+            /** Min */
+            min: number | null;
+            /** Max */
+            max: number | null;
+            /**
+             * Quantiles
+             * @description At 5, 25, 50, 75 and 95 in a hundred; [] where nothing is known.
+             */
+            quantiles: number[];
+            /**
+             * Bins
+             * @description The outermost ones reach to the least and the largest value.
+             */
+            bins: components["schemas"]["DistributionBin"][];
+        };
+        /**
+         * DistributionBin
+         * @description How many values lie in [from, to); in the last one up to its end.
+         */
+        DistributionBin: {
+            /** From */
+            from: number;
+            /** To */
+            to: number;
+            /** Count */
+            count: number;
+        };
         /**
          * Done
          * @description It is done.
@@ -1381,7 +1564,7 @@ export interface components {
         };
         /**
          * FilterBody
-         * @description The same as JSON.
+         * @description The same as JSON; with `text`, those who meet it and all else that is asked for.
          */
         FilterBody: {
             /**
@@ -1396,6 +1579,12 @@ export interface components {
              * @default null
              */
             cursor?: string | null;
+            /**
+             * Text
+             * @description A screen or a condition of the rule language. Its order is kept where `sort` says no other.
+             * @default null
+             */
+            text?: string | null;
             /**
              * Min
              * @description Field to its lowest value.
@@ -1711,6 +1900,22 @@ export interface components {
             version: string;
         };
         /**
+         * History
+         * @description What it was tried on.
+         */
+        History: {
+            from: components["schemas"]["UtcTime"] | null;
+            to: components["schemas"]["UtcTime"] | null;
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: number;
+            /** Instruments */
+            instruments: number;
+            /** Gaps */
+            gaps: string[];
+        };
+        /**
          * HoldingPoint
          * @description Who held how much at the end of a period, percentage points.
          */
@@ -1783,6 +1988,22 @@ export interface components {
             at: components["schemas"]["UtcTime"] | null;
         };
         /**
+         * Marker
+         * @description One firing, for a chart.
+         */
+        Marker: {
+            /** Firing Id */
+            firing_id: string;
+            /** Instrument */
+            instrument: string;
+            /** Symbol */
+            symbol: string;
+            time: components["schemas"]["UtcTime"] | null;
+            value: components["schemas"]["DecimalStr"] | null;
+            /** Event */
+            event: string;
+        };
+        /**
          * MarketSummary
          * @description The state of the market in one answer.
          */
@@ -1826,6 +2047,28 @@ export interface components {
             as_of: components["schemas"]["UtcTime"] | null;
             /** Source */
             source: string;
+        };
+        /**
+         * Outcome
+         * @description What the price did after it, in percent.
+         */
+        Outcome: {
+            /**
+             * After
+             * @description 5m, 1h or 1d.
+             */
+            after: string;
+            /** Count */
+            count: number;
+            /** Mean Pct */
+            mean_pct: number | null;
+            /** Median Pct */
+            median_pct: number | null;
+            /**
+             * Up Pct
+             * @description How often it was higher then.
+             */
+            up_pct: number | null;
         };
         /**
          * PartitionState
@@ -1899,6 +2142,70 @@ export interface components {
             end: components["schemas"]["UtcTime"];
             /** Numbers */
             numbers: components["schemas"]["EvidenceNumber"][];
+        };
+        /**
+         * Preview
+         * @description What a rule would have done. See the howto on backtests for what the figures mean.
+         */
+        Preview: {
+            /** Fires */
+            fires: number;
+            /** Symbols Fired */
+            symbols_fired: number;
+            /** Per Day */
+            per_day: number;
+            busiest_day: components["schemas"]["DayCount"] | null;
+            /** Longest Quiet Days */
+            longest_quiet_days: number;
+            /** By Day */
+            by_day: components["schemas"]["DayCount"][];
+            /**
+             * Markers
+             * @description The newest 500.
+             */
+            markers: components["schemas"]["Marker"][];
+            /**
+             * Is Noisy
+             * @description More than ten a day.
+             */
+            is_noisy: boolean;
+            /**
+             * Noise Score
+             * @description 0 (calm) to 100.
+             */
+            noise_score: number;
+            /** Outcomes */
+            outcomes: components["schemas"]["Outcome"][];
+            /** Cooldowns */
+            cooldowns: components["schemas"]["CooldownEffect"][];
+            /** Suppressed */
+            suppressed: number;
+            history: components["schemas"]["History"];
+            /** May Repaint */
+            may_repaint: boolean;
+            /** Notes */
+            notes: string[];
+            /** Seconds */
+            seconds: number;
+        };
+        /**
+         * PreviewBody
+         * @description A rule to try on the past.
+         */
+        PreviewBody: {
+            /** Text */
+            text: string;
+            /**
+             * Days
+             * @default 90
+             */
+            days?: number;
+            /**
+             * Instrument
+             * @description Only this one of the rule's instruments.
+             * @default null
+             */
+            instrument?: string | null;
         };
         /**
          * ProcessState
@@ -2171,6 +2478,245 @@ export interface components {
         RuleVersions: {
             /** Items */
             items: components["schemas"]["RuleVersion"][];
+        };
+        /**
+         * RunBody
+         * @description A text, or a screen by its id; with other columns, in another order, on a past day.
+         */
+        RunBody: {
+            /**
+             * Text
+             * @default null
+             */
+            text?: string | null;
+            /**
+             * Screen Id
+             * @default null
+             */
+            screen_id?: string | null;
+            /**
+             * As Of
+             * @description A date (the end of that day at the venue) or a time; null is now.
+             * @default null
+             */
+            as_of?: string | null;
+            /**
+             * Columns
+             * @description Expressions of the language, in the place of the screen's own columns.
+             * @default null
+             */
+            columns?: string[] | null;
+            /**
+             * Sort
+             * @description An expression of the language.
+             * @default null
+             */
+            sort?: string | null;
+            /**
+             * Descending
+             * @default false
+             */
+            descending?: boolean;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit?: number;
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             * @default null
+             */
+            cursor?: string | null;
+        };
+        /**
+         * Screen
+         * @description A ready screen, or one that somebody keeps.
+         */
+        Screen: {
+            /** Screen Id */
+            screen_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Description
+             * @description In plain words who is on it.
+             */
+            description: string;
+            /** Text */
+            text: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "template" | "saved";
+            /** Condition */
+            condition: string;
+            /**
+             * Columns
+             * @description Expressions of the language.
+             */
+            columns: string[];
+            /** Order By */
+            order_by: string | null;
+            /** Descending */
+            descending: boolean;
+            /** Limit */
+            limit: number | null;
+            /**
+             * Count
+             * @description Members now; null while nobody has counted.
+             */
+            count: number | null;
+            /** @description Of the count. */
+            as_of: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * ScreenBody
+         * @description A screen to keep.
+         */
+        ScreenBody: {
+            /** Name */
+            name: string;
+            /**
+             * Text
+             * @description `screen "NAME" when …`, or a condition alone.
+             */
+            text: string;
+        };
+        /**
+         * ScreenChip
+         * @description A condition that must hold with the others, and how many meet it alone.
+         */
+        ScreenChip: {
+            /** Text */
+            text: string;
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+            /** Count */
+            count: number | null;
+        };
+        /**
+         * ScreenColumn
+         * @description What stands in a column.
+         */
+        ScreenColumn: {
+            /** Expression */
+            expression: string;
+            /** Label */
+            label: string;
+            /**
+             * Type
+             * @description As in /api/fields, or text.
+             */
+            type: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * ScreenHistory
+         * @description Who entered and left, newest first; at most 500.
+         */
+        ScreenHistory: {
+            /** Items */
+            items: components["schemas"]["ScreenPassage"][];
+        };
+        /**
+         * ScreenList
+         * @description The ready screens, then yours, oldest first.
+         */
+        ScreenList: {
+            /** Items */
+            items: components["schemas"]["Screen"][];
+        };
+        /**
+         * ScreenMatch
+         * @description One that meets the screen. `values` are those of the columns; unknown is null.
+         */
+        ScreenMatch: {
+            /** Instrument */
+            instrument: string;
+            /** Symbol */
+            symbol: string;
+            /** Name */
+            name: string;
+            close: components["schemas"]["DecimalStr"] | null;
+            change_pct: components["schemas"]["DecimalStr"] | null;
+            /** Volume */
+            volume: number | null;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Values
+             * @description By the column's type: decimals as text, counts as integers, words, times, truths.
+             */
+            values: (components["schemas"]["DecimalStr"] | number | boolean | null)[];
+        };
+        /**
+         * ScreenPage
+         * @description A page of those who meet a screen.
+         */
+        ScreenPage: {
+            /** Items */
+            items: components["schemas"]["ScreenMatch"][];
+            /** Columns */
+            columns: components["schemas"]["ScreenColumn"][];
+            /**
+             * Count
+             * @description How many meet it over all pages.
+             */
+            count: number;
+            /** Text */
+            text: string;
+            /** Condition */
+            condition: string;
+            /** Chips */
+            chips: components["schemas"]["ScreenChip"][];
+            unknown: components["schemas"]["UnknownCount"];
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Source */
+            source: string;
+            /** Took Ms */
+            took_ms: number;
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ScreenPassage
+         * @description An instrument entered or left.
+         */
+        ScreenPassage: {
+            /** Instrument */
+            instrument: string;
+            /** Symbol */
+            symbol: string;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "enter" | "leave";
+            at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * ScreenStay
+         * @description How long an instrument was on a screen; `left_at` null: it still is.
+         */
+        ScreenStay: {
+            /** Screen Id */
+            screen_id: string;
+            /** Name */
+            name: string;
+            entered_at: components["schemas"]["UtcTime"] | null;
+            left_at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * ScreenStays
+         * @description The newest entry first.
+         */
+        ScreenStays: {
+            /** Items */
+            items: components["schemas"]["ScreenStay"][];
         };
         /**
          * Sector
@@ -2521,6 +3067,26 @@ export interface components {
             definition: string;
         };
         /**
+         * UnknownCount
+         * @description For how many it cannot be said whether they meet the screen, and for want of what.
+         */
+        UnknownCount: {
+            /** Count */
+            count: number;
+            /** Fields */
+            fields: components["schemas"]["UnknownField"][];
+        };
+        /**
+         * UnknownField
+         * @description How many lack a field.
+         */
+        UnknownField: {
+            /** Field */
+            field: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * Format: date-time
          * @description ISO-8601 in UTC, with Z.
          * @example 2021-04-28T03:45:00.000Z
@@ -2657,26 +3223,6 @@ export interface components {
             age_s: number | null;
         };
         /**
-         * CooldownEffect
-         * @description How many firings a cooldown would remove.
-         */
-        CooldownEffect: {
-            /** Cooldown */
-            cooldown: string;
-            /** Removed */
-            removed: number;
-        };
-        /**
-         * DayCount
-         * @description How often on a day of the venue.
-         */
-        DayCount: {
-            /** Date */
-            date: string;
-            /** Count */
-            count: number;
-        };
-        /**
          * Error
          * @description What went wrong, in one shape everywhere.
          */
@@ -2704,105 +3250,6 @@ export interface components {
              * @description Also in the header X-Request-Id and in our logs.
              */
             request_id: string;
-        };
-        /**
-         * History
-         * @description What it was tried on.
-         */
-        History: {
-            from: components["schemas"]["UtcTime"] | null;
-            to: components["schemas"]["UtcTime"] | null;
-            /** Timeframe */
-            timeframe: string;
-            /** Bars */
-            bars: number;
-            /** Instruments */
-            instruments: number;
-            /** Gaps */
-            gaps: string[];
-        };
-        /**
-         * Marker
-         * @description One firing, for a chart.
-         */
-        Marker: {
-            /** Firing Id */
-            firing_id: string;
-            /** Instrument */
-            instrument: string;
-            /** Symbol */
-            symbol: string;
-            time: components["schemas"]["UtcTime"] | null;
-            value: components["schemas"]["DecimalStr"] | null;
-            /** Event */
-            event: string;
-        };
-        /**
-         * Outcome
-         * @description What the price did after it, in percent.
-         */
-        Outcome: {
-            /**
-             * After
-             * @description 5m, 1h or 1d.
-             */
-            after: string;
-            /** Count */
-            count: number;
-            /** Mean Pct */
-            mean_pct: number | null;
-            /** Median Pct */
-            median_pct: number | null;
-            /**
-             * Up Pct
-             * @description How often it was higher then.
-             */
-            up_pct: number | null;
-        };
-        /**
-         * Preview
-         * @description What a rule would have done. See the howto on backtests for what the figures mean.
-         */
-        Preview: {
-            /** Fires */
-            fires: number;
-            /** Symbols Fired */
-            symbols_fired: number;
-            /** Per Day */
-            per_day: number;
-            busiest_day: components["schemas"]["DayCount"] | null;
-            /** Longest Quiet Days */
-            longest_quiet_days: number;
-            /** By Day */
-            by_day: components["schemas"]["DayCount"][];
-            /**
-             * Markers
-             * @description The newest 500.
-             */
-            markers: components["schemas"]["Marker"][];
-            /**
-             * Is Noisy
-             * @description More than ten a day.
-             */
-            is_noisy: boolean;
-            /**
-             * Noise Score
-             * @description 0 (calm) to 100.
-             */
-            noise_score: number;
-            /** Outcomes */
-            outcomes: components["schemas"]["Outcome"][];
-            /** Cooldowns */
-            cooldowns: components["schemas"]["CooldownEffect"][];
-            /** Suppressed */
-            suppressed: number;
-            history: components["schemas"]["History"];
-            /** May Repaint */
-            may_repaint: boolean;
-            /** Notes */
-            notes: string[];
-            /** Seconds */
-            seconds: number;
         };
     };
     responses: never;
@@ -3516,6 +3963,48 @@ export interface operations {
             };
         };
     };
+    post_rules_preview_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_rules_get_rule: {
         parameters: {
             query?: never;
@@ -3789,6 +4278,343 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_screens_list_screens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_screens_save_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screen"];
+                };
+            };
+            /** @description The text cannot be read; `fields.text` says line and column */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_screens_distribution: {
+        parameters: {
+            query: {
+                field: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Distribution"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_screens_run_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenPage"];
+                };
+            };
+            /** @description A text that cannot be read; `fields` names it and says line and column */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_screens_get_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                screen_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screen"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    put_screens_replace_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                screen_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screen"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_screens_delete_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                screen_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_screens_screen_history: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                screen_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenHistory"];
                 };
             };
             /** @description The request does not fit */
@@ -4585,6 +5411,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FundamentalList"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_screens_stock_screens: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                stock_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenStays"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description Not found */
