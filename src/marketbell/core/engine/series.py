@@ -92,6 +92,8 @@ class Series(Operator):
         self._kept_count = 0
         self.bars_dropped = 0
         self._tick_scopes: dict[str, NDArray[np.bool_]] = {}
+        self._of_ticks: set[str] = set()
+        """Watches that read ticks."""
         self._listeners: list[Listener] = []
         self.version = 0
         """Another number whenever closed bars, or what is watched, may have changed."""
@@ -133,6 +135,8 @@ class Series(Operator):
         self._plans[uid], self._results[uid] = plan, results
         if scope is not None:
             self._tick_scopes[uid] = scope
+        if TICK in plan.timeframes:
+            self._of_ticks.add(uid)
         self._feed.use(self.program.timeframes)
         self._use_fields()
         new = self.program.numbers - before
@@ -146,6 +150,7 @@ class Series(Operator):
             return
         del self._plans[uid]
         self._tick_scopes.pop(uid, None)
+        self._of_ticks.discard(uid)
         self.program.drop(results.values())
         self._cold &= self.program.numbers
         if not is_replaced:
@@ -164,12 +169,11 @@ class Series(Operator):
     def _tick_scope(self) -> NDArray[np.bool_] | None:
         """Rows whose ticks are evaluations of something; None: all of them."""
         scope = np.zeros(self._rows, np.bool_)
-        for uid, plan in self._plans.items():
-            if TICK in plan.timeframes:
-                mine = self._tick_scopes.get(uid)
-                if mine is None:
-                    return None
-                scope[: len(mine)] |= mine
+        for uid in self._of_ticks:
+            mine = self._tick_scopes.get(uid)
+            if mine is None:
+                return None
+            scope[: len(mine)] |= mine
         return scope
 
     def set_scope(self, uid: str, scope: NDArray[np.bool_]) -> None:
@@ -608,6 +612,7 @@ class Series(Operator):
             self._ring.restore(_part(arrays, "ring"))
             self._shelf.restore(_part(arrays, "shelf"))
             self._plans = {uid: plan_of(form) for uid, form in meta["plans"].items()}
+            self._of_ticks = {uid for uid, plan in self._plans.items() if TICK in plan.timeframes}
             self._results = {uid: dict(inputs_of(form)) for uid, form in meta["results"].items()}
             self.rejected = meta["rejected"]
             self._cold = frozenset(meta["cold"])

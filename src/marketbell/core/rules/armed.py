@@ -1,7 +1,7 @@
 """One armed rule: its command, what it compiles to, and its clauses as the kernel takes them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,14 +135,13 @@ def _bar(rule: Rule) -> int:
 
 
 def scope_rows(
-    rule: Armed, universes: Universes, keys: Sequence[str], now: int, *, is_strict: bool = True
+    rule: Armed, universes: Universes, rows: Mapping[str, int], now: int, *, is_strict: bool = True
 ) -> NDArray[np.int64]:
     """Rows of the instruments that a rule is about, ascending.
 
     UserError for a universe that nobody knows, where `is_strict`: a part of the market may have none of its members.
     """
-    members = np.zeros(len(keys), np.bool_)
-    rows = {key: row for row, key in enumerate(keys)}
+    members = np.zeros(len(rows), np.bool_)
     for scope in rule.rule.on:
         if scope.kind is ScopeKind.SYMBOL:
             row = _row(scope, rows)

@@ -160,7 +160,7 @@ class RuleBook(Operator):
     def _enter(self, rule: Armed, state: TickState, *, is_strict: bool = True) -> None:
         """Begin to compute and to evaluate a rule. `is_strict`: a universe without instruments here is an error."""
         is_strict = is_strict and state.is_whole
-        rows = scope_rows(rule, self._universes, self._keys, _now(state), is_strict=is_strict)
+        rows = scope_rows(rule, self._universes, self._row_of, _now(state), is_strict=is_strict)
         is_far = reads_others(rule.cut.whole)
         timing = rule.compiled.timing
         place_of: Mapping[str, Input] = {}
