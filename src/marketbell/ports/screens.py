@@ -39,6 +39,8 @@ class ScreenRequest:
     as_of: int | None = None
     asked_at: int = 0
     nonce: str = ""
+    kinds: tuple[str, ...] = ()
+    """Kinds of instruments that it looks among; all where there are none."""
 
     @property
     def request_id(self) -> str:
@@ -54,14 +56,17 @@ class ScreenRequest:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse."""
-        return cls(**(dict(values) | {"columns": tuple(values["columns"])}))
+        return cls(**(dict(values) | {"columns": tuple(values["columns"]), "kinds": tuple(values.get("kinds", ()))}))
 
 
 class ScreenRow(NamedTuple):
-    """An instrument that meets a screen: its key (NSE:RELIANCE), and the columns' values, None where unknown."""
+    """An instrument that meets a screen: its key (NSE:RELIANCE), and the columns' values, None where unknown.
+
+    A fact in words (`symbol`) has its word.
+    """
 
     key: str
-    values: tuple[float | None, ...]
+    values: tuple[float | str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,3 +206,16 @@ def test_every_template_can_be_read() -> None:
         found = screener.find(template.screen, kinds=template.kinds)
         assert next(one.expression for one in found.columns) == "symbol"
         assert all(not isinstance(one, float) or math.isfinite(one) for row in found.values for one in row)
+
+
+def test_an_earlier_day_is_read_from_the_days_that_are_kept() -> None:
+    engine = _engine()
+    for key in m.KEYS[:2]:
+        _days(engine, key, [10.0, 20.0, 30.0, 15.0] if key == "NSE:A" else [10.0, 20.0])
+    engine.apply_trades(m.ticks([(key, 1, 50) for key in m.KEYS], start=m.OPENS[4]))
+    text = 'screen "x" when close > 15 columns close, change_pct, sma(close, 2), high_52w, close[1d], volume'
+    found = Screener(engine).find(parse_screen(text), as_of=m.OPENS[3] - 1)
+    assert (found.keys, found.values) == (("NSE:A",), ((30.0, 50.0, 25.0, 30.0, 20.0, 10.0),))
+    assert found.unknown_fields == {"close": 1, "event_time": 1}  # B's newest day is older; C has none
+    assert found.as_of == m.OPENS[3] - 1
+    assert Screener(engine).find(parse_screen("close > 15"), as_of=engine.now() + 1).count == 3

@@ -495,11 +495,20 @@ class Series(Operator):
         values = self.program.values(item, at)
         return np.where(self.program.is_warm(item, at), values, np.nan) if is_warm else values
 
-    def read(self, plan: Plan, state: TickState, cross: CrossSection | None = None) -> dict[str, Floats]:
+    def days(self, until: int) -> Bars:
+        """The days that are kept and follow each other without a hole, those that ended at `until` (ns) or before."""
+        self._settle_days()
+        days = self._days(np.arange(self._rows))
+        return days.take(days.end <= until)
+
+    def read(
+        self, plan: Plan, state: TickState, cross: CrossSection | None = None, until: int | None = None
+    ) -> dict[str, Floats]:
         """Last closed values of a plan's results by row, of series that nobody need watch; NaN where unknown.
 
-        They come from the minutes and days that are kept; what is watched has the state that it has. Nothing here is
-        changed. `cross` is needed where the plan reads across a universe. UserError where a function is not known.
+        They come from the minutes and days that are kept; what is watched has the state that it has. With `until` (ns
+        UTC) only bars that had ended by then count. Nothing here is changed. `cross` is needed where the plan reads
+        across a universe. UserError where a function is not known.
         """
         self._settle_days()
         rows = np.arange(self._rows)
@@ -508,11 +517,16 @@ class Series(Operator):
         feed = Feed(self._late, self._rows)
         feed.use(program.timeframes)
         self._since(feed)
-        bars = feed.closed(self._ring.bars(rows, self._sessions), self._days(rows), self._until(state), self._sessions)
+        minutes, days, complete = self._ring.bars(rows, self._sessions), self._days(rows), self._until(state)
+        if until is not None:
+            minutes, days = minutes.take(minutes.end <= until), days.take(days.end <= until)
+            complete = np.minimum(complete, until)
+        bars = feed.closed(minutes, days, complete, self._sessions)
         for timeframe in program.sampled.keys() & bars.keys():
             bars[timeframe] = self._sampler.sampled(bars[timeframe], program.sampled[timeframe], state)
         program.commit(bars)
-        program.adopt(self.program, rows)
+        if until is None:
+            program.adopt(self.program, rows)
         return {name: program.values(item, rows) for name, item in program.results.items()}
 
     def result(self, uid: str, name: str) -> Input:

@@ -5,6 +5,7 @@ computed from the bars that the engine keeps, and kept by `ClosedSeries` until o
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,13 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _KEPT = 256
+
+
+class Closed(Protocol):
+    """Gives last closed values of series."""
+
+    def values(self, plan: Plan, universes: Universes) -> Mapping[str, Floats]:
+        """By name of result, for all rows. UserError where a function is not known."""
 
 
 class ClosedSeries:
@@ -78,15 +86,23 @@ class Newest:
     """Values by name of output (Compiled.name), each made once. `before` tells those of the evaluation before."""
 
     def __init__(
-        self, engine: Engine, who: Who, closed: ClosedSeries, before: Callable[[str], Floats | None] | None = None
+        self,
+        engine: Engine,
+        who: Who,
+        closed: Closed,
+        before: Callable[[str], Floats | None] | None = None,
+        *,
+        columns: Mapping[str, NDArray[Any]] | None = None,
+        now: int | None = None,
     ) -> None:
+        """`columns` and `now` are the engine's where they are not given."""
         self._engine = engine
         self._who = who
         self._closed = closed
         self._before = before
-        self.now = engine.now()
+        self.now = engine.now() if now is None else now
         self.count = len(who.instruments)
-        self._columns = engine.columns()
+        self._columns = engine.columns() if columns is None else columns
         self._state = engine.tick_state()
         self._stale: Mask | None = None
         self._found: dict[str, Floats] = {}
@@ -95,8 +111,11 @@ class Newest:
     def stale(self) -> Mask:
         """See stale_rows."""
         if self._stale is None:
-            self._stale = stale_rows(self._engine, self.now)
+            self._stale = self._old()
         return self._stale
+
+    def _old(self) -> Mask:
+        return stale_rows(self._engine, self.now)
 
     def value(self, screen: Compiled, item: Input) -> Floats:
         """An output of a screen's plan at every row, NaN where unknown."""

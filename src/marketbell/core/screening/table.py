@@ -18,6 +18,7 @@ from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidRuleError
 from marketbell.core.screening.compiled import Column, Compiled, compiled
 from marketbell.core.screening.newest import ClosedSeries, Newest, Who
+from marketbell.core.screening.past import Past
 from marketbell.core.screening.scope import key_in, rows_of
 
 Floats = NDArray[np.float64]
@@ -35,8 +36,8 @@ class Found:
     """What a screen says.
 
     `rows` are a page of those that meet it; `values` one for each column (None unknown). `count`: how many meet it,
-    whatever its limit is. `chips`: the conditions that must all hold, with how many meet each. `unknown`: for how many it cannot be said;
-    `unknown_fields`: how many of these lack each value. `as_of` ns UTC.
+    whatever its limit is. `chips`: the conditions that must all hold, with how many meet each. `unknown`: for how many
+    it cannot be said; `unknown_fields`: how many of these lack each value. `as_of` ns UTC.
     """
 
     rows: Ints
@@ -60,6 +61,8 @@ class Ready:
     compiled: Compiled
     items: tuple[Input, ...]
     batch: Batch
+    decisive: tuple[int, ...]
+    """Places of the columns that the truth rests on."""
 
 
 def ready(screen: Compiled) -> Ready:
@@ -72,14 +75,14 @@ def ready(screen: Compiled) -> Ready:
         wanted.append(slots[screen.order])
     wanted += [slots[one.place] for one in screen.columns if one.place]
     items = tuple(one for one in table.columns if isinstance(one, Input))
-    return Ready(screen, items, table.batch(wanted))
+    return Ready(screen, items, table.batch(wanted), tuple(table.columns_of(truth)))
 
 
 class Screener:
     """Answers screens from an engine as it stands."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._closed = ClosedSeries(engine)
         self._who = Who(engine)
         self._ready: dict[Screen, Ready] = {}
@@ -93,16 +96,24 @@ class Screener:
         members: Mapping[str, Sequence[str]] = _NOBODY,
         kinds: Collection[str] = (),
         is_every_screen_aged: bool = False,
+        as_of: int | None = None,
     ) -> Found:
-        """Who meets a judged screen now. See rows_of for `members` and `kinds`.
+        """Who meets a judged screen now, or at the close of the last session before `as_of` (ns UTC).
+
+        See rows_of for `members` and `kinds`. Of the past the days that the engine keeps are known, and what was
+        published by then.
 
         `is_every_screen_aged`: old rows are unknown to every screen, also to one that reads no prices. UserError where
         the screen cannot be evaluated here: a name that nobody knows, a function that does not exist.
         """
-        if not self._who.is_of(self._engine):
-            self._who = Who(self._engine)
+        if not self._who.is_of(self.engine):
+            self._who = Who(self.engine)
         prepared = self.prepared(screen)
-        newest = Newest(self._engine, self._who, self._closed)
+        newest: Newest = (
+            Newest(self.engine, self._who, self._closed)
+            if as_of is None or as_of >= self.engine.now()
+            else Past(self.engine, self._who, as_of)
+        )
         scope = rows_of(screen, self._who.instruments, self._who.universes, newest.now, members=members, kinds=kinds)
         old = newest.stale if is_every_screen_aged or prepared.compiled.reads_prices else None
         x = columns(prepared, newest)
@@ -157,9 +168,9 @@ def read(
     if len(unknown):
         if aged.any():
             lacking[OLD] = int(np.count_nonzero(aged))
-        missing = np.isnan(x[:, scope[unknown[~aged[unknown]]]]).sum(axis=1)
-        for item, count in zip(prepared.items, missing.tolist(), strict=True):
-            label = screen.labels.get(item)
+        unsaid = scope[unknown[~aged[unknown]]]
+        for at in prepared.decisive:
+            label, count = screen.labels.get(prepared.items[at]), int(np.isnan(x[at, unsaid]).sum())
             if count and label is not None:
                 lacking[label] = max(count, lacking.get(label, 0))
     rows = scope[page]

@@ -24,6 +24,7 @@ from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.reasons import ReasonDesk
 from marketbell.flows.stream.runner import LOG, StreamRunner
+from marketbell.flows.stream.screen_desk import ScreenDesk
 from marketbell.flows.stream.standing import Standing
 from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
@@ -141,6 +142,7 @@ class StreamDesk:
         )
         self.publisher.charts = self.charts
         self.reasons = ReasonDesk(ports.cache, ports.clock, lambda ident: self._instrument(ident) is not None)
+        self.screens = ScreenDesk(ports.cache, ports.clock)
 
     def _instrument(self, instrument_id: int) -> Instrument | None:
         """An instrument of one of our shards."""
@@ -163,12 +165,18 @@ class StreamDesk:
                 did_work = True
         did_work |= self.charts.step()
         did_work |= self._reason()
+        did_work |= self._screen()
         return self.keeper.step() or did_work
 
     def _reason(self) -> bool:
         """Questions about rules on one thread: taken, answered, given back."""
         self.reasons.step()
         return self.reasons.answer(one.engine for one in self.partitions) and self.reasons.step()
+
+    def _screen(self) -> bool:
+        """Screens on demand on one thread: taken, answered, given back."""
+        self.screens.step()
+        return self.screens.answer([one.engine for one in self.partitions]) and self.screens.step()
 
     def run(self, is_stopping: Callable[[], bool], progressed: Callable[[], None] = lambda: None) -> None:
         """Read and apply on this thread, write on others, until told to stop; then leave a last checkpoint."""
@@ -181,6 +189,7 @@ class StreamDesk:
             threading.Thread(target=self._step, args=(self.keeper.step, 0.1, done), name="keeper", daemon=True),
             threading.Thread(target=self._step, args=(self.charts.step, 0.05, done), name="charts", daemon=True),
             threading.Thread(target=self._step, args=(self.reasons.step, 0.03, done), name="reasons", daemon=True),
+            threading.Thread(target=self._step, args=(self.screens.step, 0.01, done), name="screens", daemon=True),
         ]
         threads = [*lanes, *beside]
         for thread in threads:
@@ -189,6 +198,7 @@ class StreamDesk:
             while not is_stopping():
                 self.runner.step()
                 self.reasons.answer(one.engine for one in self.partitions)
+                self.screens.answer([one.engine for one in self.partitions])
                 progressed()
                 self._check(threads)
         finally:
