@@ -3,9 +3,8 @@ import { ActionIcon, Button, Checkbox, Modal, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp, X } from "lucide-react";
 import { useState } from "react";
-import { ApiError } from "@/shared/api/client";
 import { completer } from "@/shared/api/language";
-import type { TextError } from "@/shared/api/ruleTypes";
+import { textErrors } from "@/shared/api/textErrors";
 import { useShows } from "@/shared/prefs/prefs";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import { runScreen } from "./api";
@@ -146,8 +145,7 @@ function OwnColumn({ one, onAdd }: { one: OneScreen; onAdd: (expression: string)
     enabled: asked !== "",
     retry: false,
   });
-  const said =
-    tried.error instanceof ApiError ? (tried.error.fields.errors as TextError[] | undefined) : undefined;
+  const said = textErrors(tried.error, "columns");
   const column = tried.data?.columns[0];
   return (
     <div className={classes.own}>
@@ -157,7 +155,7 @@ function OwnColumn({ one, onAdd }: { one: OneScreen; onAdd: (expression: string)
         kind="expression"
         value={text}
         onChange={setText}
-        errors={text === asked && said ? said : []}
+        errors={text === asked ? said : []}
         complete={complete}
         onSubmit={() => setAsked(text.trim())}
         placeholder="fund.market_cap / fund.sales"
@@ -178,7 +176,7 @@ function OwnColumn({ one, onAdd }: { one: OneScreen; onAdd: (expression: string)
           Add as a column
         </Button>
       </div>
-      {tried.error && !said && (
+      {tried.error && said.length === 0 && (
         <p role="alert" className={classes.error}>
           {tried.error.message}
         </p>

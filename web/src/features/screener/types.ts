@@ -1,88 +1,17 @@
-/** The shapes of screens, as the server's answers have them. */
+/** The shapes of screens, as the server's document has them. */
 import type { Cond } from "@/shared/api/ruleTypes";
+import type { components } from "@/shared/api/schema";
 
-export interface ScreenInfo {
-  screen_id: string;
-  name: string;
-  description: string;
-  text: string;
-  kind: "template" | "saved";
-  condition: string;
-  columns: string[];
-  order_by: string | null;
-  descending: boolean;
-  limit: number | null;
-  /** Members now; null while nobody has counted. */
-  count: number | null;
-  as_of: string | null;
-}
+type Schemas = components["schemas"];
 
-/** A value of a column: decimal text, a word of an enum, a truth, or not known. */
-export type Cell = string | number | boolean | null;
-
-export interface ResultRow {
-  instrument: string;
-  symbol: string;
-  name: string;
-  close: string | number | null;
-  change_pct: string | number | null;
-  volume: string | number | null;
-  as_of: string | null;
-  values: Cell[];
-}
-
-export interface ResultColumn {
-  expression: string;
-  label: string;
-  type: string;
-  unit: string;
-}
-
-export interface Chip {
-  text: string;
-  form: Cond;
-  count: number | null;
-}
-
-export interface ResultPage {
-  items: ResultRow[];
-  columns: ResultColumn[];
-  count: number;
-  text: string;
-  condition: string;
-  chips: Chip[];
-  unknown: { count: number; fields: { field: string; count: number }[] };
-  as_of: string | null;
-  source: string;
-  took_ms: number;
-  next_cursor: string | null;
-}
-
-export interface RunBody {
-  text?: string;
-  screen_id?: string;
-  as_of?: string;
-  columns?: string[];
-  sort?: string;
-  descending?: boolean;
-  limit?: number;
-  cursor?: string;
-}
-
-export interface Passage {
-  instrument: string;
-  symbol: string;
-  event: "enter" | "leave";
-  at: string;
-}
-
-export interface Distribution {
-  field: string;
-  known: number;
-  unknown: number;
-  min: number | null;
-  max: number | null;
-  /** At 5, 25, 50, 75 and 95 in a hundred. */
-  quantiles: number[];
-  bins: { from: number; to: number; count: number }[];
-}
+export type ScreenInfo = Schemas["Screen"];
+export type ResultRow = Schemas["ScreenMatch"];
+export type ResultColumn = Schemas["ScreenColumn"];
+/** A value of a column: decimal text, a word, a truth, or not known. */
+export type Cell = ResultRow["values"][number];
+export type Chip = Omit<Schemas["ScreenChip"], "form"> & { form: Cond };
+export type ResultPage = Omit<Schemas["ScreenPage"], "chips"> & { chips: Chip[] };
+export type RunBody = Partial<Schemas["RunBody"]>;
+export type Passage = Schemas["ScreenPassage"];
+/** Quantiles at 5, 25, 50, 75 and 95 in a hundred. */
+export type Distribution = Schemas["Distribution"];

@@ -5,16 +5,15 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef } from "react";
-import { ApiError } from "@/shared/api/client";
 import { checkRule, registryQuery, writeForm } from "@/shared/api/rules";
 import type { CheckedRule, FieldEntry, RuleForm, TextError } from "@/shared/api/ruleTypes";
+import { textErrors } from "@/shared/api/textErrors";
 import { runQuery, screensQuery } from "./api";
 import { bodyOf, isScreen, labelsOf, named, type ScreenSearch } from "./query";
 import type { Chip, ResultPage, ResultRow, RunBody, ScreenInfo } from "./types";
 
 const NONE: readonly FieldEntry[] = [];
 const UNNAMED = "Your query";
-const NO_ERRORS: readonly TextError[] = [];
 const NOBODY: readonly ResultRow[] = [];
 
 export interface OneScreen {
@@ -92,7 +91,7 @@ export function useScreen(): OneScreen {
     isChanged,
     form: checked?.form,
     sentence: checked?.sentence ?? "",
-    errors: errorsOf(run.error),
+    errors: textErrors(run.error, "text"),
     body,
     result,
     rows,
@@ -113,12 +112,6 @@ async function readText(text: string, signal: AbortSignal): Promise<CheckedRule 
   const [found] = rules;
   if (!found) return null;
   return isBare ? { ...found, name: "", form: { ...found.form, name: "" } } : found;
-}
-
-/** The server marks a text at its places; every other failure is the panel's to show. */
-function errorsOf(error: Error | null): readonly TextError[] {
-  const said = error instanceof ApiError ? (error.fields.errors as TextError[] | undefined) : undefined;
-  return Array.isArray(said) ? said : NO_ERRORS;
 }
 
 /** The newest answer; while another text of the same screen is asked for or wrong, the one before it. */
