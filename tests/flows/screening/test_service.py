@@ -233,6 +233,7 @@ def test_pages_go_on_where_the_last_ended_and_end_at_the_screens_limit(service: 
 def test_columns_take_the_place_of_the_screens_own(service: ScreenService, stream: Stream) -> None:
     service.run(ME, Question(screen_id="top-gainers", columns=["symbol", "rsi( close ,14 )", "symbol"]), VIEW)
     assert stream.text().endswith("columns symbol, rsi(close, 14)")
+    assert stream.asked[-1].kinds == TEMPLATES["top-gainers"].kinds
     for wrong in (Question(text="pe < 1", columns=["nope"]), Question(text="pe < 1", sort="nope +")):
         with pytest.raises(RuleErrors) as caught:
             service.run(ME, wrong, VIEW)

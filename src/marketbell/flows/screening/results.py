@@ -62,13 +62,13 @@ def _item(row: ScreenRow, columns: Sequence[Mapping[str, Any]], market: Market, 
     }
 
 
-def cell(column: Mapping[str, Any], value: float | None, instrument: Instrument) -> Cell:  # noqa: PLR0911 — one a type
+def cell(column: Mapping[str, Any], value: float | str | None, instrument: Instrument) -> Cell:  # noqa: PLR0911 — one a type
     """A value by its type: words of the instrument, decimals as text, counts as integers, truths as they are."""
     name, type_ = str(column["expression"]), str(column["type"])
     if name in TEXT_FIELDS:
         return text_of(instrument, name) or None
-    if value is None:
-        return None
+    if value is None or isinstance(value, str):
+        return value
     field = resolve(name)
     if field is not None:
         return shown(field.name, value, instrument.tick_size)

@@ -130,6 +130,7 @@ class ScreenService:
         market = self._people.market(owner_id)
         as_of = moment(asked.as_of, view)
         order = read_columns([asked.sort], "sort")[0] if asked.sort else None
+        template = TEMPLATES.get(asked.screen_id or "")
         offset = decode_cursor(asked.cursor, int)[0] if asked.cursor else 0
         most = asked.limit if screen.limit is None else min(asked.limit, max(0, screen.limit - offset))
         request = ScreenRequest(
@@ -140,6 +141,7 @@ class ScreenService:
             limit=max(1, most),
             offset=max(0, offset),
             as_of=as_of,
+            kinds=() if template is None else template.kinds,
         )
         answer = self._ask(request)
         is_past = as_of is not None
