@@ -10,7 +10,7 @@ Command: {"type": "watch", "uid", "expressions": {name: text}, "timeframe": "5m"
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -494,6 +494,10 @@ class Series(Operator):
         at = np.arange(self._rows) if rows is None else rows
         values = self.program.values(item, at)
         return np.where(self.program.is_warm(item, at), values, np.nan) if is_warm else values
+
+    def fields(self, names: Collection[str], state: TickState, moment: int) -> dict[str, NDArray[Any]]:
+        """Registry fields of all rows as they stand at the market's time `moment`; what nobody has is left out."""
+        return self._sampler.newest(np.arange(self._rows), names, state, moment)
 
     def days(self, until: int) -> Bars:
         """The days that are kept and follow each other without a hole, those that ended at `until` (ns) or before."""

@@ -4,7 +4,7 @@ Made for one moment and thrown away: the engine's state is read, never changed. 
 computed from the bars that the engine keeps, and kept by `ClosedSeries` until other bars close.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,10 +17,12 @@ from marketbell.core.engine.cross_section import evaluate
 from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.lists import Universe
+from marketbell.core.engine.operators import TickState
 from marketbell.core.engine.universes import Universes
 from marketbell.core.fundamentals.valuation import sector_medians
 from marketbell.core.language.plan import Input, Node, Op, Plan
 from marketbell.core.language.rule_plan import NOW
+from marketbell.core.market.instrument import Instrument
 from marketbell.core.screening.compiled import Compiled
 
 Floats = NDArray[np.float64]
@@ -56,10 +58,10 @@ class ClosedSeries:
 
 
 class Who:
-    """The instruments of an engine: universes, keys and their order. Made anew when instruments are."""
+    """Instruments by row: universes, keys and their order. Made anew when instruments are."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.instruments = list(engine.instruments)
+    def __init__(self, instruments: Sequence[Instrument]) -> None:
+        self.instruments = list(instruments)
         self.universe = Universe.of(self.instruments)
         self.universes = Universes(self.instruments)
         self.row_of = {key: row for row, key in enumerate(self.universe.keys)}
@@ -69,9 +71,8 @@ class Who:
         return self.instruments == engine.instruments
 
 
-def stale_rows(engine: Engine, as_of: int) -> Mask:
+def stale_rows(state: TickState, as_of: int) -> Mask:
     """Rows that have traded, but not in the newest session of their calendar that had begun at `as_of` (ns UTC)."""
-    state = engine.tick_state()
     own = state.I[: state.count]
     stale = np.zeros(state.count, np.bool_)
     for low, high in {(int(a), int(b)) for a, b in own[:, [k.I_CAL_LO, k.I_CAL_HI]]}:
@@ -82,28 +83,29 @@ def stale_rows(engine: Engine, as_of: int) -> Mask:
     return stale
 
 
+Fields = Callable[[str], NDArray[Any] | None]
+"""A registry field at every row, None where nobody has it."""
+
+
 class Newest:
     """Values by name of output (Compiled.name), each made once. `before` tells those of the evaluation before."""
 
     def __init__(
         self,
-        engine: Engine,
         who: Who,
+        state: TickState,
+        now: int,
+        fields: Fields,
         closed: Closed,
         before: Callable[[str], Floats | None] | None = None,
-        *,
-        columns: Mapping[str, NDArray[Any]] | None = None,
-        now: int | None = None,
     ) -> None:
-        """`columns` and `now` are the engine's where they are not given."""
-        self._engine = engine
         self._who = who
+        self._state = state
+        self._fields = fields
         self._closed = closed
         self._before = before
-        self.now = engine.now() if now is None else now
+        self.now = now
         self.count = len(who.instruments)
-        self._columns = engine.columns() if columns is None else columns
-        self._state = engine.tick_state()
         self._stale: Mask | None = None
         self._found: dict[str, Floats] = {}
 
@@ -115,7 +117,7 @@ class Newest:
         return self._stale
 
     def _old(self) -> Mask:
-        return stale_rows(self._engine, self.now)
+        return stale_rows(self._state, self.now)
 
     def value(self, screen: Compiled, item: Input) -> Floats:
         """An output of a screen's plan at every row, NaN where unknown."""
@@ -168,14 +170,25 @@ class Newest:
 
     def field(self, name: str) -> Floats:
         """A registry field at every row; unknown where the engine does not have it."""
-        if name in self._columns:
-            found = np.asarray(self._columns[name], np.float64)
-            return np.where(found > 0, found, np.nan) if name == "event_time" else found
-        base, bracket, back = name.partition("[")
-        if bracket and back.endswith("q]"):
-            facts = next(one for one in self._engine.operators if isinstance(one, Enrichment))
-            rows = np.arange(self.count)
-            return facts.offset(base, rows, np.full(self.count, self.now), int(back.removesuffix("q]")))
         if name == "fund.sector_pe":
             return sector_medians(self.field("fund.pe"), self._who.universe.sector_codes)
-        return np.full(self.count, np.nan)
+        known = self._fields(name)
+        if known is None:
+            return np.full(self.count, np.nan)
+        found = np.asarray(known, np.float64)
+        return np.where(found > 0, found, np.nan) if name == "event_time" else found
+
+
+def fields_of(engine: Engine) -> Fields:
+    """The engine's fields as they stand now, and published values of quarters before (`fund.eps[4q]`)."""
+    columns, rows = engine.columns(), np.arange(len(engine.instruments))
+    now = engine.now()
+
+    def field(name: str) -> NDArray[Any] | None:
+        base, bracket, back = name.partition("[")
+        if not bracket:
+            return columns.get(name)
+        facts = next(one for one in engine.operators if isinstance(one, Enrichment))
+        return facts.offset(base, rows, np.full(len(rows), now), int(back.removesuffix("q]")))
+
+    return field

@@ -45,8 +45,14 @@ class Past(Newest):
         state = engine.tick_state()
         facts = next(one for one in engine.operators if isinstance(one, Enrichment))
         rows = np.arange(count)
-        columns |= facts.at(rows, np.full(count, as_of), columns["close"], state)
-        super().__init__(engine, who, closed, columns=columns, now=as_of)
+        times = np.full(count, as_of)
+        columns |= facts.at(rows, times, columns["close"], state)
+
+        def field(name: str) -> NDArray[Any] | None:
+            base, bracket, back = name.partition("[")
+            return facts.offset(base, rows, times, int(back.removesuffix("q]"))) if bracket else columns.get(name)
+
+        super().__init__(who, state, as_of, field, closed)
 
     def _old(self) -> Mask:
         own, state = self._state.I[: self.count], self._state

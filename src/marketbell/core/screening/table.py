@@ -17,7 +17,7 @@ from marketbell.core.language.tree import Screen, Symbol
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidRuleError
 from marketbell.core.screening.compiled import Column, Compiled, compiled
-from marketbell.core.screening.newest import ClosedSeries, Newest, Who
+from marketbell.core.screening.newest import ClosedSeries, Newest, Who, fields_of
 from marketbell.core.screening.past import Past
 from marketbell.core.screening.scope import key_in, rows_of
 
@@ -84,7 +84,7 @@ class Screener:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._closed = ClosedSeries(engine)
-        self._who = Who(engine)
+        self._who = Who(engine.instruments)
         self._ready: dict[Screen, Ready] = {}
 
     def find(
@@ -107,10 +107,10 @@ class Screener:
         the screen cannot be evaluated here: a name that nobody knows, a function that does not exist.
         """
         if not self._who.is_of(self.engine):
-            self._who = Who(self.engine)
+            self._who = Who(self.engine.instruments)
         prepared = self.prepared(screen)
         newest: Newest = (
-            Newest(self.engine, self._who, self._closed)
+            Newest(self._who, self.engine.tick_state(), self.engine.now(), fields_of(self.engine), self._closed)
             if as_of is None or as_of >= self.engine.now()
             else Past(self.engine, self._who, as_of)
         )
