@@ -122,9 +122,9 @@ def test_lists_are_written_out_for_the_stream_and_stay_in_the_text(service: Scre
 
 def test_a_screen_on_a_screen_is_its_conditions(service: ScreenService, stores: MemoryStores) -> None:
     service.save(ME, "Cheap", 'screen "x" on watchlist "core" where pb < 3 and roe > 1 when pe < 10')
-    service.save(ME, "Better", 'screen "x" on screen "Cheap" where close > 5 when roe > 20')
+    service.save(ME, "Better", 'screen "x" on screen "Cheap" where close > 5 when pb > 2')
     assert print_tree(from_json(commands(stores)[-1]["definition"])) == (
-        'screen "Better" on $NSE:AAA where fund.pb < 3 and fund.roe > 1 and fund.pe < 10 and close > 5 when fund.roe > 20'
+        'screen "Better" on $NSE:AAA where fund.pb < 3 and fund.roe > 1 and fund.pe < 10 and close > 5 when fund.pb > 2'
     )
 
 
@@ -238,6 +238,10 @@ def test_columns_take_the_place_of_the_screens_own(service: ScreenService, strea
         with pytest.raises(RuleErrors) as caught:
             service.run(ME, wrong, VIEW)
         assert caught.value.facts["field"] == ("columns" if wrong.columns else "sort")
+
+
+def test_other_columns_are_no_part_of_the_text(service: ScreenService) -> None:
+    assert service.run(ME, Question(text="close > 1", columns=["close"]), VIEW)["text"] == "close > 1"
 
 
 def test_a_past_day_brings_its_own_prices(service: ScreenService, stream: Stream) -> None:

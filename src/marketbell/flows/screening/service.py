@@ -126,7 +126,8 @@ class ScreenService:
 
     def run(self, owner_id: str, asked: Question, view: View) -> dict[str, Any]:
         """A page of who meets a screen, with counts of its parts and of what is not known (contract of the API)."""
-        screen = self._asked(owner_id, asked)
+        kept = self._asked(owner_id, asked)
+        screen = _with_columns(kept, asked.columns)
         market = self._people.market(owner_id)
         as_of = moment(asked.as_of, view)
         order = read_columns([asked.sort], "sort")[0] if asked.sort else None
@@ -152,7 +153,7 @@ class ScreenService:
             "items": rows,
             "columns": [_column(one) for one in results.shown_columns(answer, is_past=is_past)],
             "count": answer.count,
-            "text": print_screen(screen),
+            "text": print_screen(kept),
             "condition": print_expression(screen.when),
             "chips": results.chips(answer),
             "unknown": results.unknown(answer),
@@ -219,7 +220,7 @@ class ScreenService:
         return replace(parse_screen(saved.text), name=saved.name, screen_uid=saved.screen_id)
 
     def _asked(self, owner_id: str, asked: Question) -> Screen:
-        """The tree that is meant, with the columns that are wanted."""
+        """The tree that is meant."""
         if (asked.text is None) == (asked.screen_id is None):
             raise UserError("send either text or screen_id", field="text")
         if asked.text is not None:
@@ -228,11 +229,6 @@ class ScreenService:
             screen_id = str(asked.screen_id)
             template = TEMPLATES.get(screen_id)
             tree = template.screen if template else self._named(self._mine(owner_id, screen_id))
-        if asked.columns:
-            wanted = read_columns(asked.columns, "columns")
-            tree = replace(tree, columns=tuple(read_text(one) for one in wanted))
-        if len(tree.columns) > MOST_COLUMNS:
-            raise UserError(f"a screen may have {MOST_COLUMNS} columns", field="columns")
         return tree
 
     def _ready(self, template: Template) -> dict[str, Any]:
@@ -306,6 +302,16 @@ def moment(text: str | None, view: View) -> int | None:
         found = found.replace(tzinfo=UTC)
     at = int(found.timestamp()) * NS + found.microsecond * 1_000
     return None if view.clock is not None and at >= view.clock else at
+
+
+def _with_columns(screen: Screen, columns: Sequence[str] | None) -> Screen:
+    """The screen with other columns in the place of its own."""
+    if columns:
+        wanted = read_columns(columns, "columns")
+        screen = replace(screen, columns=tuple(read_text(one) for one in wanted))
+    if len(screen.columns) > MOST_COLUMNS:
+        raise UserError(f"a screen may have {MOST_COLUMNS} columns", field="columns")
+    return screen
 
 
 def _name(name: str) -> str:
