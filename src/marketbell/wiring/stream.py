@@ -34,6 +34,7 @@ def build_stream(settings: Settings) -> StreamParts:
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.core.engine.engine import EngineConfig
     from marketbell.core.engine.warm import warm
+    from marketbell.core.rules.warm import warm_rules
     from marketbell.flows.stream.desk import StreamPorts
     from marketbell.wiring.calendars import calendars
     from marketbell.wiring.secrets import required
@@ -71,4 +72,8 @@ def build_stream(settings: Settings) -> StreamParts:
         cache.close()
         bus.close()
 
-    return StreamParts(desk, cache, bus, warm, close)
+    def warmed() -> None:
+        warm()
+        warm_rules()
+
+    return StreamParts(desk, cache, bus, warmed, close)
