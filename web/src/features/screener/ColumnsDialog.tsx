@@ -9,7 +9,7 @@ import { useShows } from "@/shared/prefs/prefs";
 import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import { runScreen } from "./api";
 import { ValueCell } from "./cells";
-import { columnsText, grouped } from "./query";
+import { columnsText, FIXED, grouped } from "./query";
 import classes from "./Screener.module.css";
 import type { OneScreen } from "./useScreen";
 
@@ -33,11 +33,15 @@ export function ColumnsDialog({
 
 function Chooser({ one, onClose }: { one: OneScreen; onClose: () => void }) {
   const advanced = useShows("advanced");
-  const [chosen, setChosen] = useState(() => one.result?.columns.map((column) => column.expression) ?? []);
+  const [chosen, setChosen] = useState(
+    () => one.result?.columns.map((column) => column.expression).filter((name) => !FIXED.has(name)) ?? [],
+  );
   const [needle, setNeedle] = useState("");
   const words = needle.trim().toLowerCase();
   const found = one.fields.filter(
-    (field) => !words || `${field.label} ${field.name} ${field.description}`.toLowerCase().includes(words),
+    (field) =>
+      !FIXED.has(field.name) &&
+      (!words || `${field.label} ${field.name} ${field.description}`.toLowerCase().includes(words)),
   );
   const nameOf = (expression: string) =>
     one.result?.columns.find((column) => column.expression === expression)?.label ??
@@ -155,7 +159,7 @@ function OwnColumn({ one, onAdd }: { one: OneScreen; onAdd: (expression: string)
         kind="expression"
         value={text}
         onChange={setText}
-        errors={text === asked ? said : []}
+        errors={text.trim() === asked ? said : []}
         complete={complete}
         onSubmit={() => setAsked(text.trim())}
         placeholder="fund.market_cap / fund.sales"

@@ -35,7 +35,7 @@ import { ColumnsDialog } from "./ColumnsDialog";
 import { isWords, ValueCell } from "./cells";
 import type { Event } from "./comings";
 import { EntrySpeaker, EventStrip } from "./EventStrip";
-import { alertForm, orderOf, sortText, unknownWords } from "./query";
+import { alertForm, FIXED, orderOf, sortText, unknownWords } from "./query";
 import { type Asking, SaveDialog, textUnder } from "./SaveDialog";
 import classes from "./Screener.module.css";
 import type { ResultPage, ResultRow } from "./types";
@@ -167,13 +167,11 @@ function Words({ one, isLive, count }: { one: OneScreen; isLive: boolean; count:
     <div className={classes.words}>
       {description && <p>{description}</p>}
       {one.errors.length > 0 && (
-        <p className={classes.error}>
-          The text cannot be read: these are the companies of the text before it.
-        </p>
+        <p className={classes.error}>The text cannot be read: these rows are of the text before it.</p>
       )}
       {one.sentence && one.sentence !== description && <p className="dim">{one.sentence}</p>}
       <p className={classes.count}>
-        <b className="num">{formats.count(count)}</b> {count === 1 ? "company matches" : "companies match"}
+        <b className="num">{formats.count(count)}</b> {count === 1 ? "matches" : "match"}
         {one.search.as_of ? ` on ${formats.day(one.search.as_of)}` : isLive ? " now, live" : " now"}
         <span className="faint"> · a filter, not advice</span>
       </p>
@@ -188,15 +186,18 @@ function Foot({ one, isKept }: { one: OneScreen; isKept: boolean }) {
   const rest = (result?.count ?? 0) - one.rows.length;
   return (
     <div className={classes.foot}>
-      {run.hasNextPage && rest > 0 && (
+      {run.hasNextPage && (
         <Button
           size="xs"
           variant="default"
           loading={run.isFetchingNextPage}
           onClick={() => void run.fetchNextPage()}
         >
-          Show more of {formats.count(rest)}
+          Show more
         </Button>
+      )}
+      {!run.hasNextPage && rest > 0 && (
+        <span>The screen shows its first {formats.count(one.rows.length)}.</span>
       )}
       {!isKept && !one.search.as_of && (
         <span>
@@ -360,9 +361,6 @@ function saveRows(name: string, whole: ResultPage): void {
   );
 }
 
-/** Columns that are always there are not shown twice. */
-const FIXED = new Set(["symbol", "name", "close", "change_pct"]);
-
 function tableColumns(
   result: ResultPage | undefined,
   intermediate: boolean,
@@ -399,6 +397,7 @@ function tableColumns(
     },
   ];
   const own = (result?.columns ?? []).map((column, index) => ({ column, index }));
+  // What is always there is not shown twice.
   const shown = own.filter(({ column }) => !FIXED.has(column.expression));
   if (intermediate && isLive && !shown.some(({ column }) => column.expression.endsWith("volume")))
     columns.push({

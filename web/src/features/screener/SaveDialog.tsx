@@ -3,7 +3,7 @@ import { Button, Modal, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { writeForm } from "@/shared/api/rules";
 import { useNewScreen, useSaveScreen } from "./api";
-import { columnsOf, orderOf } from "./query";
+import { orderOf } from "./query";
 import classes from "./Screener.module.css";
 import type { OneScreen } from "./useScreen";
 
@@ -13,7 +13,7 @@ export type Asking = "new" | "rename" | null;
 export async function textUnder(one: OneScreen, name: string): Promise<string> {
   if (!one.form) return one.text;
   const order = orderOf(one.search.sort);
-  const columns = columnsOf(one.search.columns);
+  const columns = one.body?.columns ?? [];
   const written = await writeForm({
     ...one.form,
     name,

@@ -16,6 +16,7 @@ import {
   labelsOf,
   named,
   operand,
+  operandsOf,
   orderOf,
   partsOf,
   shortened,
@@ -79,6 +80,18 @@ describe("the address", () => {
       as_of: "2026-11-02",
     });
     expect(bodyOf({}, undefined)).toBeNull();
+  });
+
+  it("brings the columns of a text that names none", () => {
+    expect(operandsOf(joined([cheap, good, { op: "between", of: "close", low: "1", high: "2" }]))).toEqual([
+      "fund.pe",
+      "roe",
+    ]);
+    const golden: Cond = { op: "crosses", direction: "above", left: "close", right: "sma(close, 50)" };
+    expect(operandsOf(golden)).toEqual(["sma(close, 50)"]);
+    expect(operandsOf({ op: "text", text: "pe is known" })).toEqual([]);
+    expect(bodyOf({ text: "a" }, undefined, ["fund.pe"])).toEqual({ text: "a", columns: ["fund.pe"] });
+    expect(bodyOf({ text: "a", columns: "volume" }, undefined, ["fund.pe"])?.columns).toEqual(["volume"]);
   });
 
   it("has a text with clauses or a condition alone", () => {
@@ -192,6 +205,6 @@ it("says who could not be judged, and why", () => {
       },
       labels,
     ),
-  ).toBe("12 companies could not be judged: 8 lack ROE, 1 lacks x");
-  expect(unknownWords({ count: 1, fields: [] }, labels)).toBe("1 company could not be judged");
+  ).toBe("12 could not be judged: 8 lack ROE, 1 lacks x");
+  expect(unknownWords({ count: 1, fields: [] }, labels)).toBe("1 could not be judged");
 });

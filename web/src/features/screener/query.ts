@@ -34,18 +34,50 @@ export const columnsOf = (text: string | undefined): string[] =>
 
 export const columnsText = (columns: readonly string[]): string | undefined => columns.join("|") || undefined;
 
-/** What the address asks the server for. A changed text goes as a text, an unchanged screen by its id. */
-export function bodyOf(search: ScreenSearch, screen: ScreenInfo | undefined): RunBody | null {
+/**
+ * What the address asks the server for. A changed text goes as a text, an unchanged screen by its id. `own` are the
+ * columns of a text that names none.
+ */
+export function bodyOf(
+  search: ScreenSearch,
+  screen: ScreenInfo | undefined,
+  own: readonly string[] = [],
+): RunBody | null {
   const what = search.text ? { text: search.text } : screen ? { screen_id: screen.screen_id } : null;
   if (!what) return null;
   const order = orderOf(search.sort);
-  const columns = columnsOf(search.columns);
+  const asked = columnsOf(search.columns);
+  const columns = asked.length > 0 ? asked : [...own];
   return {
     ...what,
     ...(search.as_of && { as_of: search.as_of }),
     ...(columns.length > 0 && { columns }),
     ...(order && { sort: order.by, descending: order.descending }),
   };
+}
+
+/** Columns that are always there. */
+export const FIXED: ReadonlySet<string> = new Set(["symbol", "name", "close", "change_pct"]);
+
+const MOST_OWN = 6;
+const isLiteral = (operand: string) => /^["\d.+-]/.test(operand);
+
+/** What a condition compares: the columns of a query that names none. */
+export function operandsOf(cond: Cond): string[] {
+  const found = partsOf(cond).flatMap((part) => {
+    switch (part.op) {
+      case "compare":
+      case "crosses":
+        return [part.left, part.right];
+      case "between":
+      case "moves":
+        return [part.of];
+      default:
+        return [];
+    }
+  });
+  const shown = found.filter((operand) => !isLiteral(operand) && !FIXED.has(operand));
+  return [...new Set(shown)].slice(0, MOST_OWN);
 }
 
 /** True for a text with clauses; false for a condition alone. */
@@ -189,7 +221,7 @@ export const scopeKey = (scope: Scope): string => `${scope.kind}|${scope.venue}|
 export function scopeWords(scope: Scope): string {
   switch (scope.kind) {
     case "all":
-      return "All companies";
+      return "All instruments";
     case "watchlist":
       return `Watchlist ${scope.name}`;
     case "screen":
@@ -220,7 +252,7 @@ export function operand(typed: string): string {
   return (found[1] ?? "").replace(/[,\s+]/g, "") + (SCALES[(found[2] ?? "").toLowerCase()] ?? "");
 }
 
-/** Who could not be judged and for want of what: "12 could not be judged: 8 lack ROE, 4 lack P/E". */
+/** How many could not be judged and for want of what: "12 could not be judged: 8 lack ROE, 4 lack P/E". */
 export function unknownWords(
   unknown: { count: number; fields: readonly { field: string; count: number }[] },
   labels: ReadonlyMap<string, string>,
@@ -228,7 +260,7 @@ export function unknownWords(
   const lacks = unknown.fields
     .slice(0, 4)
     .map(({ field, count }) => `${count} ${count === 1 ? "lacks" : "lack"} ${labels.get(field) ?? field}`);
-  const who = `${unknown.count} ${unknown.count === 1 ? "company" : "companies"} could not be judged`;
+  const who = `${unknown.count} could not be judged`;
   return lacks.length > 0 ? `${who}: ${lacks.join(", ")}` : who;
 }
 

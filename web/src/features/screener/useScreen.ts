@@ -9,7 +9,7 @@ import { checkRule, registryQuery, writeForm } from "@/shared/api/rules";
 import type { CheckedRule, FieldEntry, RuleForm, TextError } from "@/shared/api/ruleTypes";
 import { textErrors } from "@/shared/api/textErrors";
 import { runQuery, screensQuery } from "./api";
-import { bodyOf, isScreen, labelsOf, named, type ScreenSearch } from "./query";
+import { bodyOf, isScreen, labelsOf, named, operandsOf, type ScreenSearch } from "./query";
 import type { Chip, ResultPage, ResultRow, RunBody, ScreenInfo } from "./types";
 
 const NONE: readonly FieldEntry[] = [];
@@ -51,10 +51,7 @@ export function useScreen(): OneScreen {
     screens?.find((one) => one.screen_id === search.screen) ?? (search.text ? undefined : screens?.[0]);
   const text = search.text ?? screen?.text ?? "";
   const isChanged = search.text !== undefined && search.text !== screen?.text;
-  const body = bodyOf(search, screen);
-  const run = useInfiniteQuery(runQuery(body));
   const origin = screen?.screen_id ?? "";
-  const result = useLast(run.data?.pages[0], origin);
   const read = useQuery({
     queryKey: ["screens", "read", text],
     queryFn: ({ signal }) => readText(text, signal),
@@ -63,6 +60,12 @@ export function useScreen(): OneScreen {
     retry: 1,
   });
   const checked = useLast(read.data ?? undefined, origin);
+  // A text that names no columns shows what it compares; that is known when it has been read.
+  const isRead = !isChanged || search.columns !== undefined || !read.isPending;
+  const own = isChanged && read.data?.form.columns.length === 0 ? operandsOf(read.data.form.when) : [];
+  const body = bodyOf(search, screen, own);
+  const run = useInfiniteQuery(runQuery(isRead ? body : null));
+  const result = useLast(run.data?.pages[0], origin);
   const pages = run.data?.pages;
   const rows = useMemo(
     () => pages?.flatMap((page) => page.items) ?? result?.items ?? NOBODY,
