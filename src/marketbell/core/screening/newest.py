@@ -108,6 +108,8 @@ class Newest:
         self.count = len(who.instruments)
         self._stale: Mask | None = None
         self._found: dict[str, Floats] = {}
+        self.shifted: dict[str, Floats] = {}
+        """What the next evaluation reads as what was before, by name."""
 
     @property
     def stale(self) -> Mask:
@@ -152,7 +154,9 @@ class Newest:
         if node.op is Op.FIELD:
             return self.field(node.name)
         if node.op is Op.SHIFT and node.timeframe == NOW and self._before is not None:
-            before = self._before(screen.name(node.inputs[0]))
+            name = screen.name(node.inputs[0])
+            self.shifted[name] = self.value(screen, node.inputs[0])
+            before = self._before(name)
             return np.full(self.count, np.nan) if before is None else before
         if node.op is Op.CONSTANT:
             return np.full(self.count, node.parameters[0])

@@ -1,0 +1,395 @@
+"""Screens that stand: who enters and who leaves, from the log alone.
+
+An operator behind the engine's own. Commands of the log: {"type": "screen", "screen_id", "owner_id", "definition",
+"options": {"leave_when": TEXT, "members": {...}, "kinds": [...]}} and {"type": "unscreen", "screen_id"}. Templates
+stand always. Screens are read at the first heartbeat of each second of the market's clock: whom a screen has follows
+from the log, wherever it was cut. A row for which it cannot be said is no member. With `leave_when` a member stays
+while that is false.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketbell.core.engine.operators import ClosedBars, Operator, TickState
+from marketbell.core.engine.series import Series
+from marketbell.core.engine.universes import Universes
+from marketbell.core.language.expression_reader import read_text
+from marketbell.core.language.json_form import from_json, to_json
+from marketbell.core.language.plan import Op, Plan
+from marketbell.core.language.rule_plan import NOW
+from marketbell.core.language.tree import Screen, Symbol
+from marketbell.core.market.session import SECOND
+from marketbell.core.primitives.errors import CheckpointError, UserError
+from marketbell.core.screening.compiled import Compiled, compiled
+from marketbell.core.screening.members import Members, pairs
+from marketbell.core.screening.newest import Newest, Who
+from marketbell.core.screening.scope import key_in, rows_of
+from marketbell.core.screening.templates import TEMPLATES, Template
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+EVERY = SECOND
+"""The market's time between two readings, ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What happened to a screen at a moment. `events`: (enter | leave | update, row); `count` members behind it.
+
+    `seq` grows by one with each moment at which somebody entered or left. `at` is the market's time, ns UTC.
+    """
+
+    screen_id: str
+    owner_id: str
+    seq: int
+    at: int
+    count: int
+    events: tuple[tuple[str, int], ...]
+
+
+@dataclass(slots=True)
+class _Held:
+    """A standing screen: its command, how many moments it had."""
+
+    command: Mapping[str, Any]
+    seq: int = 0
+
+    @property
+    def owner_id(self) -> str:
+        return str(self.command.get("owner_id") or "")
+
+
+class _Watched:
+    """Last closed values of what the screens watch."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    def values(self, plan: Plan, universes: Universes) -> Mapping[str, Floats]:  # noqa: ARG002 — see newest.Closed
+        """By name, for all rows."""
+        uid = _uid(plan)
+        return {name: self._series.values(uid, name, is_warm=False) for name, _ in plan.results}
+
+
+class StandingScreens(Operator):
+    """See the module's docstring."""
+
+    name = "screens"
+
+    def __init__(self, series: Series, templates: Sequence[Template] = tuple(TEMPLATES.values())) -> None:
+        self._series = series
+        self._closed = _Watched(series)
+        self._templates = {one.screen_id: _Held(_command(one)) for one in templates}
+        self._held: dict[str, _Held] = dict(self._templates)
+        self._known: dict[str, tuple[Mapping[str, Any], Compiled, Compiled | None]] = {}
+        self._members = Members()
+        self._who = Who(())
+        self._watches: dict[str, int] = {}
+        self._past: dict[str, Floats] = {}
+        self._last = 0
+        self._is_new = True
+        self._deltas: list[Delta] = []
+        self._rejected: list[tuple[str, str]] = []
+        self.problems: dict[str, str] = {}
+        """Screens that cannot be evaluated here, and why."""
+
+    # --- screens -----------------------------------------------------------------------------------
+
+    @property
+    def screens(self) -> Mapping[str, str]:
+        """Ids of what stands, with their owners ('' for templates)."""
+        return {screen_id: one.owner_id for screen_id, one in self._held.items()}
+
+    def command(self, payload: Mapping[str, Any], state: TickState) -> None:
+        kind = payload.get("type")
+        if kind == "screen":
+            screen_id = str(payload["screen_id"])
+            before = self._held.get(screen_id)
+            self._drop(screen_id, state)
+            self._held[screen_id] = _Held(dict(payload), 0 if before is None else before.seq)
+            self._enter(screen_id, state)
+        elif kind == "unscreen" and payload.get("screen_id") not in self._templates:
+            screen_id = str(payload["screen_id"])
+            self._drop(screen_id, state)
+            self._held.pop(screen_id, None)
+            self._known.pop(screen_id, None)
+
+    def _drop(self, screen_id: str, state: TickState) -> None:
+        self.problems.pop(screen_id, None)
+        number = self._members.number(screen_id)
+        if number < 0:
+            return
+        gone = tuple(("leave", int(row)) for row in np.flatnonzero(self._members.members[number]))
+        held, one = self._held[screen_id], self._members.screens[number]
+        if gone:
+            held.seq += 1
+            at = max(state.clock, self._last)
+            self._deltas.append(Delta(screen_id, held.owner_id, held.seq, at, 0, gone))
+        for part in (one.compiled, one.leave):
+            if part is not None and part.closed is not None:
+                self._unwatch(part.closed)
+        self._members = self._members.without(screen_id)
+
+    def _enter(self, screen_id: str, state: TickState) -> None:
+        """Let a screen stand from the next reading on."""
+        command = self._held[screen_id].command
+        try:
+            screen, leave, scope = self._read_command(command, state)
+            for part in (screen, leave):
+                if part is not None and part.closed is not None:
+                    self._watch(part.closed, state)
+        except UserError as error:
+            self.problems[screen_id] = error.message
+            return
+        self._members.add(screen_id, screen, scope, leave)
+        self._is_new = True
+
+    def _read_command(
+        self, command: Mapping[str, Any], state: TickState
+    ) -> tuple[Compiled, Compiled | None, NDArray[np.bool_]]:
+        options = command.get("options") or {}
+        screen, leave = self._compiled_of(command)
+        for part in (screen, leave):
+            if part is not None:
+                _judge(part, is_whole=state.is_whole)
+        scope = rows_of(
+            screen.screen,
+            self._who.instruments,
+            self._who.universes,
+            max(state.clock, self._last),
+            members=options.get("members") or {},
+            kinds=tuple(options.get("kinds") or ()),
+            is_strict=False,
+        )
+        return screen, leave, scope
+
+    def _compiled_of(self, command: Mapping[str, Any]) -> tuple[Compiled, Compiled | None]:
+        """A command's screen, and what its members leave at; compiled once where no other symbol is named."""
+        screen_id = str(command["screen_id"])
+        known = self._known.get(screen_id)
+        if known is not None and known[0] is command:
+            return known[1], known[2]
+        tree = from_json(dict(command["definition"]))
+        if not isinstance(tree, Screen):
+            raise UserError("an alert is no screen")
+        screen, leave = compiled(tree, self._key), None
+        leaves_at = (command.get("options") or {}).get("leave_when")
+        if leaves_at:
+            leave = compiled(Screen(tree.name, tree.screen_uid, read_text(str(leaves_at))), self._key)
+        if not any(node.op is Op.FOREIGN for one in (screen, leave) if one is not None for node in one.whole.nodes):
+            self._known[screen_id] = (command, screen, leave)
+        return screen, leave
+
+    def _key(self, symbol: Symbol) -> str:
+        return key_in(symbol, self._who.row_of) or symbol.key
+
+    def _watch(self, plan: Plan, state: TickState) -> None:
+        uid = _uid(plan)
+        if uid not in self._watches and uid not in self._series.watches:
+            self._series.watch(uid, plan, state)
+        self._watches[uid] = self._watches.get(uid, 0) + 1
+
+    def _unwatch(self, plan: Plan) -> None:
+        uid = _uid(plan)
+        self._watches[uid] -= 1
+        if not self._watches[uid]:
+            del self._watches[uid]
+            self._series.unwatch(uid)
+
+    # --- the engine's calls ------------------------------------------------------------------------
+
+    def grow(self, state: TickState) -> None:
+        """Who a screen is about may have changed with the instruments: all is laid out anew, members stay."""
+        old = self._members
+        count = len(self._who.instruments)
+        self._who = Who(state.instruments)
+        self._lay_out(state)
+        for at, one in enumerate(old.screens):
+            number = self._members.number(one.screen_id)
+            if number >= 0:
+                self._members.members[number, :count] = old.members[at] & self._members.scope[number, :count]
+        more = state.count - count
+        if more > 0:
+            self._past = {name: np.concatenate([kept, np.full(more, np.nan)]) for name, kept in self._past.items()}
+
+    def _lay_out(self, state: TickState) -> None:
+        self._members = Members(state.count)
+        self._watches = {}
+        for screen_id in self._held:
+            self._enter(screen_id, state)
+        self._is_new = True
+
+    def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:  # noqa: ARG002 — time went on
+        if state.clock // EVERY > self._last // EVERY and self._members.screens:
+            self._read(state)
+        self._last = max(self._last, state.clock)
+
+    def _read(self, state: TickState) -> None:
+        """Read all screens at the market's time."""
+        now = state.clock
+        found = self._values(state, now)
+        rows = np.arange(state.count)
+        lines = self._members.take(rows, found, is_all=self._is_new)
+        self._is_new = False
+        counts = self._members.members.sum(axis=1)
+        for screen_id, events in self._members.said(lines).items():
+            held = self._held[screen_id]
+            held.seq += any(event != "update" for event, _ in events)
+            count = int(counts[self._members.number(screen_id)])
+            self._deltas.append(Delta(screen_id, held.owner_id, held.seq, now, count, tuple(events)))
+
+    def _values(self, state: TickState, now: int) -> Floats:
+        """All columns of the table, [columns, rows]."""
+        members = self._members
+        members.lay_out()
+        sources = [members.source(name) for name in members.names]
+        names = {node.name for one in members.screens for node in _newest_fields(one.compiled, one.leave)}
+        columns = self._series.fields(names | {"close", "volume", "vwap", "fund.pe"}, state, now)
+        newest = Newest(self._who, state, now, columns.get, self._closed, self._past.get)
+        x = np.empty((len(sources), state.count))
+        for at, source in enumerate(sources):
+            if source is None:
+                x[at] = ~newest.stale
+            else:
+                screen, item = source
+                x[at] = newest.value(screen, item)
+        self._past = newest.shifted
+        return x
+
+    # --- what readers see --------------------------------------------------------------------------
+
+    def take_deltas(self) -> list[Delta]:
+        """What happened since the last call."""
+        found, self._deltas = self._deltas, []
+        return found
+
+    def members(self, screen_id: str) -> Ints:
+        """Rows of a screen's members, in its order. KeyError for one that does not stand."""
+        number = self._members.number(screen_id)
+        if number < 0:
+            raise KeyError(screen_id)
+        return self._members.ordered(number, self._who.universe.key_places)
+
+    def seq(self, screen_id: str) -> int:
+        """How many moments a screen had."""
+        return self._held[screen_id].seq
+
+    # --- checkpoints -------------------------------------------------------------------------------
+
+    def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
+        """Commands and sequences as JSON, members as pairs of screen and row, and what crosses read before."""
+        screens, rows = pairs(self._members.members[:, :count])
+        order = [one.screen_id for one in self._members.screens]
+        meta: dict[str, Any] = {
+            "screens": [[screen_id, one.command, one.seq] for screen_id, one in self._held.items()],
+            "order": order,
+            "last": self._last,
+            "past": sorted(self._past),
+        }
+        arrays: dict[str, NDArray[Any]] = {"screen": screens, "row": rows}
+        for name in meta["past"]:
+            arrays[f"past.{name}"] = self._past[name][:count].copy()
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
+        """The inverse, after `grow`. An engine that had no screens yet goes on with the templates."""
+        if not arrays:
+            self._lay_out(state)
+            return
+        try:
+            meta = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
+            self._held = {screen_id: _Held(command, int(seq)) for screen_id, command, seq in meta["screens"]}
+            for screen_id, one in self._templates.items():
+                kept = self._held.get(screen_id)
+                self._held[screen_id] = _Held(one.command, 0 if kept is None else kept.seq)
+            self._last = int(meta["last"])
+            self._lay_out(state)
+            numbers = np.array([self._members.number(screen_id) for screen_id in meta["order"]], np.int64)
+            screens = numbers[arrays["screen"]] if len(numbers) else arrays["screen"]
+            self._members.members[screens[screens >= 0], arrays["row"][screens >= 0]] = True
+            self._past = {name: np.array(arrays[f"past.{name}"]) for name in meta["past"]}
+        except (KeyError, ValueError, IndexError) as error:
+            message = f"the checkpoint's screens do not fit this program: {error!r}"
+            raise CheckpointError(message) from error
+
+    def split(self, arrays: Mapping[str, NDArray[Any]], rows: Ints, count: int) -> dict[str, NDArray[Any]]:
+        """Members among these rows, renumbered; every part has all screens."""
+        if not arrays:
+            return {}
+        place = np.full(count, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        moved = place[arrays["row"]]
+        kept = moved >= 0
+        past = {name: array[rows] for name, array in arrays.items() if name.startswith("past.")}
+        return past | {"screen": arrays["screen"][kept], "row": moved[kept], "meta": arrays["meta"]}
+
+    def merge(
+        self, parts: Sequence[Mapping[str, NDArray[Any]]], order: Ints, counts: Sequence[int]
+    ) -> dict[str, NDArray[Any]]:
+        """Members of all parts. Of each screen the longest sequence goes on."""
+        if not any(parts):
+            return {}
+        metas = [json.loads(np.asarray(part["meta"], np.uint8).tobytes()) for part in parts]
+        first = metas[0]
+        if any([one[:2] for one in meta["screens"]] != [one[:2] for one in first["screens"]] for meta in metas):
+            raise CheckpointError("screens: the neighbours do not have the same ones")
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        begins = np.cumsum([0, *counts])
+        names: list[list[str]] = [list(meta["order"]) for meta in metas]
+        known = sorted({name for some in names for name in some})
+        number = {name: at for at, name in enumerate(known)}
+        screens = [np.array([number[n] for n in some], np.int64) for some in names]
+        screen = np.concatenate(
+            [own[part["screen"]] if len(own) else part["screen"] for own, part in zip(screens, parts, strict=True)]
+        )
+        row = place[np.concatenate([part["row"] + begins[at] for at, part in enumerate(parts)])]
+        at = np.lexsort((row, screen))
+        past = sorted(set(first["past"]).intersection(*(meta["past"] for meta in metas)))
+        meta: dict[str, Any] = first | {
+            "order": known,
+            "last": max(one["last"] for one in metas),
+            "past": past,
+            "screens": [
+                [*one[:2], max(meta["screens"][n][2] for meta in metas)] for n, one in enumerate(first["screens"])
+            ],
+        }
+        found = {f"past.{name}": np.concatenate([part[f"past.{name}"] for part in parts])[order] for name in past}
+        text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        return found | {"screen": screen[at], "row": row[at], "meta": text}
+
+
+def _uid(plan: Plan) -> str:
+    """Equal series of different screens are one watch."""
+    return "screen:" + ",".join(name for name, _ in plan.results)
+
+
+def _command(template: Template) -> Mapping[str, Any]:
+    return {
+        "type": "screen",
+        "screen_id": template.screen_id,
+        "owner_id": "",
+        "definition": to_json(template.screen),
+        "options": {"kinds": list(template.kinds)},
+    }
+
+
+def _judge(screen: Compiled, *, is_whole: bool) -> None:
+    """UserError for what cannot stand."""
+    if screen.needs_past:
+        raise UserError("a series of ranks or of other instruments cannot stand: write it with @ inside the rank")
+    if screen.plan.is_joint and not is_whole:
+        raise UserError("a screen that reads other instruments needs the whole market in one stream process")
+    if any(node.op is Op.FUNCTION and node.timeframe == NOW for node in screen.whole.nodes):
+        raise UserError("what happens within a time cannot stand in a screen: write an alert")
+
+
+def _newest_fields(*screens: Compiled | None) -> list[Any]:
+    return [node for one in screens if one is not None for node in one.whole.nodes if node.op is Op.FIELD]
