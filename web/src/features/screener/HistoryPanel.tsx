@@ -53,7 +53,7 @@ export function HistoryPanel({ screen }: { screen: ScreenInfo }) {
       flush={rows.length > 0}
       state={stateOf(query, {
         when: rows.length === 0,
-        why: "Nobody has entered or left yet. Comings and goings are kept from the time the screen is first watched.",
+        why: `Nobody has entered or left in the last ${DAYS} days, as far as the screen was watched.`,
       })}
       onRefresh={() => void query.refetch()}
       onCsv={() =>

@@ -86,7 +86,7 @@ export function ResultsPanel({ one }: { one: OneScreen }) {
       asOf={result?.as_of}
       clock={search.as_of ? null : clock}
       height={480}
-      flush
+      flush={own.kind !== "loading"}
       state={state}
       tools={<Tools one={one} title={title} onAsk={setAsking} onDialog={setDialog} />}
     >
