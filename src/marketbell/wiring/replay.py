@@ -1,12 +1,10 @@
 """Joins a recorded source, the engine and the files for work without servers: replay and eval."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from marketbell.core.engine.engine import Engine, EngineConfig
-from marketbell.core.primitives.errors import InvalidRuleError, UserError
-from marketbell.ports.stores import LOCAL_OWNER
 
 
 def replay_to_files(
@@ -14,6 +12,7 @@ def replay_to_files(
     out: Path,
     *,
     rules: Path | None = None,
+    watchlists: Mapping[str, Sequence[str]] | None = None,
     calendar: str | None = None,
     format_: str | None = None,
     late_s: float = 2.0,
@@ -28,11 +27,15 @@ def replay_to_files(
     from marketbell.flows.stream.line_up import BEHIND
     from marketbell.flows.stream.replay import replay
     from marketbell.wiring.calendars import calendars
+    from marketbell.wiring.rules import file_commands, read_file, read_text
 
-    text = None if rules is None else _text(rules)
+    text = None if rules is None else read_text(rules)
     sessions = calendars().sessions
     feed = ReplayFeed(sources, sessions, calendar=calendar, format=format_, keeps_gaps=keeps_gaps)
-    commands = [] if text is None or rules is None else _commands(text, rules, feed)
+    commands = []
+    if text is not None:
+        trees = read_file(str(rules), text)
+        commands = file_commands(str(rules), trees, feed.instruments(), watchlists or {})
     folder = output_folder(out)
     warm()
     engine = Engine(EngineConfig(late_s=late_s), sessions, BEHIND)
@@ -43,31 +46,6 @@ def replay_to_files(
         result.summary["fundamentals"] = feed.facts
     write_json(result.summary, folder / "summary.json")
     return result.summary
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-
-
-def _commands(text: str, path: Path, feed: Any) -> list[dict[str, Any]]:
-    """Arm commands of a rule file for the source's instruments; errors bear FILE:LINE:COLUMN."""
-    from marketbell.core.language.errors import RuleErrors
-    from marketbell.core.language.reader import parse_file
-    from marketbell.core.rules.resolve import commands
-
-    try:
-        return commands(parse_file(text), feed.instruments(), LOCAL_OWNER)
-    except RuleErrors as error:
-        first, more = error.errors[0], len(error.errors) - 1
-        also = f" (and {more} more: marketbell rules check {path})" if more else ""
-        message = f"{path}:{first.line}:{first.column}: {first.message}{also}"
-        raise InvalidRuleError(message, first.line, first.column) from error
-    except InvalidRuleError as error:
-        message = f"{path}:{error.line}:{error.column}: {error.message}"
-        raise InvalidRuleError(message, error.line, error.column) from error
 
 
 def fields_of(

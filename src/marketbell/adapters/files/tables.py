@@ -86,9 +86,14 @@ def write_csv(table: pa.Table, stream: IO[bytes]) -> None:
 
 def write_json(value: Mapping[str, Any], path: Path) -> None:
     """Write a JSON document by way of a file beside it."""
+    write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text by way of a file beside it."""
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -89,6 +89,8 @@ def _explain(source: Source, error: UnexpectedInput, kind: Kind) -> InvalidRuleE
     token, expected = error.token, error.accepts or error.expected
     if token.type == "COMMA" and _inside_number(source.text, token):
         return _error(position, "a number is written without commas: `1500`, not `1,500`")
+    if str(token) == "-" and source.text[: token.start_pos or 0].rstrip().endswith("["):
+        return _error(position, "an offset looks back: `close[1]` is the bar before; nothing reads what is to come")
     known = [_keyword(name) for name in expected if _keyword(name)]
     if token.type == "NAME":
         near = hint(str(token), [word for word in known if word])

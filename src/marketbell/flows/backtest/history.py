@@ -183,7 +183,7 @@ def missing(loaded: Loaded, instruments: Sequence[Instrument], table: SessionTab
     seen = {*loaded.days["instrument_id"][inside].tolist(), *loaded.minutes["instrument_id"].tolist()}
     absent = len({int(one.instrument_id) for one in instruments} - seen)
     if absent:
-        yield f"{absent} of {len(instruments)} instruments have no bars in this time."
+        yield f"{absent:,} of {len(instruments):,} instruments have no bars in this time."
     if needs.minutes:
         yield from _missing_minutes(loaded, table, needs)
     opens = np.asarray(table.open)
@@ -191,7 +191,7 @@ def missing(loaded: Loaded, instruments: Sequence[Instrument], table: SessionTab
     known = np.unique(np.concatenate([loaded.days["start"], _opens_of(starts_of(loaded.minutes), opens)]))
     holes = int(np.isin(wanted, known, invert=True).sum())
     if holes and len(wanted):
-        yield f"{holes} of {len(wanted)} trading days are missing in the store."
+        yield f"{holes:,} of {len(wanted):,} trading days are missing in the store."
 
 
 def _missing_minutes(loaded: Loaded, table: SessionTable, needs: Needs) -> Iterator[str]:

@@ -42,11 +42,18 @@ class Table:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """Tables by the name of their file, and the summary (definitions.md §2)."""
+    """Tables by the name of their file, and the summary (definitions.md §2).
+
+    `levels` and `rules` are the firings as the engine told them, those that were held back too; `rejected` are rules
+    that it could not take, by uid, and why.
+    """
 
     tables: dict[str, Table]
     summary: dict[str, Any]
     firings: list[dict[str, Any]] = field(default_factory=list)
+    levels: list[Fired] = field(default_factory=list)
+    rules: list[RuleFiring] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
 
 
 def replay(
@@ -99,10 +106,10 @@ def frame_of(kind: FrameKind, columns: Columns, first: int, last: int, payload: 
 def _result(engine: Engine, outputs: Sequence[Outputs], seconds: float, feed: PacedFeed) -> ReplayResult:
     keys = {int(one.instrument_id): one.key for one in engine.instruments}
     reasons = Reasons()
-    fired = [_firing(one, feed.card.label) for out in outputs for one in out.fired]
-    fired += [
-        _rule_firing(one, reasons, feed.card.label) for out in outputs for one in out.rule_firings if not one.suppressed
-    ]
+    levels = [one for out in outputs for one in out.fired]
+    rules = [one for out in outputs for one in out.rule_firings]
+    fired = [_firing(one, feed.card.label) for one in levels]
+    fired += [_rule_firing(one, reasons, feed.card.label) for one in rules if not one.suppressed]
     firings = sorted(
         fired,
         key=lambda row: (row["instrument"], row["event_time"], row["firing_id"]),
@@ -126,7 +133,8 @@ def _result(engine: Engine, outputs: Sequence[Outputs], seconds: float, feed: Pa
         ),
         "quality": _quality(quality, keys),
     }
-    return ReplayResult(tables, _summary(engine, seconds, feed, tables), firings)
+    rejected = {uid: reason for out in outputs for uid, reason in out.rejected_rules}
+    return ReplayResult(tables, _summary(engine, seconds, feed, tables), firings, levels, rules, rejected)
 
 
 def _firing(fired: Fired, source: str) -> dict[str, Any]:

@@ -26,7 +26,9 @@ class Api:
             message = f"cannot read {path} ({error.strerror}): is Marketbell running on this data directory?"
             raise UserError(message) from error
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
         """One request; errors of the API become errors of ours."""
         import httpx
 
@@ -35,7 +37,7 @@ class Api:
             headers["Idempotency-Key"] = uuid4().hex
         try:
             reply = httpx.request(
-                method, self._base + path, json=body, headers=headers, timeout=TIMEOUT_S, trust_env=False
+                method, self._base + path, json=body, headers=headers, timeout=timeout_s, trust_env=False
             )
         except httpx.InvalidURL as error:
             raise UserError(f"{self._base} is not an address") from error

@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
         source: Annotated[list[str], typer.Argument(help="Files or folders: ticks or bars in CSV or Parquet.")],
         out: Annotated[Path, typer.Option("--out", help="Folder for the results; it is made if need be.")],
         rules: Annotated[Path | None, typer.Option("--rules", help="A .bell file with alerts to arm first.")] = None,
+        watchlist: Annotated[
+            list[str] | None, typer.Option("--watchlist", help="NAME=NSE:A,NSE:B for rules on a watchlist.")
+        ] = None,
         calendar: Annotated[str | None, typer.Option("--calendar", help="XNSE, XNYS, 24/7, NONE ...")] = None,
         format_: Annotated[
             str | None, typer.Option("--format", help="Force the format: ticks, daily, minute or session.")
@@ -27,6 +30,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Replay recorded market data and write bars, snapshot, quality events and firings to files."""
         from marketbell.core.primitives.errors import UserError
+        from marketbell.processes.cli.rules import watchlists
         from marketbell.wiring.replay import replay_to_files
 
         if gaps not in {"drop", "keep"}:
@@ -35,10 +39,11 @@ def register(app: typer.Typer) -> None:
             source,
             out,
             rules=rules,
+            watchlists=watchlists(watchlist or []),
             calendar=calendar,
             format_=format_,
             keeps_gaps=gaps == "keep",
-            on_progress=_show if sys.stderr.isatty() else None,
+            on_progress=show_progress if sys.stderr.isatty() else None,
         )
         if as_json:
             typer.echo(json.dumps(summary))
@@ -56,7 +61,7 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def _show(done: int, total: int) -> None:
+def show_progress(done: int, total: int) -> None:
     """Progress on a terminal, one line that is written over."""
     end = "\n" if done >= total else ""
     sys.stderr.write(f"\r{done:,} of {total:,} rows{end}")
