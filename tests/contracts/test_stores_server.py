@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import pytest
 from marketbell.adapters.servers.postgres import EmbeddedPostgres
 from marketbell.adapters.stores.postgres import PostgresStores, connections, housekeeping, migrate
 from marketbell.core.primitives.errors import StoreUnavailableError, UserError
-from marketbell.ports.stores import LOCAL_OWNER, Firing, Watchlist
+from marketbell.ports.stores import LOCAL_OWNER, Firing, ScreenEvent, Watchlist
 
 MINUTE = 60 * 10**9
 APRIL_28 = 1_619_581_500 * 10**9
@@ -224,6 +224,20 @@ def test_partitions_are_made_ahead_and_old_minutes_dropped(postgres_stores: Post
 
     postgres_stores.bars.put("1m", put)
     assert len(postgres_stores.bars.last(7, "1m", 10)["start"]) == 3
+
+
+def test_who_came_to_a_screen_is_forgotten_by_the_age_of_the_record(postgres_stores: PostgresStores) -> None:
+    long_ago = ScreenEvent("enter", 7, 1)  # of a replayed day
+    postgres_stores.screens.put_events("s", [long_ago])
+
+    def forgotten(after_days: int) -> int:
+        now = datetime.now(UTC) + timedelta(days=after_days)
+        return housekeeping.retain(postgres_stores.database, bars_1m_days=None, now=now).screen_events
+
+    assert forgotten(after_days=364) == 0
+    assert postgres_stores.screens.history("s", 0) == [long_ago]
+    assert forgotten(after_days=366) == 1
+    assert postgres_stores.screens.history("s", 0) == []
 
 
 def test_two_writers_may_need_the_same_partition_at_once(migrated_url: str) -> None:

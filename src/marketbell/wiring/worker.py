@@ -42,7 +42,12 @@ def build_worker(settings: Settings) -> WorkerParts:
 
     def forget_old() -> dict[str, object]:
         gone = retain(database, bars_1m_days=settings.retention.bars_1m_days, now=now())
-        return {"partitions": list(gone.partitions), "answers": gone.idempotency, "sessions": gone.sessions}
+        return {
+            "partitions": list(gone.partitions),
+            "answers": gone.idempotency,
+            "sessions": gone.sessions,
+            "screen_events": gone.screen_events,
+        }
 
     def close() -> None:
         database.close()

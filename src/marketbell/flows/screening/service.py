@@ -41,6 +41,7 @@ DAY_NS = 86_400 * NS
 MOST_SCREENS = 200
 """That one owner may keep: each of them stands in the stream."""
 MOST_COLUMNS = 40
+_DATE = len("2021-04-28")
 
 Ask = Callable[[ScreenRequest], ScreenAnswer]
 """Puts the question to the stream and waits; see flows/market_views/screens.py."""
@@ -300,7 +301,7 @@ def moment(text: str | None, view: View) -> int | None:
         raise UserError(f"as_of must be a date like 2021-04-28, not {text!r}", field="as_of") from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
-    at = int(found.timestamp()) * NS + found.microsecond * 1_000
+    at = int(found.timestamp()) * NS + found.microsecond * 1_000 - (len(word) == _DATE)  # midnight is of the next day
     return None if view.clock is not None and at >= view.clock else at
 
 

@@ -29,6 +29,7 @@ class Forgotten:
     partitions: tuple[str, ...]
     idempotency: int
     sessions: int
+    screen_events: int
 
 
 def ensure_partitions(database: Database, start: datetime, end: datetime) -> list[str]:
@@ -83,9 +84,11 @@ def retain(
     bars_1m_days: int | None,
     now: datetime,
     idempotency_hours: int = 24,
+    screen_events_days: int = 365,
 ) -> Forgotten:
-    """Drop minute bars older than `bars_1m_days` (whole months only), old answers and expired sessions.
+    """Drop minute bars older than `bars_1m_days` (whole months only), old answers, sessions and screen events.
 
+    Who came and went is old by when it was recorded: a replayed day is not.
     None keeps every minute bar: a replay of an old day is old the moment it is stored.
 
     Firings, deliveries, daily bars and facts are never forgotten here.
@@ -111,7 +114,10 @@ def retain(
             "DELETE FROM people.idempotency WHERE remembered_at < %s", (now_ns - idempotency_hours * 3_600 * 10**9,)
         ).rowcount
         sessions = connection.execute("DELETE FROM people.sessions WHERE expires_at < %s", (now_ns,)).rowcount
-    return Forgotten(tuple(dropped), answers, sessions)
+        events = connection.execute(
+            "DELETE FROM rules.screen_events WHERE recorded_at < %s", (now - timedelta(days=screen_events_days),)
+        ).rowcount
+    return Forgotten(tuple(dropped), answers, sessions, events)
 
 
 def _period(timeframe: str, moment: datetime) -> Any:
