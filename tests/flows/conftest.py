@@ -204,6 +204,7 @@ class World:
             bars=self._store(self.stores.bars),
             snapshots=self._store(self.stores.snapshots),
             quality=self._store(self.stores.quality),
+            screens=self._store(self.stores.screens),
             sessions=CALENDARS.sessions,
         )
         return StreamDesk(

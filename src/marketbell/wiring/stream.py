@@ -58,6 +58,7 @@ def build_stream(settings: Settings) -> StreamParts:
             bars=stores.bars,
             snapshots=stores.snapshots,
             quality=stores.quality,
+            screens=stores.screens,
             sessions=sessions,
         ),
         config=config,

@@ -16,15 +16,16 @@ from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.flows.stream.chart_values import ChartValues
 from marketbell.flows.stream.charts import Charts
-from marketbell.flows.stream.durable import BarLane, LedgerLane
+from marketbell.flows.stream.durable import BarLane, Lane, LedgerLane
 from marketbell.flows.stream.keeping import Keeper
-from marketbell.flows.stream.line_up import BEHIND
+from marketbell.flows.stream.line_up import LIVE
 from marketbell.flows.stream.ownership import Ownership
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.publisher import Publisher
 from marketbell.flows.stream.reasons import ReasonDesk
 from marketbell.flows.stream.runner import LOG, StreamRunner
 from marketbell.flows.stream.screen_desk import ScreenDesk
+from marketbell.flows.stream.screen_lane import ScreenLane
 from marketbell.flows.stream.standing import Standing
 from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
@@ -34,7 +35,7 @@ from marketbell.ports.checkpoints import CheckpointStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.leases import Leases
 from marketbell.ports.recordings import RecordingStore
-from marketbell.ports.stores import BarStore, Ledger, QualityStore, RuleStore, SnapshotStore
+from marketbell.ports.stores import BarStore, Ledger, QualityStore, RuleStore, ScreenStore, SnapshotStore
 
 log = structlog.stdlib.get_logger("stream.desk")
 
@@ -61,6 +62,7 @@ class StreamPorts:
     bars: BarStore
     snapshots: SnapshotStore
     quality: QualityStore
+    screens: ScreenStore
     sessions: Sessions
 
 
@@ -102,16 +104,17 @@ class StreamDesk:
             self.publisher.market = WholeMarket(ports.bus, ports.cache, ports.leases, shards, config.undervalued)
         self.ledger_lane = LedgerLane(ports.ledger, ports.rules, self.publisher.firings)
         self.bar_lane = BarLane(ports.bars, ports.snapshots, ports.quality, ownership.may_write)
+        self.screen_lane = ScreenLane(ports.screens)
         self.keeper = Keeper(
             ports.checkpoints,
             ports.recordings,
             ports.bus,
             topic=LOG,
-            is_durable=lambda mark: self.ledger_lane.passed(mark) and self.bar_lane.passed(mark),
+            is_durable=lambda mark: all(lane.passed(mark) for lane in self._lanes),
             may_write=ownership.may_write,
             partitions=lambda: self.runner.partition_count,
         )
-        engines = Engines(config, ports.sessions, BEHIND)
+        engines = Engines(config, ports.sessions, LIVE)
         dates = session_dates(ports.sessions)
         self.runner = StreamRunner(
             lambda number, mine, whole: Partition(number, engines, dates, mine, whole),
@@ -129,6 +132,7 @@ class StreamDesk:
             sessions=ports.sessions,
             checkpoint_every_s=checkpoint_every_s,
             market=self.publisher.market,
+            screen_lane=self.screen_lane,
         )
 
         self.charts = Charts(
@@ -143,6 +147,11 @@ class StreamDesk:
         self.publisher.charts = self.charts
         self.reasons = ReasonDesk(ports.cache, ports.clock, lambda ident: self._instrument(ident) is not None)
         self.screens = ScreenDesk(ports.cache, ports.clock)
+
+    @property
+    def _lanes(self) -> tuple[Lane, ...]:
+        """What a checkpoint waits for."""
+        return self.ledger_lane, self.bar_lane, self.screen_lane
 
     def _instrument(self, instrument_id: int) -> Instrument | None:
         """An instrument of one of our shards."""
@@ -160,7 +169,7 @@ class StreamDesk:
     def turn(self) -> bool:
         """One turn of everything on this thread; False when nothing was left to do."""
         did_work = self.runner.step(0.0)
-        for lane in (self.ledger_lane, self.bar_lane):
+        for lane in self._lanes:
             while lane.step():
                 did_work = True
         did_work |= self.charts.step()
@@ -182,14 +191,13 @@ class StreamDesk:
         """Read and apply on this thread, write on others, until told to stop; then leave a last checkpoint."""
         done = threading.Event()
         lanes = [
-            threading.Thread(target=self.ledger_lane.run, args=(done.is_set,), name="ledger", daemon=True),
-            threading.Thread(target=self.bar_lane.run, args=(done.is_set,), name="bars", daemon=True),
+            threading.Thread(target=lane.run, args=(done.is_set,), name=lane.name, daemon=True) for lane in self._lanes
         ]
         beside = [
             threading.Thread(target=self._step, args=(self.keeper.step, 0.1, done), name="keeper", daemon=True),
             threading.Thread(target=self._step, args=(self.charts.step, 0.05, done), name="charts", daemon=True),
             threading.Thread(target=self._step, args=(self.reasons.step, 0.03, done), name="reasons", daemon=True),
-            threading.Thread(target=self._step, args=(self.screens.step, 0.01, done), name="screens", daemon=True),
+            threading.Thread(target=self._step, args=(self.screens.step, 0.01, done), name="screener", daemon=True),
         ]
         threads = [*lanes, *beside]
         for thread in threads:
@@ -221,7 +229,7 @@ class StreamDesk:
         self.runner.close()
         while self._clock.monotonic() - started < LAST_WORK_S:
             # a checkpoint that was under way is not the last one yet
-            if self.runner.save() and self.ledger_lane.depth == 0 and self.bar_lane.depth == 0:
+            if self.runner.save() and not any(lane.depth for lane in self._lanes):
                 break
             self._clock.sleep(0.02)
         done.set()

@@ -17,6 +17,7 @@ from marketbell.core.primitives.errors import BusFullError, BusUnavailableError,
 from marketbell.flows.stream import documents
 from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.partition import Partition
+from marketbell.flows.stream.screen_teller import ScreenTeller
 from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
@@ -73,6 +74,8 @@ class Publisher:
         self.market: WholeMarket | None = None
         """Where the shards are split over processes: who knows all of them."""
         self._charted: frozenset[int] = frozenset()
+        self.screens = ScreenTeller(cache, self.say)
+        """Who is in which standing screen."""
 
     def take(self, partition: Partition, outputs: Outputs) -> None:
         """Note what came of a batch."""
@@ -248,6 +251,7 @@ class Publisher:
             if lists is not None:
                 self._whole(engines, lists, quality, max(now, lists["as_of"] or 0))
             self._cached_rows(partitions)
+            self.screens.tell(engines)
             for key, document in list(self._evidence.items()):
                 self._cache.set(f"market:evidence:{key}", documents.dumps(document), ttl_s=_EVIDENCE_S)
                 del self._evidence[key]
@@ -261,6 +265,7 @@ class Publisher:
         else:
             if self.cache_error:
                 self._fill_cache(partitions)
+                self.screens.forget()
             self.cache_error = ""
 
     def _whole(self, engines: Sequence[Engine], lists: Mapping[str, Any], quality: Mapping[str, Any], now: int) -> None:

@@ -41,6 +41,7 @@ from marketbell.flows.stream.records import (
     rule_firing_of,
     snapshot_rows,
 )
+from marketbell.flows.stream.screen_lane import ScreenLane, standing_of
 from marketbell.flows.stream.standing import Standing, slowest
 from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
@@ -100,6 +101,7 @@ class StreamRunner:
         sessions: Callable[[str], SessionTable],
         checkpoint_every_s: float,
         market: WholeMarket | None = None,
+        screen_lane: ScreenLane | None = None,
     ) -> None:
         """`make(number, shards, whole)` makes an empty state; `partitions` is how many a new log will have."""
         self._make = make
@@ -112,6 +114,7 @@ class StreamRunner:
         self._checkpoints = checkpoints
         self._ledger_lane = ledger_lane
         self._bar_lane = bar_lane
+        self._screen_lane = screen_lane
         self._keeper = keeper
         self._publisher = publisher
         self._sessions = sessions
@@ -299,6 +302,7 @@ class StreamRunner:
                     problems,
                 )
             )
+        self._screens(partition)
         for offset, data, reason in applied.corrupt:
             letter = {"source": LOG, "partition": partition.number, "offset": offset, "reason": reason}
             self._publisher.dead(dumps(letter | {"frame": data.hex()}))
@@ -311,6 +315,15 @@ class StreamRunner:
         for kind, count in applied.counts.items():
             self.counts[kind] = self.counts.get(kind, 0) + count
         self._ticks += applied.counts.get("trade", 0)
+
+    def _screens(self, partition: Partition) -> None:
+        """Who entered and left standing screens: to the store, and to who looks."""
+        standing = standing_of(partition.engine)
+        deltas = [] if standing is None else standing.take_deltas()
+        if deltas:
+            self._publisher.screens.take(partition.engine, deltas)
+            if self._screen_lane is not None:
+                self._screen_lane.put(self._mark, partition.engine, deltas)
 
     def _offer(self, owned: _Slice, *, is_forced: bool) -> None:
         """Offer a checkpoint where one is due and the last one is on disk."""
@@ -360,6 +373,8 @@ class StreamRunner:
             self._publisher.forget(one.partition.label)
         self._ledger_lane.clear()
         self._bar_lane.clear()
+        if self._screen_lane is not None:
+            self._screen_lane.clear()
         if self._market is not None:
             self._market.resign()
         self._slices = self._empty()
