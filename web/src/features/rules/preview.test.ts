@@ -36,10 +36,10 @@ describe("a preview in words", () => {
   it("says how often that is", () => {
     const of = (fires: number, per_day: number) => pace({ fires, per_day, by_day: [] });
     expect(of(0, 0)).toContain("rare");
-    expect(of(3, 3 / 62)).toBe("About one in 21 trading days.");
-    expect(of(60, 0.97)).toBe("About one on a trading day.");
-    expect(of(90, 1.45)).toBe("About 1.5 on a trading day.");
-    expect(of(900, 14.5)).toBe("About 15 on a trading day.");
+    expect(of(3, 3 / 62)).toBe("About one in 21 days.");
+    expect(of(60, 0.97)).toBe("About one a day.");
+    expect(of(90, 1.45)).toBe("About 1.5 a day.");
+    expect(of(900, 14.5)).toBe("About 15 a day.");
   });
 
   it("finds the marks of one instrument, oldest first, and who fired most", () => {

@@ -22,9 +22,9 @@ export function times(count: number, say: (count: number) => string = String): s
 export function pace(preview: Pick<Preview, "fires" | "per_day" | "by_day">): string {
   if (preview.fires === 0) return "It may be that rare, or the level is far away.";
   const rate = preview.per_day;
-  if (rate >= 1) return `About ${round(rate)} on a trading day.`;
+  if (rate >= 1.05) return `About ${round(rate)} a day.`;
   const every = Math.round(1 / rate);
-  return every <= 1 ? "About one on a trading day." : `About one in ${every} trading days.`;
+  return every <= 1 ? "About one a day." : `About one in ${every} days.`;
 }
 
 const round = (rate: number) => (rate < 10 ? String(Math.round(rate * 10) / 10) : String(Math.round(rate)));

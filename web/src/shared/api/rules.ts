@@ -4,7 +4,7 @@
  */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client";
-import type { Alert, Preview, Registry, RuleCheck, RuleForm, RuleFormAnswer, StoredRule } from "./ruleTypes";
+import type { Alert, Registry, RuleCheck, RuleForm, RuleFormAnswer, StoredRule } from "./ruleTypes";
 import type { components } from "./schema";
 
 const uidPath = (rule_uid: string) => ({ path: { rule_uid } });
@@ -68,12 +68,11 @@ export const previewQuery = (text: string, days: number, instrument: string | un
   queryOptions({
     queryKey: ["preview", text, days, instrument ?? ""],
     queryFn: ({ signal }) =>
-      // The document does not name this route yet.
-      unwrap<Preview>(
-        api.POST(
-          "/api/rules/preview" as never,
-          { body: { text, days, ...(instrument && { instrument }) }, signal } as never,
-        ),
+      unwrap(
+        api.POST("/api/rules/preview", {
+          body: { text, days, ...(instrument && { instrument }) },
+          signal,
+        }),
       ),
     staleTime: 60_000,
     gcTime: 120_000,
