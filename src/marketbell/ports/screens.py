@@ -4,12 +4,11 @@ Who asks puts a field into the hash WANTS; the stream answers under HAVE. An ans
 takes part in decisions. Screens that stand are told by the stream itself, under NOW and on the `market` topic.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple, Self
-
-import orjson
 
 WANTS = "screen:wants"
 """Hash: request id -> ScreenRequest as JSON."""
@@ -19,6 +18,8 @@ HAVE_S = 30.0
 NOW = "screen:now:"
 """Key prefix: screen id -> {"seq", "count", "as_of", "members": [keys in order]} of a standing screen."""
 MOST_ROWS = 10_000
+PRICED = ("close", "change_pct", "volume")
+"""What every row is shown with; of a past day it is asked for behind the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class ScreenRequest:
     def request_id(self) -> str:
         """The same for the same question."""
         said = self.as_dict() | {"asked_at": 0, "nonce": ""}
-        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-        return blake2b(text, digest_size=8, person=b"mb.screens.1").hexdigest()
+        text = json.dumps(said, sort_keys=True)
+        return blake2b(text.encode(), digest_size=8, person=b"mb.screens.1").hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -10,4 +10,4 @@ from marketbell.ports.stores import ScreenStore
 
 def screen_desk(screens: ScreenStore, names: People, cache: Cache, clock: Clock) -> ScreenService:
     """The use cases of screens over these stores; the stream is asked through the cache."""
-    return ScreenService(screens, names, cache, clock, lambda request: ask(cache, clock, request))
+    return ScreenService(screens, names.market, cache, clock, lambda request: ask(cache, clock, request))

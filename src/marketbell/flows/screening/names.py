@@ -1,15 +1,14 @@
 """The screens of a person by name: the ready ones, and those that the person keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from marketbell.core.language.json_form import from_json
 from marketbell.core.language.tree import Screen
 from marketbell.core.screening.templates import TEMPLATES
-from marketbell.flows.rules.people import Screens
 from marketbell.ports.stores import SavedScreen, ScreenStore
 
 
-def screens_of(store: ScreenStore) -> Screens:
+def screens_of(store: ScreenStore) -> Callable[[str], Mapping[str, Screen]]:
     """For rules that name a screen (see flows/rules/people.py)."""
 
     def named(owner_id: str) -> Mapping[str, Screen]:

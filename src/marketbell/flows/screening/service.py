@@ -6,10 +6,7 @@ has it. A text that nobody keeps is asked once and forgotten.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -24,25 +21,21 @@ from marketbell.core.language.rule_plan import compile_screen
 from marketbell.core.language.tree import Position, Screen
 from marketbell.core.language.types import judge_column
 from marketbell.core.primitives.errors import ConflictError, InvalidRuleError, NotFoundError, UserError
+from marketbell.core.rules.resolve import Market
 from marketbell.core.rules.words import sentence
 from marketbell.core.screening.templates import TEMPLATES, Template
-from marketbell.flows.market_views.numbers import NS, utc
-from marketbell.flows.market_views.paging import decode_cursor, encode_cursor
-from marketbell.flows.market_views.reader import Market as View
-from marketbell.flows.rules.people import People
-from marketbell.flows.screening import results
 from marketbell.flows.screening.settling import settled
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
-from marketbell.ports.screens import NOW, ScreenAnswer, ScreenRequest
-from marketbell.ports.stores import SavedScreen, ScreenStore
+from marketbell.ports.screens import NOW, PRICED, ScreenAnswer, ScreenRequest
+from marketbell.ports.stores import SavedScreen, ScreenEvent, ScreenStore, Stay
 
-DAY_NS = 86_400 * NS
 MOST_SCREENS = 200
 """That one owner may keep: each of them stands in the stream."""
 MOST_COLUMNS = 40
-_DATE = len("2021-04-28")
 
+Names = Callable[[str], Market]
+"""What an owner's screens may name: instruments, watchlists, other screens."""
 Ask = Callable[[ScreenRequest], ScreenAnswer]
 """Puts the question to the stream and waits; see flows/market_views/screens.py."""
 
@@ -51,49 +44,78 @@ Ask = Callable[[ScreenRequest], ScreenAnswer]
 class Question:
     """What somebody wants to see: a text or a screen by its id, with other columns and another order.
 
-    `as_of` is a date (2021-04-28: the end of that day at the venue) or a time; None is now. `columns`, where given,
-    take the place of the screen's own.
+    `as_of` is ns UTC, None: now. `columns`, where given, take the place of the screen's own. `offset`: how many rows
+    were shown before.
     """
 
     text: str | None = None
     screen_id: str | None = None
-    as_of: str | None = None
+    as_of: int | None = None
     columns: Sequence[str] | None = None
     sort: str | None = None
     descending: bool = False
     limit: int = 100
-    cursor: str | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the stream said of a question. `total`: how many rows there are over all pages, the screen's limit applied.
+
+    Of the past (`is_past`) the answer's last columns are PRICED: what the market shows now says nothing of that day.
+    """
+
+    screen: Screen
+    answer: ScreenAnswer
+    total: int
+    is_past: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A ready screen (`template`) or one that the owner keeps (`saved`), with how many are in it at `as_of` (ns UTC).
+
+    None: nobody has counted.
+    """
+
+    screen_id: str
+    kind: str
+    tree: Screen
+    text: str
+    description: str
+    count: int | None
+    as_of: int | None
 
 
 class ScreenService:
     """The use cases of screens. Errors are UserErrors, those of texts with line and column."""
 
-    def __init__(self, screens: ScreenStore, people: People, cache: Cache, clock: Clock, ask: Ask) -> None:
+    def __init__(self, screens: ScreenStore, names: Names, cache: Cache, clock: Clock, ask: Ask) -> None:
         self._screens = screens
-        self._people = people
+        self._names = names
         self._cache = cache
         self._clock = clock
         self._ask = ask
 
     # --- keeping -------------------------------------------------------------------------------------
 
-    def all(self, owner_id: str) -> list[dict[str, Any]]:
+    def all(self, owner_id: str) -> list[Kept]:
         """The ready screens, then the owner's own, oldest first, each with how many are in it now."""
         ready = [self._ready(one) for one in TEMPLATES.values()]
         return ready + [self._shown(one) for one in self._screens.all(owner_id)]
 
-    def one(self, owner_id: str, screen_id: str) -> dict[str, Any]:
+    def one(self, owner_id: str, screen_id: str) -> Kept:
         """A ready screen or one of the owner's. NotFoundError."""
         template = TEMPLATES.get(screen_id)
         return self._ready(template) if template else self._shown(self._mine(owner_id, screen_id))
 
-    def save(self, owner_id: str, name: str, text: str) -> dict[str, Any]:
+    def save(self, owner_id: str, name: str, text: str) -> Kept:
         """Keep a new screen under a name; the text may be a condition alone. RuleErrors, ConflictError."""
         if len(self._screens.all(owner_id)) >= MOST_SCREENS:
             raise UserError(f"{MOST_SCREENS} screens may be kept: delete one first", field="name")
         return self._shown(self._keep(owner_id, uuid4().hex, name, text))
 
-    def change(self, owner_id: str, screen_id: str, name: str, text: str) -> dict[str, Any]:
+    def change(self, owner_id: str, screen_id: str, name: str, text: str) -> Kept:
         """Another name or text for one of the owner's screens. RuleErrors, ConflictError, NotFoundError."""
         if screen_id in TEMPLATES:
             raise ConflictError("a ready screen stays as it is: save it under a name of yours")
@@ -115,7 +137,7 @@ class ScreenService:
         for saved in self._screens.all(owner_id):
             try:
                 tree = self._named(saved)
-                definition = to_json(settled(tree, self._people.market(owner_id), self._clock.now()))
+                definition = to_json(settled(tree, self._names(owner_id), self._clock.now()))
             except RuleErrors:
                 continue
             if definition != saved.definition:
@@ -125,81 +147,50 @@ class ScreenService:
 
     # --- asking --------------------------------------------------------------------------------------
 
-    def run(self, owner_id: str, asked: Question, view: View) -> dict[str, Any]:
-        """A page of who meets a screen, with counts of its parts and of what is not known (contract of the API)."""
+    def run(self, owner_id: str, asked: Question) -> Answered:
+        """A page of who meets a screen, with counts of its parts and of what is not known."""
         kept = self._asked(owner_id, asked)
         screen = _with_columns(kept, asked.columns)
-        market = self._people.market(owner_id)
-        as_of = moment(asked.as_of, view)
-        order = read_columns([asked.sort], "sort")[0] if asked.sort else None
         template = TEMPLATES.get(asked.screen_id or "")
-        offset = decode_cursor(asked.cursor, int)[0] if asked.cursor else 0
-        most = asked.limit if screen.limit is None else min(asked.limit, max(0, screen.limit - offset))
+        order = read_columns([asked.sort], "sort")[0] if asked.sort else None
+        offset = max(0, asked.offset)
+        most = asked.limit if screen.limit is None else min(asked.limit, screen.limit - offset)
+        is_past = asked.as_of is not None
         request = ScreenRequest(
-            to_json(settled(screen, market, self._clock.now() if as_of is None else as_of)),
-            columns=results.PRICED if as_of is not None else (),
+            to_json(settled(screen, self._names(owner_id), self._clock.now() if asked.as_of is None else asked.as_of)),
+            columns=PRICED if is_past else (),
             order_by=order,
             is_descending=asked.descending,
             limit=max(1, most),
-            offset=max(0, offset),
-            as_of=as_of,
+            offset=offset,
+            as_of=asked.as_of,
             kinds=() if template is None else template.kinds,
         )
         answer = self._ask(request)
-        is_past = as_of is not None
-        total = answer.count if screen.limit is None else min(answer.count, screen.limit)
-        rows = results.items(answer, view, is_past=is_past)[:most]
-        end = offset + len(rows)
-        return {
-            "items": rows,
-            "columns": [_column(one) for one in results.shown_columns(answer, is_past=is_past)],
-            "count": answer.count,
-            "text": print_screen(kept),
-            "condition": print_expression(screen.when),
-            "chips": results.chips(answer),
-            "unknown": results.unknown(answer),
-            "as_of": utc(answer.as_of),
-            "source": view.source,
-            "took_ms": answer.took_ms,
-            "next_cursor": encode_cursor(end) if rows and end < total else None,
-        }
+        return Answered(kept, answer, _total(screen, answer), is_past)
 
     def keys(self, owner_id: str, text: str, limit: int, offset: int) -> tuple[list[str], int]:
         """Keys of those who meet a text now, in its order, from `offset` on; and how many they are in all."""
         screen = replace(parse_screen(text), columns=())
-        definition = to_json(settled(screen, self._people.market(owner_id), self._clock.now()))
+        definition = to_json(settled(screen, self._names(owner_id), self._clock.now()))
         answer = self._ask(ScreenRequest(definition, limit=limit, offset=offset))
-        total = answer.count if screen.limit is None else min(answer.count, screen.limit)
+        total = _total(screen, answer)
         return [row.key for row in answer.rows][: max(0, total - offset)], total
 
     # --- who came and went ---------------------------------------------------------------------------
 
-    def history(self, owner_id: str, screen_id: str, days: int, view: View) -> list[dict[str, Any]]:
-        """Who entered and left a screen in the last days of the market's clock, newest first. NotFoundError."""
+    def history(self, owner_id: str, screen_id: str, since: int) -> list[ScreenEvent]:
+        """Who entered and left a screen since then (ns UTC), newest first. NotFoundError."""
         if screen_id not in TEMPLATES:
             self._mine(owner_id, screen_id)
-        found = self._screens.history(screen_id, self._since(days, view))
-        by_id = {int(one.instrument_id): one for one in view.universe.by_key.values()}
-        return [
-            {"instrument": one.key, "symbol": one.symbol, "event": event, "at": utc(at)}
-            for event, number, at in found
-            if (one := by_id.get(number)) is not None
-        ]
+        return self._screens.history(screen_id, since)
 
-    def of_instrument(self, owner_id: str, instrument_id: int, days: int, view: View) -> list[dict[str, Any]]:
-        """In which ready screens and screens of the owner an instrument was, the newest entry first."""
+    def of_instrument(self, owner_id: str, instrument_id: int, since: int) -> list[tuple[Stay, str]]:
+        """On which ready screens and screens of the owner an instrument was, with their names; newest entry first."""
         names = {one.screen_id: one.name for one in TEMPLATES.values()}
         names |= {one.screen_id: one.name for one in self._screens.all(owner_id)}
-        return [
-            {
-                "screen_id": one.screen_id,
-                "name": names[one.screen_id],
-                "entered_at": utc(one.entered_at),
-                "left_at": utc(one.left_at),
-            }
-            for one in self._screens.held(instrument_id, self._since(days, view))
-            if one.screen_id in names
-        ]
+        found = self._screens.held(instrument_id, since)
+        return [(one, names[one.screen_id]) for one in found if one.screen_id in names]
 
     # --- parts ---------------------------------------------------------------------------------------
 
@@ -212,7 +203,7 @@ class ScreenService:
     def _keep(self, owner_id: str, screen_id: str, name: str, text: str) -> SavedScreen:
         called = _name(name)
         tree = replace(parse_screen(text), name=called, screen_uid=screen_id)
-        market = self._people.market(owner_id)
+        market = self._names(owner_id)
         _judged(tree)
         definition = to_json(settled(tree, market, self._clock.now()))
         return self._screens.put(SavedScreen(screen_id, owner_id, called, print_screen(tree), definition))
@@ -232,33 +223,22 @@ class ScreenService:
             tree = template.screen if template else self._named(self._mine(owner_id, screen_id))
         return tree
 
-    def _ready(self, template: Template) -> dict[str, Any]:
-        return self._info(template.screen_id, template.screen, "template", template.description)
+    def _ready(self, template: Template) -> Kept:
+        tree = template.screen
+        return self._counted(template.screen_id, "template", tree, print_screen(tree), template.description)
 
-    def _shown(self, saved: SavedScreen) -> dict[str, Any]:
+    def _shown(self, saved: SavedScreen) -> Kept:
         tree = self._named(saved)
-        return self._info(saved.screen_id, tree, "saved", sentence(tree)) | {"text": saved.text}
+        return self._counted(saved.screen_id, "saved", tree, saved.text, sentence(tree))
 
-    def _info(self, screen_id: str, tree: Screen, kind: str, description: str) -> dict[str, Any]:
+    def _counted(self, screen_id: str, kind: str, tree: Screen, text: str, description: str) -> Kept:
         value = self._cache.get(NOW + screen_id)
         now = orjson.loads(value) if value else {}
-        return {
-            "screen_id": screen_id,
-            "name": tree.name,
-            "description": description,
-            "text": print_screen(tree),
-            "kind": kind,
-            "condition": print_expression(tree.when),
-            "columns": [print_expression(one) for one in tree.columns],
-            "order_by": None if tree.order_by is None else print_expression(tree.order_by),
-            "descending": tree.is_descending,
-            "limit": tree.limit,
-            "count": now.get("count"),
-            "as_of": utc(now.get("as_of")),
-        }
+        return Kept(screen_id, kind, tree, text, description, now.get("count"), now.get("as_of"))
 
-    def _since(self, days: int, view: View) -> int:
-        return (view.clock or self._clock.now()) - days * DAY_NS
+
+def _total(screen: Screen, answer: ScreenAnswer) -> int:
+    return answer.count if screen.limit is None else min(answer.count, screen.limit)
 
 
 def read_columns(texts: Sequence[str], field: str) -> tuple[str, ...]:
@@ -284,25 +264,6 @@ def _column_of(text: str) -> Expression:
     if errors:
         raise RuleErrors(errors)
     return node
-
-
-def moment(text: str | None, view: View) -> int | None:
-    """A past day or time as ns UTC: of a date the end of that day where the venue is. None: now, also for today."""
-    if text is None or not text.strip():
-        return None
-    word = text.strip()
-    try:
-        if len(word) == 10:
-            zone = ZoneInfo(str((view.summary.get("session") or {}).get("zone") or "UTC"))
-            found = datetime.combine(date.fromisoformat(word) + timedelta(days=1), time(), zone)
-        else:
-            found = datetime.fromisoformat(word)
-    except ValueError:
-        raise UserError(f"as_of must be a date like 2021-04-28, not {text!r}", field="as_of") from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    at = int(found.timestamp()) * NS + found.microsecond * 1_000 - (len(word) == _DATE)  # midnight is of the next day
-    return None if view.clock is not None and at >= view.clock else at
 
 
 def _with_columns(screen: Screen, columns: Sequence[str] | None) -> Screen:
@@ -333,7 +294,3 @@ def _judged(tree: Screen) -> None:
     except RuleErrors as error:
         raise UserError(error.errors[0].message, field="name") from error
     compile_screen(tree)
-
-
-def _column(column: Any) -> dict[str, Any]:
-    return {name: column[name] for name in ("expression", "label", "type", "unit")}

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 from apiflask import APIBlueprint
 
 from marketbell.flows.accounts.decisions import Action
+from marketbell.flows.market_views.numbers import NS, utc
+from marketbell.flows.market_views.paging import decode_cursor
+from marketbell.flows.market_views.reader import Market
 from marketbell.processes.api.context import asks, market, owner_id, parts
 from marketbell.processes.api.idempotency import idempotent
 from marketbell.processes.api.schemas.base import Done
@@ -22,9 +25,11 @@ from marketbell.processes.api.schemas.screens import (
 )
 
 if TYPE_CHECKING:
-    from marketbell.flows.screening.service import ScreenService
+    from marketbell.flows.screening.service import Kept, ScreenService
 
 bp = APIBlueprint("screens", __name__, url_prefix="/api", tag="Screens")
+
+_DAY_NS = 86_400 * NS
 
 
 def service() -> "ScreenService":
@@ -45,12 +50,36 @@ def follow_lists() -> None:
     rules().follow(owner_id())
 
 
+def _shown(kept: "Kept") -> dict[str, Any]:
+    from marketbell.core.language.expression_printer import print_expression
+
+    tree = kept.tree
+    return {
+        "screen_id": kept.screen_id,
+        "name": tree.name,
+        "description": kept.description,
+        "text": kept.text,
+        "kind": kept.kind,
+        "condition": print_expression(tree.when),
+        "columns": [print_expression(one) for one in tree.columns],
+        "order_by": None if tree.order_by is None else print_expression(tree.order_by),
+        "descending": tree.is_descending,
+        "limit": tree.limit,
+        "count": kept.count,
+        "as_of": utc(kept.as_of),
+    }
+
+
+def _since(days: int, now: Market) -> int:
+    return (now.clock or parts().clock.now()) - days * _DAY_NS
+
+
 @bp.get("/screens")
 @asks(Action.READ, "screens")
 @bp.output(ScreenList)
 def list_screens() -> dict[str, Any]:
     """The ready screens and yours, with how many are in each now."""
-    return {"items": service().all(owner_id())}
+    return {"items": [_shown(one) for one in service().all(owner_id())]}
 
 
 @bp.post("/screens")
@@ -63,7 +92,7 @@ def save_screen(json_data: ScreenBody) -> dict[str, Any]:
     """Keep a screen under a name: it stands in the stream from now on."""
     made = service().save(owner_id(), json_data.name, json_data.text)
     follow_lists()
-    return made
+    return _shown(made)
 
 
 @bp.post("/screens/run")
@@ -76,9 +105,23 @@ def run_screen(json_data: RunBody) -> dict[str, Any]:
 
     `text` is a screen or a condition alone; nobody keeps it.
     """
+    from marketbell.flows.market_views.screen_pages import moment, page
     from marketbell.flows.screening.service import Question
 
-    return service().run(owner_id(), Question(**json_data.model_dump()), market())
+    now = market()
+    offset = decode_cursor(json_data.cursor, int)[0] if json_data.cursor else 0
+    asked = Question(
+        json_data.text,
+        json_data.screen_id,
+        moment(json_data.as_of, now),
+        json_data.columns,
+        json_data.sort,
+        json_data.descending,
+        json_data.limit,
+        offset,
+    )
+    found = service().run(owner_id(), asked)
+    return page(found.screen, found.answer, now, is_past=found.is_past, offset=offset, total=found.total)
 
 
 @bp.get("/screens/distribution")
@@ -87,7 +130,7 @@ def run_screen(json_data: RunBody) -> dict[str, Any]:
 @bp.output(Distribution)
 def distribution(query_data: DistributionQuery) -> dict[str, Any]:
     """How the values of a field are spread now."""
-    from marketbell.flows.screening.spread import spread
+    from marketbell.flows.market_views.spread import spread
 
     return spread(market(), query_data.field)
 
@@ -97,7 +140,7 @@ def distribution(query_data: DistributionQuery) -> dict[str, Any]:
 @bp.output(Screen)
 def get_screen(screen_id: str) -> dict[str, Any]:
     """One screen."""
-    return service().one(owner_id(), screen_id)
+    return _shown(service().one(owner_id(), screen_id))
 
 
 @bp.put("/screens/<string:screen_id>")
@@ -108,7 +151,7 @@ def replace_screen(screen_id: str, json_data: ScreenBody) -> dict[str, Any]:
     """Rename a screen of yours, or change its text."""
     made = service().change(owner_id(), screen_id, json_data.name, json_data.text)
     follow_lists()
-    return made
+    return _shown(made)
 
 
 @bp.delete("/screens/<string:screen_id>")
@@ -127,7 +170,10 @@ def delete_screen(screen_id: str) -> dict[str, Any]:
 @bp.output(ScreenHistory)
 def screen_history(screen_id: str, query_data: DaysQuery) -> dict[str, Any]:
     """Who entered and left a screen, newest first."""
-    return {"items": service().history(owner_id(), screen_id, query_data.days, market())}
+    from marketbell.flows.market_views.screen_pages import passages
+
+    now = market()
+    return {"items": passages(service().history(owner_id(), screen_id, _since(query_data.days, now)), now)}
 
 
 @bp.get("/stocks/<string:stock_id>/screens")
@@ -138,4 +184,15 @@ def stock_screens(stock_id: str, query_data: DaysQuery) -> dict[str, Any]:
     """On which screens a stock was, ready ones and yours."""
     now = market()
     instrument = now.universe.resolve(stock_id, now.rows)
-    return {"items": service().of_instrument(owner_id(), int(instrument.instrument_id), query_data.days, now)}
+    found = service().of_instrument(owner_id(), int(instrument.instrument_id), _since(query_data.days, now))
+    return {
+        "items": [
+            {
+                "screen_id": stay.screen_id,
+                "name": name,
+                "entered_at": utc(stay.entered_at),
+                "left_at": utc(stay.left_at),
+            }
+            for stay, name in found
+        ]
+    }
