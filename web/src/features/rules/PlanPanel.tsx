@@ -49,7 +49,7 @@ export function PlanPanel({ plan, uid }: { plan: RulePlan | null; uid: string | 
         ))}
       </dl>
       {plan.notes.map((note) => (
-        <p key={note} className="dim">
+        <p key={note} className={classes.note}>
           {note}
         </p>
       ))}

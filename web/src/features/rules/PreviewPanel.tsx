@@ -88,7 +88,13 @@ export function PreviewPanel({ text, isUnread, instrument, onCooldown }: Props) 
         (isTable ? (
           <FiringTable preview={preview} />
         ) : (
-          <Found preview={preview} days={days} instrument={instrument} {...(onCooldown && { onCooldown })} />
+          <Found
+            preview={preview}
+            text={asked ?? ""}
+            days={days}
+            instrument={instrument}
+            {...(onCooldown && { onCooldown })}
+          />
         ))}
     </Panel>
   );
@@ -144,11 +150,13 @@ function Working({ onCancel }: { onCancel: () => void }) {
 
 function Found({
   preview,
+  text,
   days,
   instrument,
   onCooldown,
 }: {
   preview: Preview;
+  text: string;
   days: string;
   instrument: string | undefined;
   onCooldown?: (duration: string) => void;
@@ -220,8 +228,8 @@ function Found({
           </div>
         )}
       </dl>
-      <Drawing preview={preview} instrument={instrument} fired={fired} />
-      {intermediate && preview.outcomes.some((one) => one.count > 0) && <Outcomes preview={preview} />}
+      <Drawing preview={preview} text={text} days={Number(days)} instrument={instrument} fired={fired} />
+      {intermediate && preview.outcomes.some(wasSeen) && <Outcomes preview={preview} />}
       <History preview={preview} />
     </div>
   );
@@ -230,10 +238,14 @@ function Found({
 /** The chart of one instrument; of several, the one that is chosen. */
 function Drawing({
   preview,
+  text,
+  days,
   instrument,
   fired,
 }: {
   preview: Preview;
+  text: string;
+  days: number;
   instrument: string | undefined;
   fired: ReturnType<typeof firedBy>;
 }) {
@@ -242,7 +254,10 @@ function Drawing({
     ? (chosen ?? undefined)
     : (instrument ?? fired[0]?.instrument);
   const stock = useQuery({ ...stockQuery(key ?? ""), enabled: key !== undefined }).data;
-  const marks = useMemo(() => (key ? marksOf(preview, key) : []), [preview, key]);
+  // Of many firings the newest are listed: those of one instrument are asked for by themselves.
+  const isCut = preview.fires > preview.markers.length;
+  const own = useQuery({ ...previewQuery(text, days, key), enabled: isCut && key !== undefined }).data;
+  const marks = useMemo(() => (key ? marksOf(own ?? preview, key) : []), [own, preview, key]);
   if (!key) return null;
   return (
     <>
@@ -250,7 +265,10 @@ function Drawing({
         <Select
           size="xs"
           label="Chart of"
-          data={fired.map((one) => ({ value: one.instrument, label: `${one.symbol} · ${times(one.count)}` }))}
+          data={fired.map((one) => ({
+            value: one.instrument,
+            label: isCut ? one.symbol : `${one.symbol} · ${times(one.count)}`,
+          }))}
           value={key}
           searchable
           onChange={setChosen}
@@ -270,6 +288,8 @@ function Drawing({
   );
 }
 
+const wasSeen = (one: Preview["outcomes"][number]) => one.count > 0;
+
 const AFTER: Record<string, string> = { "5m": "5 minutes", "1h": "1 hour", "1d": "1 day" };
 
 function Outcomes({ preview }: { preview: Preview }) {
@@ -287,7 +307,7 @@ function Outcomes({ preview }: { preview: Preview }) {
         </tr>
       </thead>
       <tbody>
-        {preview.outcomes.map((one) => (
+        {preview.outcomes.filter(wasSeen).map((one) => (
           <tr key={one.after}>
             <th scope="row">{AFTER[one.after] ?? one.after}</th>
             <td className="num">{formats.count(one.count)}</td>
@@ -376,6 +396,7 @@ function FiringTable({ preview }: { preview: Preview }) {
       keyOf={(one) => one.firing_id}
       sort={{ id: "time", down: true }}
       height={420}
+      caption={preview.fires > preview.markers.length ? "The newest firings" : "All firings"}
     />
   );
 }
