@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import aggregate_kernel as k
 from marketbell.core.engine.exact import ExactSums
-from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.instrument import LISTED_KINDS, Instrument
 
 FACTS = ("change_pct", "fund.market_cap", "turnover")
 """Columns that aggregates are made of."""
-LISTED_KINDS = ("equity", "crypto", "currency")
-"""What counts for the market's breadth and its lists: what is traded itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.engine.aggregates import LISTED_KINDS, Aggregate, Aggregates, Groups
+from marketbell.core.engine.aggregates import Aggregate, Aggregates, Groups
 from marketbell.core.fundamentals.valuation import UNKNOWN_SECTOR, Thresholds, describe, undervalued_mask
-from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.instrument import LISTED_KINDS, Instrument
 
 READ = (
     *("close", "change_pct", "day.high", "day.low", "high_52w", "low_52w", "volume_spike", "turnover", "volatility"),

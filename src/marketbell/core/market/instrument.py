@@ -5,6 +5,9 @@ from typing import Any, Self
 
 from marketbell.core.primitives.identity import InstrumentId, instrument_id, shard_of
 
+LISTED_KINDS = ("equity", "crypto", "currency")
+"""What counts for the market's breadth and its lists: what is traded itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:

@@ -7,9 +7,9 @@ Gainers, losers, the 52-week lists and undervalued picks hold whom Overview's li
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from marketbell.core.engine.aggregates import LISTED_KINDS
 from marketbell.core.language.reader import parse_screen
 from marketbell.core.language.tree import Screen
+from marketbell.core.market.instrument import LISTED_KINDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from marketbell.core.engine.aggregates import LISTED_KINDS
+from marketbell.core.market.instrument import LISTED_KINDS
 from marketbell.flows.market_views.filters import field_name
 from marketbell.flows.market_views.numbers import number
 from marketbell.flows.market_views.reader import Market
