@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Replay recorded market data and write bars, snapshot, quality events and firings to files."""
         from marketbell.core.primitives.errors import UserError
-        from marketbell.processes.cli.rules import watchlists
+        from marketbell.processes.cli.recorded import show_progress, watchlists
         from marketbell.wiring.replay import replay_to_files
 
         if gaps not in {"drop", "keep"}:
@@ -59,10 +59,3 @@ def register(app: typer.Typer) -> None:
             f"{summary['bars_1m']:,} minute bars, {summary['bars_1d']:,} daily bars, {summary['firings']:,} firings"
             f" in {summary['seconds']:.2f} s -> {out}"
         )
-
-
-def show_progress(done: int, total: int) -> None:
-    """Progress on a terminal, one line that is written over."""
-    end = "\n" if done >= total else ""
-    sys.stderr.write(f"\r{done:,} of {total:,} rows{end}")
-    sys.stderr.flush()

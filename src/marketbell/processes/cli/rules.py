@@ -94,6 +94,7 @@ def explain(
     For example: marketbell rules explain my.bell --data FOLDER
     """
     if Path(what).is_file():
+        from marketbell.processes.cli.recorded import watchlists
         from marketbell.wiring.backtest import explained
 
         plans = explained(what, data, watchlists=watchlists(watchlist or []), calendar=calendar)
@@ -155,7 +156,7 @@ def backtest(
 
     For example: marketbell rules backtest my.bell --data FOLDER --from 2021-01-01 --out results
     """
-    from marketbell.processes.cli.replay import show_progress
+    from marketbell.processes.cli.recorded import show_progress, watchlists
     from marketbell.wiring.backtest import backtest_to_files
 
     if gaps not in {"drop", "keep"}:
@@ -350,18 +351,6 @@ def read(file: str) -> str:
 def told(file: str, error: "RuleErrors") -> list[str]:
     """The errors of a file, one line each: FILE:LINE:COLUMN: message."""
     return [f"{file}:{e.line}:{e.column}: {' '.join(e.message.split())}" for e in error.errors]
-
-
-def watchlists(given: Sequence[str]) -> dict[str, list[str]]:
-    """`NAME=NSE:A,NSE:B` as keys by name. UserError where it is written otherwise."""
-    found: dict[str, list[str]] = {}
-    for one in given:
-        name, sign, keys = one.partition("=")
-        listed = [key.strip() for key in keys.split(",") if key.strip()]
-        if not sign or not name.strip() or not listed or not all(":" in key for key in listed):
-            raise UserError(f"--watchlist is written NAME=NSE:A,NSE:B, not '{one}'")
-        found[name.strip()] = listed
-    return found
 
 
 def _bell_files(path: str) -> list[str]:
