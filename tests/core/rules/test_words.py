@@ -23,35 +23,51 @@ EXAMPLES = Path(__file__).parents[1] / "language" / "examples" / "language.bell"
             "When the price of INFY crosses above 1,600, tell me in the app, once.",
         ),
         (
-            'alert "a" on NIFTY200 when rsi(close, 14)@15m crosses below 30 and close > sma(close, 200)@1d '
-            "at 15m close cooldown 2h per symbol",
-            "When, for a stock of NIFTY200, RSI 14 (15m) crosses below 30 and the price is above SMA 200 (1d), looked at "
-            "each 15-minute close, tell me in the app, at most once per 15-minute bar, with at least 2 hours between two "
-            "of one instrument.",
+            (
+                'alert "a" on NIFTY200 when rsi(close, 14)@15m crosses below 30 and close > sma(close, 200)@1d at '
+                "15m close cooldown 2h per symbol"
+            ),
+            (
+                "When, for a stock of NIFTY200, RSI 14 (15m) crosses below 30 and the price is above SMA 200 (1d), "
+                "looked at each 15-minute close, tell me in the app, at most once per 15-minute bar, with at least "
+                "2 hours between two of one instrument."
+            ),
         ),
         (
             'alert "a" on watchlist "core" when close moves by 2% within 10m at tick cooldown 15m severity high',
-            "When, for a stock of the watchlist “core”, the price moves by 2% within 10 minutes, tell me as urgent in the "
-            "app, at most once a minute, with at least 15 minutes between two of one instrument.",
+            (
+                "When, for a stock of the watchlist “core”, the price moves by 2% within 10 minutes, tell me as "
+                "urgent in the app, at most once a minute, with at least 15 minutes between two of one instrument."
+            ),
         ),
         (
-            'alert "a" on ALL where fund.market_cap > 500Cr when pe < 15 at 1d close fire on enter expires 2026-12-31 '
-            "notify slack:desk, telegram fallback sms",
-            "When, for any instrument, P/E is under 15, only where market cap is above 500 Cr, looked at each daily "
-            "close, tell me in the app, on Slack (desk) and on Telegram, or by SMS where that fails, when it begins, "
-            "until 31 December 2026.",
+            (
+                'alert "a" on ALL where fund.market_cap > 500Cr when pe < 15 at 1d close fire on enter expires '
+                "2026-12-31 notify slack:desk, telegram fallback sms"
+            ),
+            (
+                "When, for any instrument, P/E is under 15, only where market cap is above 500 Cr, looked at each "
+                "daily close, tell me in the app, on Slack (desk) and on Telegram, or by SMS where that fails, "
+                "when it begins, until 31 December 2026."
+            ),
         ),
         (
-            'alert "a" on $NIFTY when close < 100 at tick hold 60s session NSE 09:30-11:00 rearm after 30m '
-            "expires after 30d digest 1d",
-            "When the price of NIFTY is under 100 for at least 1 minute, tell me in the app, at most once a minute, "
-            "ready again after 30 minutes, only from 09:30 to 11:00 (NSE), for 30 days, gathered in one message every "
-            "day.",
+            (
+                'alert "a" on $NIFTY when close < 100 at tick hold 60s session NSE 09:30-11:00 rearm after 30m '
+                "expires after 30d digest 1d"
+            ),
+            (
+                "When the price of NIFTY is under 100 for at least 1 minute, tell me in the app, at most once a "
+                "minute, ready again after 30 minutes, only from 09:30 to 11:00 (NSE), for 30 days, gathered in "
+                "one message every day."
+            ),
         ),
         (
             'alert "a" on $HDFC when $HDFC.close / $ICICI.close > 2 for 3 bars at 1d close fire every time',
-            "When the price of HDFC / the price of ICICI is above 2 for 3 bars, looked at each daily close, tell me in "
-            "the app, every time.",
+            (
+                "When the price of HDFC / the price of ICICI is above 2 for 3 bars, looked at each daily close, "
+                "tell me in the app, every time."
+            ),
         ),
     ],
 )
