@@ -30,7 +30,7 @@ from marketbell.core.primitives.errors import BusUnavailableError
 from marketbell.core.primitives.shards import ALL_SHARDS
 from marketbell.flows.stream.cover import cover
 from marketbell.flows.stream.desk import Engines, session_dates
-from marketbell.flows.stream.line_up import BEHIND
+from marketbell.flows.stream.line_up import LIVE
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.records import firing_of
 from marketbell.wiring.calendars import calendars
@@ -261,7 +261,7 @@ def undisturbed(house: House, entries: Sequence[tuple[int, bytes]], stores: Post
     parts = [part.checkpoint for part in cover(FileCheckpoints(house.data_dir / "checkpoints"), ALL_SHARDS)]
     assert all(parts)
     sessions = calendars().sessions
-    engines = Engines(EngineConfig(), sessions, BEHIND)
+    engines = Engines(EngineConfig(), sessions, LIVE)
 
     def empty(first: Any = None) -> Partition:
         shards = first.shards if first is not None else ALL_SHARDS
@@ -283,7 +283,7 @@ def undisturbed(house: House, entries: Sequence[tuple[int, bytes]], stores: Post
         for output in oracle.apply(log[at : at + 256], 0).outputs:
             fired += output.fired
     mine, theirs = (
-        merge([part.engine.checkpoint() for part in group], oracle.homes, BEHIND) for group in (kept, [oracle])
+        merge([part.engine.checkpoint() for part in group], oracle.homes, LIVE) for group in (kept, [oracle])
     )
     assert mine.keys() == theirs.keys()
     for name, array in theirs.items():

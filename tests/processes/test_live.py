@@ -23,7 +23,7 @@ from marketbell.flows.accounts.tokens import LiveTokens
 from marketbell.flows.live.board import COLUMNS
 from marketbell.flows.live.replica import Replica
 from marketbell.ports.servers import EmbeddedServer
-from marketbell.ports.stores import LOCAL_OWNER, Watchlist
+from marketbell.ports.stores import LOCAL_OWNER, SavedScreen, Watchlist
 
 WITHIN_S = 30.0
 CLOCK = 1_619_580_000 * 10**9
@@ -201,6 +201,21 @@ def test_rooms_that_are_not_there_are_refused(live: Live, page: Page) -> None:
         assert answer["ok"] is False
         assert answer["error"]
     assert page.client.call("join", "not an object", timeout=10)["ok"] is False
+
+
+def test_screen_room_is_its_owners_or_a_templates(live: Live, page: Page) -> None:
+    assert page.join("screen:value-picks")["ok"] is True
+    live.stores.screens.put(SavedScreen("s1", LOCAL_OWNER, "Mine", "close > 5", {}))
+    live.cache.set("screen:now:s1", b'{"seq": 3, "count": 1, "as_of": 9, "members": ["NSE:AAA"]}')
+    assert page.join("screen:s1")["ok"] is True
+    room = page.room("screen:s1")
+    assert eventually(lambda: room.data.get("screen", {}).get("seq") == 3)
+    event = {"type": "screen", "screen_id": "s1", "owner_id": LOCAL_OWNER, "seq": 4, "count": 2, "as_of": 10}
+    live.publish(**event, events=[["enter", "NSE:CCC", 10]])
+    assert eventually(lambda: room.data.get("events") == [{"event": "enter", "instrument": "NSE:CCC", "at": 10}])
+    live.stores.screens.put(SavedScreen("s2", "somebody else", "Theirs", "close > 5", {}))
+    assert page.join("screen:s2")["ok"] is False
+    assert page.join("screen:none")["ok"] is False
 
 
 def test_watchlist_room_follows_changes(live: Live, page: Page) -> None:

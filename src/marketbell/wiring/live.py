@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
-from marketbell.ports.stores import InstrumentStore, WatchlistStore
+from marketbell.ports.stores import InstrumentStore, ScreenStore, WatchlistStore
 from marketbell.settings import Settings
 
 
@@ -20,6 +20,7 @@ class LiveParts:
     bus: Bus
     instruments: InstrumentStore
     watchlists: WatchlistStore
+    screens: ScreenStore
     owner_token: str
     signing_key: bytes
     close: Callable[[], None] = lambda: None
@@ -49,6 +50,7 @@ def build_live(settings: Settings) -> LiveParts:
         bus=bus,
         instruments=stores.instruments,
         watchlists=stores.watchlists,
+        screens=stores.screens,
         owner_token=owner_token(settings.data_dir),
         signing_key=signing_key(settings.data_dir),
         close=close,
@@ -70,6 +72,7 @@ def memory_live(settings: Settings, owner_token: str) -> LiveParts:
         bus=MemoryBus(),
         instruments=stores.instruments,
         watchlists=stores.watchlists,
+        screens=stores.screens,
         owner_token=owner_token,
         signing_key=owner_token.encode(),
     )

@@ -10,7 +10,7 @@ from marketbell.flows.live.board import CLOSED_BARS_KEPT, COLUMNS, MarketBoard
 from marketbell.flows.live.lights import lights
 from marketbell.flows.live.replica import Replica
 from marketbell.flows.live.rooms import HISTORY_EVENTS, Room
-from marketbell.flows.live.views import InstrumentView, MarketView, UniverseView, View, WatchlistView
+from marketbell.flows.live.views import InstrumentView, MarketView, ScreenView, UniverseView, View, WatchlistView
 
 KEYS = [f"NSE:S{number}" for number in range(12)]
 TOPIC = ["close", "change_pct", "volume", "event_time", "bar.start", "bar.close"]
@@ -193,3 +193,29 @@ def test_lights_say_what_is_wrong() -> None:
     waits = lights([], {}, {"state": "degraded", "detail": {"reason": "the store is away"}})["evaluator"]
     assert "the store is away" in waits["text"]
     assert lights([], {"partitions": []}, ready)["evaluator"]["state"] == "running"
+
+
+def test_a_screen_room_brings_members_and_who_came_and_went() -> None:
+    board = MarketBoard()
+    board.apply({"type": "rows", "as_of": 1, "columns": ["close"], "rows": [["NSE:A", 5.0], ["NSE:B", 6.0]]})
+    head = {"type": "screen", "screen_id": "x", "owner_id": "me", "as_of": 5}
+    board.apply({**head, "seq": 1, "count": 1, "members": ["NSE:B"], "events": []})
+    room, replica = Room("screen:x", ScreenView("x"), "e", encode), Replica()
+    room.open(board)
+    hear(replica, room.snapshot(board))
+    assert list(replica.rows) == ["NSE:B"]
+    assert replica.data["screen"] == {"screen_id": "x", "count": 1, "seq": 1, "as_of": 5}
+
+    events = [["enter", "NSE:A", 7], ["leave", "NSE:B", 7]]
+    board.apply({**head, "seq": 2, "count": 1, "as_of": 7, "events": events})
+    said = room.advance(board, 0.0)
+    assert said is not None
+    hear(replica, said.frame)
+    assert list(replica.rows) == ["NSE:A"]
+    assert replica.data["screen"]["seq"] == 2
+    assert replica.data["events"] == [
+        {"event": "enter", "instrument": "NSE:A", "at": 7},
+        {"event": "leave", "instrument": "NSE:B", "at": 7},
+    ]
+    board.apply({**head, "seq": 2, "count": 1, "as_of": 7, "members": ["NSE:A"], "events": []})
+    assert room.advance(board, 0.0) is None  # it is what there was

@@ -44,11 +44,13 @@ def test_changes_are_told_at_once_and_members_in_their_order() -> None:
     at = m.OPEN + 1_500_000_000
     head = {"type": "screen", "screen_id": "x", "owner_id": "me"}
     events = [["enter", "NSE:A", at], ["enter", "NSE:B", at]]
-    assert said == [{**head, "seq": 1, "count": 2, "as_of": at, "events": events}]
+    assert said == [{**head, "seq": at // 1_000_000, "count": 2, "as_of": at, "events": events}]
     teller.tell([engine])
-    assert said[1:] == [{**head, "seq": 1, "count": 2, "as_of": at, "members": ["NSE:B", "NSE:A"], "events": []}]
+    assert said[1:] == [
+        {**head, "seq": at // 1_000_000, "count": 2, "as_of": at, "members": ["NSE:B", "NSE:A"], "events": []}
+    ]
     kept = orjson.loads(cache.get(NOW + "x") or b"{}")
-    assert kept == {"seq": 1, "count": 2, "as_of": at, "members": ["NSE:B", "NSE:A"]}
+    assert kept == {"seq": at // 1_000_000, "count": 2, "as_of": at, "members": ["NSE:B", "NSE:A"]}
 
     teller.tell([engine])
     assert len(said) == 2  # nothing new

@@ -34,6 +34,7 @@ from marketbell.core.screening.templates import TEMPLATES, Template
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_MS = 1_000_000
 EVERY = SECOND
 """The market's time between two readings, ns."""
 
@@ -42,7 +43,8 @@ EVERY = SECOND
 class Delta:
     """What happened to a screen at a moment. `events`: (enter | leave | update, row); `count` members behind it.
 
-    `seq` grows by one with each moment at which somebody entered or left. `at` is the market's time, ns UTC.
+    `seq` grows with each moment at which somebody entered or left: it is that moment in ms, 0 before the first. `at` is
+    the market's time, ns UTC.
     """
 
     screen_id: str
@@ -55,7 +57,7 @@ class Delta:
 
 @dataclass(slots=True)
 class _Held:
-    """A standing screen: its command, how many moments it had."""
+    """A standing screen: its command, and its newest moment."""
 
     command: Mapping[str, Any]
     seq: int = 0
@@ -128,8 +130,8 @@ class StandingScreens(Operator):
         gone = tuple(("leave", int(row)) for row in np.flatnonzero(self._members.members[number]))
         held, one = self._held[screen_id], self._members.screens[number]
         if gone:
-            held.seq += 1
             at = max(state.clock, self._last)
+            held.seq = at // _MS
             self._deltas.append(Delta(screen_id, held.owner_id, held.seq, at, 0, gone))
         for part in (one.compiled, one.leave):
             if part is not None and part.closed is not None:
@@ -240,7 +242,8 @@ class StandingScreens(Operator):
         counts = self._members.members.sum(axis=1)
         for screen_id, events in self._members.said(lines).items():
             held = self._held[screen_id]
-            held.seq += any(event != "update" for event, _ in events)
+            if any(event != "update" for event, _ in events):
+                held.seq = now // _MS
             count = int(counts[self._members.number(screen_id)])
             self._deltas.append(Delta(screen_id, held.owner_id, held.seq, now, count, tuple(events)))
 
@@ -277,7 +280,7 @@ class StandingScreens(Operator):
         return self._members.ordered(number, self._who.universe.key_places)
 
     def seq(self, screen_id: str) -> int:
-        """How many moments a screen had."""
+        """The newest moment at which somebody entered or left, ms UTC; 0 before the first."""
         return self._held[screen_id].seq
 
     # --- checkpoints -------------------------------------------------------------------------------
@@ -285,7 +288,12 @@ class StandingScreens(Operator):
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
         """Commands and sequences as JSON, members as pairs of screen and row, and what crosses read before."""
         screens, rows = pairs(self._members.members[:, :count])
-        order = [one.screen_id for one in self._members.screens]
+        order = sorted(self._held)  # whatever can be evaluated here
+        numbers = {screen_id: at for at, screen_id in enumerate(order)}
+        mine = np.array([numbers[one.screen_id] for one in self._members.screens], np.int64)
+        screens = mine[screens] if len(mine) else screens
+        at = np.lexsort((rows, screens))
+        screens, rows = screens[at], rows[at]
         meta: dict[str, Any] = {
             "screens": [[screen_id, one.command, one.seq] for screen_id, one in self._held.items()],
             "order": order,
@@ -333,7 +341,7 @@ class StandingScreens(Operator):
     def merge(
         self, parts: Sequence[Mapping[str, NDArray[Any]]], order: Ints, counts: Sequence[int]
     ) -> dict[str, NDArray[Any]]:
-        """Members of all parts. Of each screen the longest sequence goes on."""
+        """Members of all parts."""
         if not any(parts):
             return {}
         metas = [json.loads(np.asarray(part["meta"], np.uint8).tobytes()) for part in parts]
@@ -385,7 +393,7 @@ def _judge(screen: Compiled, *, is_whole: bool) -> None:
     """UserError for what cannot stand."""
     if screen.needs_past:
         raise UserError("a series of ranks or of other instruments cannot stand: write it with @ inside the rank")
-    if screen.plan.is_joint and not is_whole:
+    if not is_whole and (screen.plan.is_joint or "fund.sector_pe" in screen.plan.fields):
         raise UserError("a screen that reads other instruments needs the whole market in one stream process")
     if any(node.op is Op.FUNCTION and node.timeframe == NOW for node in screen.whole.nodes):
         raise UserError("what happens within a time cannot stand in a screen: write an alert")

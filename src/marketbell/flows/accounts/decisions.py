@@ -56,7 +56,7 @@ class Decision:
 PUBLIC: Final = frozenset({(Action.READ, "health"), (Action.LOGIN, "session"), (Action.READ, "ingest_docs")})
 """What needs no login: the health answer and the way in."""
 
-ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "user"})
+ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "screen", "user"})
 
 
 def decide(actor: Actor, action: Action, resource: Resource) -> Decision:

@@ -5,7 +5,7 @@ version. Values are rounded for the screen here (prices to the tick's decimals) 
 """
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +16,7 @@ COLUMNS: tuple[str, ...] = (*(field.name for field in FIELDS if field.name != "s
 """What a row holds, in this order, behind its key. Ages are left to the reader's clock."""
 
 CLOSED_BARS_KEPT = 30
+SCREEN_EVENTS_KEPT = 200
 _BOOK = ("bids", "asks", "as_of", "state")
 _EVENT_TIME = COLUMNS.index("event_time")
 _NO_TICK_SIZE_DECIMALS = 2
@@ -63,6 +64,8 @@ class MarketBoard:
         self._bars: dict[str, dict[int, list[Any]]] = {}
         self._bar_columns: list[str] = []
         self._bar_version: dict[str, int] = {}
+        self._members: dict[str, dict[str, None]] = {}
+        self._screen_events: dict[str, deque[tuple[int, dict[str, Any]]]] = {}
         self._layout: tuple[tuple[str, ...], tuple[int | None, ...]] | None = None
 
     # -- in ------------------------------------------------------------------------------------------------------
@@ -80,6 +83,8 @@ class MarketBoard:
                     self.put_part(name, document[name])
         elif kind == "depth":
             self.put_part(f"depth:{document['instrument']}", {k: document.get(k) for k in _BOOK})
+        elif kind == "screen":
+            self._apply_screen(document)
         elif kind == "series":
             self.put_part(f"series:{document['instrument']}", document["sets"])
         elif kind == "source":
@@ -129,6 +134,26 @@ class MarketBoard:
         self.version += 1
         self.parts[name] = value
         self.part_version[name] = self.version
+
+    def _apply_screen(self, document: Mapping[str, Any]) -> None:
+        """Members in their order, or who came and went since."""
+        screen_id = str(document["screen_id"])
+        state = {name: document.get(name) for name in ("screen_id", "count", "seq", "as_of")}
+        self.put_part(f"screen:{screen_id}", state)
+        members = self._members.setdefault(screen_id, {})
+        if "members" in document:
+            if list(members) != document["members"]:
+                self.version += 1
+                self._members[screen_id] = dict.fromkeys(document["members"])
+            return
+        self.version += 1
+        events = self._screen_events.setdefault(screen_id, deque(maxlen=SCREEN_EVENTS_KEPT))
+        for event, key, at in document["events"]:
+            if event == "enter":
+                members[key] = None
+            elif event == "leave":
+                members.pop(key, None)
+            events.append((self.version, {"event": event, "instrument": key, "at": at}))
 
     def _apply_bars(self, document: Mapping[str, Any]) -> None:
         if document.get("timeframe") != "1m":
@@ -204,6 +229,14 @@ class MarketBoard:
             if isinstance(value, float):
                 row[at] = int(value) if math.isfinite(value) else None
         return row
+
+    def members(self, screen_id: str) -> list[str]:
+        """Who is in a screen, in its order, as far as it was told."""
+        return list(self._members.get(screen_id, ()))
+
+    def screen_events(self, screen_id: str, since: int) -> list[dict[str, Any]]:
+        """Who entered and left a screen after that version, oldest first."""
+        return [said for version, said in self._screen_events.get(screen_id, ()) if version > since]
 
     def bars(self, key: str, since: int = 0) -> dict[str, Any] | None:
         """The newest closed minutes of an instrument when they changed after that version."""

@@ -158,6 +158,26 @@ class WatchlistView:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenView:
+    """A standing screen: its members' rows, and who entered and left."""
+
+    screen_id: str
+    columns: tuple[int, ...] = ALL
+    every: int = 1
+
+    def keys(self, board: MarketBoard, /) -> Sequence[str]:
+        """Its members, in its order."""
+        return board.members(self.screen_id)
+
+    def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """`screen` {screen_id, count, seq, as_of}; `events` [{event, instrument, at}], oldest first."""
+        name = f"screen:{self.screen_id}"
+        found = {"screen": board.parts[name]} if board.part_version.get(name, 0) > since else {}
+        events = board.screen_events(self.screen_id, since)
+        return found | ({"events": events} if events else {})
+
+
+@dataclass(frozen=True, slots=True)
 class UserView:
     """A person's own room: it has no rows, only alerts."""
 

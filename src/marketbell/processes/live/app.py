@@ -15,6 +15,7 @@ from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
 
 from marketbell.core.primitives.errors import UnavailableError
+from marketbell.core.screening.templates import TEMPLATES
 from marketbell.flows.accounts.decisions import Action, Actor, Resource, decide
 from marketbell.flows.accounts.limits import RateLimit
 from marketbell.flows.accounts.tokens import LiveTokens, read_any_token
@@ -31,7 +32,7 @@ MAX_CLIENTS_EACH_ADDRESS = 2_500
 MAX_ROOMS_EACH_CLIENT = 200
 CONNECTED_AT_MOST_S = 12 * 3_600.0
 """A connection older than this is closed; the page comes back with a fresh token."""
-_ROOM = re.compile(r"^(market|universe|(instrument|watchlist|user):[^\s\x00-\x1f]{1,80})$")
+_ROOM = re.compile(r"^(market|universe|(instrument|watchlist|screen|user):[^\s\x00-\x1f]{1,80})$")
 
 log = structlog.stdlib.get_logger("live")
 
@@ -195,6 +196,8 @@ class LiveServer:
             if found is None:
                 return None, not_there
             owner_id, keys, title = found.owner_id, found.instruments, found.name
+        if kind == "screen" and not self._has_screen(client.actor, word):
+            return None, not_there
         if not decide(client.actor, Action.JOIN, Resource(kind, word, owner_id)).allowed:
             return None, not_there
         if kind == "instrument":
@@ -211,6 +214,13 @@ class LiveServer:
             self.hub.show_watchlist(hall, title, keys)
             hall.room.open(self.hub.board)
         return hall, {}
+
+    def _has_screen(self, actor: Actor, screen_id: str) -> bool:
+        """True for a template and for one of theirs; what is known of its members is loaded."""
+        if screen_id not in TEMPLATES and self.parts.screens.get(actor.owner_id, screen_id) is None:
+            return False
+        self.follower.load_screen(screen_id)
+        return True
 
     def _enter(self, client: Client, hall: Hall, position: str | None) -> None:
         """Wait until the acknowledgement has gone out, then say the snapshot or what was missed."""

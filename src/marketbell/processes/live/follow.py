@@ -13,6 +13,7 @@ import structlog
 from marketbell.core.primitives.errors import BusUnavailableError, StoreUnavailableError, TopicLostError
 from marketbell.flows.live.lights import lights
 from marketbell.observability import Heartbeat, metrics
+from marketbell.ports.screens import NOW
 from marketbell.processes.live.directory import Directory
 from marketbell.processes.live.hub import Hub
 from marketbell.wiring.live import LiveParts
@@ -167,6 +168,13 @@ class Follower:
             book = self._document(f"market:depth:{key}")
             if book:
                 self._hub.board.put_part(f"depth:{key}", {k: book.get(k) for k in ("bids", "asks", "as_of")})
+
+    def load_screen(self, screen_id: str) -> None:
+        """The cached members of a screen, until the topic brings the next."""
+        if f"screen:{screen_id}" not in self._hub.board.parts:
+            found = self._document(f"{NOW}{screen_id}")
+            if found:
+                self._hub.board.apply({"type": "screen", "screen_id": screen_id, "events": []} | found)
 
     def _summary(self) -> None:
         board = self._hub.board

@@ -8,7 +8,15 @@ from typing import Any
 from marketbell.flows.accounts.decisions import Actor
 from marketbell.flows.live.board import MarketBoard
 from marketbell.flows.live.rooms import Room
-from marketbell.flows.live.views import InstrumentView, MarketView, UniverseView, UserView, View, WatchlistView
+from marketbell.flows.live.views import (
+    InstrumentView,
+    MarketView,
+    ScreenView,
+    UniverseView,
+    UserView,
+    View,
+    WatchlistView,
+)
 from marketbell.observability import metrics
 from marketbell.processes.live.outlet import Outlet
 from marketbell.processes.live.wire import event_frame
@@ -152,6 +160,8 @@ def _view(name: str) -> View:
         return InstrumentView(word)
     if kind == "watchlist":
         return WatchlistView(word)
+    if kind == "screen":
+        return ScreenView(word)
     if kind == "user":
         return UserView()
     return UniverseView() if kind == "universe" else MarketView()
