@@ -16,15 +16,15 @@ import { NewAlertLink } from "./NewAlertLink";
 export function Inbox() {
   const search = useSearch({ from: "/alerts" });
   const intermediate = useShows("intermediate");
+  const advanced = useShows("advanced");
   const unread = search.show === "unread";
   const query = useInfiniteQuery(
     inboxQuery({ instrument: search.on, rule_uid: search.rule, unread: unread || undefined }),
   );
   // What its own clauses held back was not told: it is for those who look for it.
   const items = useMemo(
-    () =>
-      (query.data?.pages.flatMap((one) => one.items) ?? []).filter((one) => intermediate || !one.suppressed),
-    [query.data, intermediate],
+    () => (query.data?.pages.flatMap((one) => one.items) ?? []).filter((one) => advanced || !one.suppressed),
+    [query.data, advanced],
   );
   const bundles = useMemo(() => (search.by ? groupBy(items, search.by) : fold(items)), [items, search.by]);
   const isFiltered = Boolean(search.on ?? search.rule);

@@ -98,7 +98,14 @@ function Armed({ rule, stock }: { rule: Rule; stock: Stock }) {
   return (
     <li className={classes.armed}>
       <span className={classes.words}>
-        {rule.level === null ? <span>{rule.name}</span> : <Level rule={rule} stock={stock} />}
+        {rule.level === null ? (
+          <>
+            <span>{rule.name}</span>
+            <small className="dim">{rule.sentence}</small>
+          </>
+        ) : (
+          <Level rule={rule} stock={stock} />
+        )}
         {advanced && <code className={classes.code}>{rule.text}</code>}
       </span>
       <span className={classes.tools}>
