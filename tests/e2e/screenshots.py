@@ -89,7 +89,7 @@ def main(wanted: list[str]) -> None:
                 "symbol": f"/symbol/{instrument}?studies=sma~20|rsi~14",
                 "watchlists": "/watchlists",
                 "alerts": "/alerts",
-                "rules": f"/rules/new?on={instrument}&template=fast-move",
+                "rules": f"/rules/new?on={instrument}&template=rsi-oversold",
                 "rules-list": "/alerts?show=rules",
                 "health": "/health",
                 "settings": "/settings",
