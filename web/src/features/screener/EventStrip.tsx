@@ -1,6 +1,6 @@
-/** Who entered and who left since the page was opened; entries are also said, at most once in five seconds. */
+/** Who entered and who left last; entries are also said, at most once in five seconds. */
 import { Link } from "@tanstack/react-router";
-import { ArrowRight, LogIn, LogOut } from "lucide-react";
+import { LogIn, LogOut } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useFormats } from "@/shared/format/use";
 import page from "@/shared/ui/page.module.css";
@@ -12,7 +12,7 @@ const GAP_MS = 5000;
 
 export function EventStrip({ events }: { events: readonly Event[] }) {
   const formats = useFormats();
-  if (events.length === 0) return <p className={classes.quiet}>Nobody has entered or left since you came.</p>;
+  if (events.length === 0) return <p className={classes.quiet}>Nobody has entered or left yet.</p>;
   return (
     <ol className={classes.strip} aria-label="Entered and left">
       {events.slice(0, SHOWN).map((one) => (
@@ -27,11 +27,6 @@ export function EventStrip({ events }: { events: readonly Event[] }) {
           {one.event === "enter" ? "entered" : "left"}
         </li>
       ))}
-      {events.length > SHOWN && (
-        <li className="dim">
-          <ArrowRight size={13} aria-hidden /> {events.length - SHOWN} more before
-        </li>
-      )}
     </ol>
   );
 }

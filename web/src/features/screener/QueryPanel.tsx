@@ -262,23 +262,34 @@ function AddChip({ one, onApply }: { one: OneScreen; onApply: (cond: Cond) => Pr
   );
 }
 
-/** A past day: the values as they were known at its close. */
+const EARLIEST = "1990-01-01";
+
+/** A past day: the values as they were known at its end. */
 function AsOf({ one }: { one: OneScreen }) {
+  const asked = one.search.as_of ?? "";
+  const [typed, setTyped] = useState(asked);
+  useEffect(() => setTyped(asked), [asked]);
   return (
     <div className={classes.asOf}>
       <TextInput
         type="date"
         size="xs"
         label="As of"
-        value={one.search.as_of ?? ""}
-        onChange={(event) => one.go({ as_of: event.currentTarget.value || undefined })}
+        min={EARLIEST}
+        value={typed}
+        onChange={(event) => {
+          const day = event.currentTarget.value;
+          setTyped(day);
+          // While a year is typed it is a year of antiquity.
+          if (day === "" || day >= EARLIEST) one.go({ as_of: day || undefined });
+        }}
       />
-      {one.search.as_of ? (
+      {asked ? (
         <Button size="xs" variant="subtle" onClick={() => one.go({ as_of: undefined })}>
           Back to now
         </Button>
       ) : (
-        <span className={classes.hint}>Now. A past day shows what was known at its close.</span>
+        <span className={classes.hint}>Now. A past day shows what was known at its end.</span>
       )}
     </div>
   );

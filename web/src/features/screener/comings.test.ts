@@ -22,7 +22,8 @@ it("takes each event once, the newest first", () => {
   const at = (instrument: string, when: number): Event => ({ event: "enter", instrument, at: when });
   const first = fresh([], [at("a", 1), at("b", 2)]);
   expect(first.map((one) => one.instrument)).toEqual(["b", "a"]);
-  const second = fresh(first, [at("b", 2), at("c", 3), at("d", 4)]);
+  const moved = { event: "update", instrument: "b", at: 3 };
+  const second = fresh(first, [at("b", 2), moved, at("c", 3), at("d", 4)]);
   expect(second.map((one) => one.instrument)).toEqual(["d", "c"]);
 });
 

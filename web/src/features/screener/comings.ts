@@ -30,10 +30,16 @@ export interface Event {
 
 const eventKey = (one: Event) => `${one.event} ${one.instrument} ${one.at}`;
 
-/** Those of `said` (the oldest first) that are not known yet, the newest first. */
-export function fresh(known: readonly Event[], said: readonly Event[]): Event[] {
+/** A room also says "update" where a member's values moved. */
+export type Said = Omit<Event, "event"> & { event: string };
+
+/** Who of `said` (the oldest first) came or went and is not known yet, the newest first. */
+export function fresh(known: readonly Event[], said: readonly Said[]): Event[] {
   const seen = new Set(known.map(eventKey));
-  return said.filter((one) => !seen.has(eventKey(one))).reverse();
+  return said
+    .filter((one): one is Event => one.event === "enter" || one.event === "leave")
+    .filter((one) => !seen.has(eventKey(one)))
+    .reverse();
 }
 
 /** What a screen reader is told of entries: names while they are few, a number when they are many. */

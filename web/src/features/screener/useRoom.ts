@@ -1,7 +1,7 @@
 /** A screen's room: its members' prices, who entered and who left. Renders on those, not on each price. */
 import { useEffect, useRef, useState } from "react";
 import { rooms } from "@/shared/live/hooks";
-import { type Event, fresh } from "./comings";
+import { type Event, fresh, type Said } from "./comings";
 
 const MOST_EVENTS = 30;
 
@@ -34,7 +34,7 @@ export function useScreenRoom(
     const look = () => {
       const { data, status } = rooms.state(name);
       const count = (data.screen as { count?: number } | undefined)?.count ?? null;
-      const said = data.events === last ? [] : fresh(shown.events, (data.events ?? []) as Event[]);
+      const said = data.events === last ? [] : fresh(shown.events, (data.events ?? []) as Said[]);
       // What the first answer tells was before we came: it is shown, and is no news.
       const isNews = last !== undefined;
       if (status === "live") last = data.events ?? null;
