@@ -17,7 +17,7 @@ from kill_house import DAY, House, same_bars, same_quality, same_snapshot
 from marketbell.adapters.stores.postgres import PostgresStores, migrate
 from marketbell.core.market.instrument import Instrument
 from marketbell.wiring.replay import replay_to_files
-from marketbell.wiring.rules import rule_desk
+from marketbell.wiring.rules import people, rule_desk
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -65,7 +65,7 @@ def test_every_kill_leaves_the_same_day(house: House, shared_data: Path, tmp_pat
     stores = PostgresStores(house.database_url)
     try:
         stores.instruments.put([Instrument("NSE:RELIANCE")])
-        rules = rule_desk(stores.rules, stores.instruments, stores.channels, _Clock())
+        rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), _Clock())
         rule = rules.arm("owner", RULE.format(level=level))
         bell = tmp_path / "rules.bell"
         bell.write_text(rules.export("owner"))

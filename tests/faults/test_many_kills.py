@@ -35,7 +35,7 @@ from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.records import firing_of
 from marketbell.wiring.calendars import calendars
 from marketbell.wiring.replay import replay_to_files
-from marketbell.wiring.rules import rule_desk
+from marketbell.wiring.rules import people, rule_desk
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -167,7 +167,7 @@ def arm(stores: PostgresStores, day: Path, folder: Path) -> Path:
     """Arm the day's alerts; the file that a replay arms them from."""
     symbols = [path.name.partition(".")[0] for path in sorted(day.glob("*.csv.gz"))]
     stores.instruments.put([Instrument(f"NSE:{symbol}") for symbol in symbols])
-    rules = rule_desk(stores.rules, stores.instruments, stores.channels, _Clock())
+    rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), _Clock())
     for text in levels(day):
         rules.arm("owner", text)
     bell = folder / "rules.bell"
