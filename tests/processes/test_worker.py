@@ -80,7 +80,7 @@ def test_the_housekeeping_works_on_the_real_store(postgres_url: str, valkey_url:
     try:
         parts.make_partitions()
         assert parts.make_partitions() == {"made": []}
-        assert parts.forget_old().keys() == {"partitions", "answers", "sessions"}
+        assert parts.forget_old().keys() == {"partitions", "answers", "screen_events", "sessions"}
     finally:
         parts.close()
 
