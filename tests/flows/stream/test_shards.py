@@ -266,6 +266,17 @@ def test_kills_and_new_splits_at_any_moment(
     same(processes, undivided)
 
 
+def test_a_process_without_instruments_watches_what_its_neighbours_watch(kit: Any, undivided: Processes) -> None:
+    processes = Processes(kit, HALVES, 1, checkpoint_every_s=0.3)
+    processes.split(["0-31", "32-54", "55-63"], is_kill=False)
+    processes.world.clock.move(0.1)
+    processes.desks[1].runner.step(0.0)
+    processes.split(["0-3", "4-7", "8-13", "14-63"], is_kill=True)
+    processes.turn()
+    processes.settle()
+    same(processes, undivided)
+
+
 def test_an_overlapping_process_waits_and_takes_over(kit: Any, undivided: Processes) -> None:
     processes = Processes(kit, HALVES, checkpoint_every_s=0.5)
     for _ in range(4):
@@ -318,6 +329,7 @@ def test_a_damaged_checkpoint_of_one_range_falls_back_alone(kit: Any, undivided:
     assert len(high.damaged) == 1
     assert high.checkpoint is not None
     processes.split(["0-63"], is_kill=True)
+    processes.turn()
     processes.settle()
     same(processes, undivided)
     (gap,) = processes.parts()[0].gaps

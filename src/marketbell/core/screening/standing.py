@@ -228,6 +228,8 @@ class StandingScreens(Operator):
         self._is_new = True
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:  # noqa: ARG002 — time went on
+        if len(self._members.screens) + len(self.problems) < len(self._held):
+            self._lay_out(state)  # without instruments nothing grew; neighbours must watch the same all the same
         if state.clock // EVERY > self._last // EVERY and self._members.screens:
             self._read(state)
         self._last = max(self._last, state.clock)
