@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.rules import market as m
@@ -127,6 +128,33 @@ def test_previous_of_a_rule_with_a_session_is_its_last_evaluation_inside() -> No
     out.append(engine.apply_trades(m.ticks([("NSE:A", 900.0, 102.0)], m.OPENS[1])))
     assert m.told(*out) == [("w", "NSE:A", 86_400.0 + 900.0)], "901 s was the first inside, 6,400 s lies outside"
     assert m.fired(*out)[0].previous == {"p1": 99.0, "p2": 100.0}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_rule_remembers_is_its_own_whatever_was_armed_before_it(order: int) -> None:
+    """A restart lays the rules out in another order than that of their arming; what they saw stays where it was."""
+    parts = ("close crosses above 100", "vwap crosses above 50")
+    alone = [f'alert "{part}" on $NSE:C when {part} > 1 at tick' for part in ("close", "day.high")]
+    crosses = [f'alert "{part}" on $NSE:A when {part} at tick session NSE 09:00-11:00' for part in parts]
+    texts = [*alone[::order], *crosses[::order]]
+    texts.append(f'alert "either" on $NSE:A when {" or ".join(parts)} at tick session NSE 09:00-11:00')
+    texts.append('alert "hold" on $NSE:B when close > 100 and day.high > 50 at tick hold 60s')
+    begin = m.ticks(
+        [("NSE:A", 1, 99.0), ("NSE:A", 2, 120.0), ("NSE:A", 3, 98.0), ("NSE:B", 4, 120.0), ("NSE:B", 5, 110.0)]
+    )
+    later = m.ticks([("NSE:A", 90, 111.0), ("NSE:B", 91, 99.0)])
+    told = []
+    for is_restarted in (False, True):
+        engine = m.new()
+        out = [engine.apply(m.arm(*texts)), engine.apply_trades(begin)]
+        if is_restarted:
+            engine = Engine.restore(engine.checkpoint(), EngineConfig(), m.table, (RuleBook,))
+        out.append(engine.apply_trades(later))
+        told.append([(one.rule, one.event_time, dict(one.values), dict(one.previous)) for one in m.fired(*out)])
+    assert sorted(told[0], key=str) == sorted(told[1], key=str)
+    assert {("either", 90.0), ("hold", 64.0)} <= {(rule, (time - m.OPEN) / SECOND) for rule, time, _, _ in told[1]}
+    (hold,) = [values for rule, _, values, _ in told[1] if rule == "hold"]
+    assert (hold["p2"], hold["p5"]) == (110.0, 120.0), "the price and the day's high while it was held"
 
 
 def test_schedules_come_by_the_log() -> None:

@@ -156,12 +156,13 @@ class PredicateTable:
         """The same truth for a reader whose evaluation before is its own: slot, and how many places it needs.
 
         Crosses, enters and leaves take what stood before from the reader (`own` of predicate_kernel.one), not from
-        the columns. The slot is nobody else's.
+        the columns. The slot is nobody else's. What stands at which place follows from the expression alone, whatever
+        else is in the table: readers keep their places over a restart.
         """
         self._own += 1
         places = 0
         moved: dict[int, int] = {}
-        for old in self.cone(slot).tolist():
+        for old in self._walk(slot):
             line = self._code[old]
             op, a, b, c, d = line
             if op in _OWN:
@@ -227,6 +228,20 @@ class PredicateTable:
             op, *inputs = self._code[slot]
             waiting += [one for one, used in _used(op, inputs) if used]
         return np.array(sorted(found), np.int64)
+
+    def _walk(self, slot: int) -> list[int]:
+        """The cone of a slot in the order of its own expression: inputs first, from left to right."""
+        found: dict[int, None] = {}
+        waiting = [(slot, False)]
+        while waiting:
+            one, has_inputs = waiting.pop()
+            if has_inputs:
+                found[one] = None
+            elif one not in found:
+                op, *inputs = self._code[one]
+                waiting.append((one, True))
+                waiting += [(item, False) for item, used in reversed(list(_used(op, inputs))) if used]
+        return list(found)
 
     def columns_of(self, *slots: int) -> list[int]:
         """Places of the columns that these slots rest on, ascending."""

@@ -133,9 +133,9 @@ class Group:
         line[k.P_CONE], line[k.P_CONE_SIZE] = self._cone(root, *([again] if again >= 0 else []))
         if gate >= 0:
             line[k.P_GATE_CONE], line[k.P_GATE_SIZE] = self._cone(gate)
-        wanted = [*member.slots.values(), *member.before_slots.values()]
         member.end_columns = {timeframe: self.table.place(key_of(name)) for timeframe, name in cut.ends.items()}
-        member.inputs = sorted({*self.table.columns_of(*wanted), *member.end_columns.values()})
+        # in the order of the rule's own plan: records keep them so, over restarts and in whatever company
+        member.inputs = list(dict.fromkeys(self.table.place(key_of(name)) for name in cut.columns.values()))
         if armed.policy.hold:
             line[k.P_INPUTS], line[k.P_INPUTS_SIZE] = len(self._inputs), len(member.inputs)
             self._inputs += member.inputs
