@@ -29,6 +29,17 @@ DAY = "intraday/nse_ticks/2021-04-28"
 MARKET_S = 22_500.0
 """Seconds of that day's session."""
 
+RULES = """
+alert "Bar" on ALL when volume > 3 * sma(volume, 20) and close > vwap at 5m close
+alert "Field" on $NSE:RELIANCE, $NSE:TCS
+  when close crosses above vwap and day.volume > 500k at tick cooldown 20m per symbol
+alert "Hold" on ALL when close > 0.9995 * day.high at tick hold 60s fire once per day
+alert "Move" on ALL when close moves by 0.6% within 10m at tick cooldown 30m per symbol
+alert "Range" on ALL when close crosses above orb(15m).high at 5m close session NSE 09:30-11:00 fire once per day
+alert "Order" on ALL when close < close@15m then close > vwap within 20m at 1m close fire on enter cooldown 1h
+"""
+"""Rules at bars and ticks, with a memory of their own: each fires several times on that day."""
+
 
 @dataclass
 class Tally:

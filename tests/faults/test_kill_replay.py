@@ -2,17 +2,18 @@
 
 The replay of 2021-04-28 runs at high speed; stream, ingest, the bus, PostgreSQL and the sender get SIGKILL one
 after the other and are started again, as the supervisor would. Bars, snapshot and quality counts in the
-database must equal those of `marketbell replay`, and an alert must have fired once, at the tick that pandas finds.
+database must equal those of `marketbell replay`, and so must the firings of rules at bars and ticks, with holds,
+cooldowns and sessions; a level must have fired once, at the tick that pandas finds.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import orjson
 import pandas as pd
 import pytest
-from kill_house import DAY, House, same_bars, same_quality, same_snapshot
+from kill_house import DAY, RULES, House, same_bars, same_quality, same_snapshot
 
 from marketbell.adapters.stores.postgres import PostgresStores, migrate
 from marketbell.core.market.instrument import Instrument
@@ -23,6 +24,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 SPEED = 1_500.0
 RULE = 'alert "Reliance up" on $RELIANCE when close crosses above {level} at tick fire once'
+JOINT = """
+alert "Pair" on $NSE:INFY when close / $NSE:TCS.close crosses above sma(close / $NSE:TCS.close, 5)@15m at 15m close
+"""
 FINAL = 60.0
 """Seconds for the replay's end after the last kill."""
 
@@ -64,9 +68,10 @@ def test_every_kill_leaves_the_same_day(house: House, shared_data: Path, tmp_pat
     migrate.upgrade(house.database_url)
     stores = PostgresStores(house.database_url)
     try:
-        stores.instruments.put([Instrument("NSE:RELIANCE")])
+        stores.instruments.put([Instrument(f"NSE:{symbol}") for symbol in ("RELIANCE", "TCS", "INFY")])
         rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), _Clock())
         rule = rules.arm("owner", RULE.format(level=level))
+        uids = {one.name: one.rule_uid for one in rules.arm_file("owner", RULES + JOINT)} | {rule.name: rule.rule_uid}
         bell = tmp_path / "rules.bell"
         bell.write_text(rules.export("owner"))
         offline = tmp_path / "offline"
@@ -81,13 +86,10 @@ def test_every_kill_leaves_the_same_day(house: House, shared_data: Path, tmp_pat
         same_bars(stores, offline)
         same_snapshot(stores, offline)
         same_quality(stores, offline)
-        firings = stores.ledger.firings("owner")
-        wanted = pd.read_parquet(offline / "firings.parquet")
-        assert [firing.firing_id for firing, _ in firings] == wanted["firing_id"].tolist()
-        assert len(firings) == 1
-        assert firings[0][0].rule_uid == rule.rule_uid
-        assert firings[0][0].event_time == expected.value
-        house.wait(lambda: _deliveries(stores) == ["sent"], 15.0, "the alert is in the inbox once")
+        _same_firings(stores, offline, uids)
+        (level,) = [one for one, _ in stores.ledger.firings("owner", 1_000) if one.rule_uid == rule.rule_uid]
+        assert level.event_time == expected.value
+        house.wait(lambda: _are_sent(stores), 15.0, "every alert is in the inbox once")
         house.children["sender"].stop(5.0)
         _same_recording(house.folder / "data" / "recordings" / "2021-04-28", offline, tmp_path / "again")
     finally:
@@ -114,8 +116,22 @@ def _kill_in_turn(house: House) -> None:
         house.kill_and_start(name)
 
 
-def _deliveries(stores: PostgresStores) -> list[str]:
-    return [delivery.state for _, found in stores.ledger.firings("owner") for delivery in found]
+def _same_firings(stores: PostgresStores, offline: Path, uids: Mapping[str, str]) -> None:
+    """What was told is what the replay tells: the same ids, of the same rules and instruments, at the same times."""
+    found = [one for one, _ in stores.ledger.firings("owner", 10_000)]
+    wanted = pd.read_parquet(offline / "firings.parquet")
+    times = wanted["event_time"].astype("datetime64[ns, UTC]").astype("int64")
+    told = sorted((one.firing_id, one.rule_uid, one.instrument, one.event_time) for one in found if not one.suppressed)
+    assert told == sorted(
+        zip(wanted["firing_id"], wanted["rule"].map(uids), wanted["instrument"], times.tolist(), strict=True)
+    )
+    assert set(wanted["rule"]) == set(uids), "every rule fires on this day"
+    assert any(one.suppressed == "cooldown" for one in found)
+
+
+def _are_sent(stores: PostgresStores) -> bool:
+    found = stores.ledger.firings("owner", 10_000)
+    return all([one.state for one in deliveries] == ["sent"] for firing, deliveries in found if not firing.suppressed)
 
 
 def _same_recording(recording: Path, offline: Path, out: Path) -> None:
