@@ -24,6 +24,11 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _KEPT = 3
+_NO_PAST = (
+    *(k.I_RING_AT, k.I_RING_CAP, k.I_RING_HEAD, k.I_RING_LEN),
+    *(k.I_EXTRA, k.I_CAL_LO, k.I_CAL_HI, k.I_HIST_VERSION),
+)
+"""Words that say where something of the row lies now: of no use for how it stood, and other ones elsewhere."""
 
 
 class FieldSampler:
@@ -166,7 +171,9 @@ class FieldSampler:
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
         """Copies of the first `count` rows."""
-        return {"start": self.start[:count].copy(), "words": self.words[:count].copy()}
+        words = self.words[:count].copy()
+        words[..., _NO_PAST] = 0
+        return {"start": self.start[:count].copy(), "words": words}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """The inverse, after `grow`. ValueError where the arrays do not fit."""
