@@ -280,3 +280,37 @@ def test_several_shards_split_and_put_together_are_the_whole() -> None:
     joined = merge(parts, homes, extra)
     for name in (name for name in whole if name.startswith("rules.")):
         np.testing.assert_array_equal(whole[name], joined[name], err_msg=name)
+
+
+def test_parts_that_went_their_own_way_are_the_whole_when_put_together() -> None:
+    from marketbell.core.engine.handover import merge, split
+    from marketbell.core.market.homes import Homes
+    from marketbell.core.primitives.shards import ALL_SHARDS, Shards
+
+    rng = np.random.default_rng(6)
+    walk = [(m.KEYS[rng.integers(3)], int(rng.integers(0, 20)), int(rng.integers(-3, 4))) for _ in range(400)]
+    rows = _inside(_rows(walk))
+    engine = m.new()
+    engine.apply(m.arm(*MANY))
+    engine.apply_trades(m.ticks(rows[:200]))
+    homes = Homes(ALL_SHARDS)
+    homes.learn(m.INSTRUMENTS)
+    shards = sorted(one.shard for one in m.INSTRUMENTS)
+    halves = (Shards(0, shards[1] - 1), Shards(shards[1], 63))
+    kept = engine.checkpoint()
+    parts = [
+        Engine.restore(split(kept, one, homes, first=0, extra=(RuleBook,)), EngineConfig(), m.table, (RuleBook,))
+        for one in halves
+    ]
+    end = m.heartbeat(rows[-1][1])
+    later = m.ticks(rows[200:])
+    outputs = [[engine.apply_trades(later), engine.apply([end])]]
+    for part, half in zip(parts, halves, strict=True):
+        mine = np.isin(later["instrument_id"], [m.IDS[one.key] for one in m.INSTRUMENTS if one.shard in half])
+        own = {name: column[mine] for name, column in later.items()}
+        outputs.append([part.apply_trades(own), part.apply([end])])
+    assert m.ids(*outputs[0]) == sorted(m.ids(*outputs[1]) + m.ids(*outputs[2])) != []
+    whole, joined = (merge([one.checkpoint() for one in group], homes, (RuleBook,)) for group in ([engine], parts))
+    assert whole.keys() == joined.keys()
+    for name in whole.keys() - {"touched"}:
+        np.testing.assert_array_equal(whole[name], joined[name], err_msg=name)
