@@ -110,6 +110,7 @@ export function ExpressionEditor(props: ExpressionEditorProps) {
       close();
     } else if (event.key === "Enter" && isLine) {
       event.preventDefault();
+      close();
       props.onSubmit?.();
     }
   };

@@ -53,11 +53,20 @@ describe("completion", () => {
     ]);
   });
 
-  it("is asked after words and the space behind them, not after signs", () => {
-    expect(asksAt("close", 5)).toBe(true);
-    expect(asksAt("close ", 6)).toBe(true);
-    expect(asksAt("macd(close, 12).", 16)).toBe(true);
-    expect(asksAt("close > ", 8)).toBe(false);
-    expect(asksAt("", 0)).toBe(false);
+  it("is asked in words and at the space behind them, not in numbers nor after signs", () => {
+    const yes = [
+      "close",
+      "close ",
+      "fund.ro",
+      "$NSE:M&",
+      "x > $",
+      "macd(close, 12).",
+      "macd(close, 12).s",
+      "sma(close, 50) ",
+    ];
+    yes.push("pe < 15 ", "roe > 5% ", 'on watchlist "', 'on watchlist "co', "close@1d", "(clo", "not ab");
+    for (const text of yes) expect([text, asksAt(text, text.length)]).toEqual([text, true]);
+    for (const text of ["", "close > ", "pe < 15", "pe < 1.5", "pe <", "(", "pe < 15  "])
+      expect([text, asksAt(text, text.length)]).toEqual([text, false]);
   });
 });

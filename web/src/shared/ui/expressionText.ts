@@ -92,7 +92,12 @@ export function accept(text: string, completion: Completion, item: CompletionIte
   return [head + text.slice(unitsOf(text, completion.to)), head.length];
 }
 
-/** True after a character that something can follow: words, members, symbols, texts, and the space behind them. */
+const IN_WORD = /(?:^|[^\p{L}\p{N}_.$"@:])[\p{L}_$"][\p{L}\p{N}_.:&@]*$/u;
+const IN_MEMBER = /[)\]]\.[\p{L}_]*$/u;
+const BEHIND = /[\p{L}\p{N}_"%)\]] $/u;
+
+/** True in a word, a symbol or a member, and at the space behind what something can follow; not in a number. */
 export function asksAt(text: string, units: number): boolean {
-  return /(?:[\p{L}\p{N}_.$@"]|[\p{L}\p{N}_)\]"%] )$/u.test(text.slice(0, units));
+  const before = text.slice(0, units);
+  return IN_WORD.test(before) || IN_MEMBER.test(before) || BEHIND.test(before);
 }
