@@ -88,6 +88,7 @@ def main(wanted: list[str]) -> None:
                 "overview": "/",
                 "symbol": f"/symbol/{instrument}?studies=sma~20|rsi~14",
                 "watchlists": "/watchlists",
+                "screener": "/screener?screen=value-picks",
                 "alerts": "/alerts",
                 "rules": f"/rules/new?on={instrument}&template=rsi-oversold",
                 "rules-list": "/alerts?show=rules",

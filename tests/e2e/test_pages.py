@@ -82,7 +82,13 @@ def open_page_without_wait(page: Page, url: str) -> None:
 def test_keys_go_to_pages_change_the_mode_and_rest_while_typing(demo: System, page: Page) -> None:
     choose(page, demo.url, mode="beginner")
     open_page(page, demo.url)
-    for key, title in (("w", "Watchlists"), ("a", "Alerts"), ("h", "Data health"), ("o", "Overview")):
+    for key, title in (
+        ("w", "Watchlists"),
+        ("s", "Screener"),
+        ("a", "Alerts"),
+        ("h", "Data health"),
+        ("o", "Overview"),
+    ):
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
