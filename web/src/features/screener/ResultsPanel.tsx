@@ -27,6 +27,8 @@ import { useScreenRoom } from "./useRoom";
 import type { OneScreen } from "./useScreen";
 
 const REASK_MS = 1000;
+/** So many rows are shown without a scroller of their own. */
+const WHOLE_UP_TO = 20;
 
 export function ResultsPanel({ one }: { one: OneScreen }) {
   const { result, run, screen, search } = one;
@@ -85,7 +87,7 @@ export function ResultsPanel({ one }: { one: OneScreen }) {
             sort={order && { id: order.by, down: order.descending }}
             onSort={(sort) => one.go({ sort: sortText(sort && { by: sort.id, descending: sort.down }) })}
             live={isKept}
-            height={680}
+            height={rows.length > WHOLE_UP_TO ? 720 : undefined}
             onOpen={(row) => void navigate({ to: "/symbol/$id", params: { id: row.instrument }, search: {} })}
           />
         )}

@@ -8,7 +8,7 @@ import type { Cell, ResultColumn } from "./types";
 /** Types whose values are words: they stand left and sort by letters. */
 export const isWords = (type: string): boolean => ["enum", "bool", "text", "event"].includes(type);
 
-export function valueText(value: Cell, type: string, formats: Formats): string | null {
+export function valueText(value: Cell, type: string, formats: Formats, unit = ""): string | null {
   if (value === null || value === "") return null;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (isWords(type)) return String(value).replaceAll("_", " ");
@@ -25,13 +25,14 @@ export function valueText(value: Cell, type: string, formats: Formats): string |
     case "duration":
       return duration(Number(value));
     default:
-      return formats.number(value, 2, Number.isInteger(Number(value)) ? 0 : 2);
+      // Units of a book are whole; a ratio keeps its decimals, so that a column stands under its point.
+      return formats.number(value, 2, unit === "units" ? 0 : 2);
   }
 }
 
 export function ValueCell({ value, column }: { value: Cell | undefined; column: ResultColumn }) {
   const formats = useFormats();
-  const text = valueText(value ?? null, column.type, formats);
+  const text = valueText(value ?? null, column.type, formats, column.unit);
   if (text === null) return <Missing why={`${column.label} is not known`} />;
   return (
     <span className="num" title={value === null || value === undefined ? undefined : String(value)}>
