@@ -46,7 +46,10 @@ class GuardedHttp:
         self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Send one POST. DeliveryError where the address is refused (permanent) or does not answer."""
+        """Send one POST. DeliveryError where the address is refused (permanent) or does not answer.
+
+        Its fact `outcome` is "unknown" where the request was on its way when the answer failed to come.
+        """
         deadline = time.monotonic() + self._timeout_s
         parts = _parts(url)
         host = parts.hostname or ""
@@ -67,10 +70,10 @@ class GuardedHttp:
                 text = _read(reply, deadline)
             finally:
                 reply.close()
-        except httpx.TimeoutException as error:
-            raise DeliveryError(f"{host} did not answer within {self._timeout_s:.0f} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            raise DeliveryError(f"{host} did not answer: {type(error).__name__}") from error
+            said = f"within {self._timeout_s:.0f} s" if isinstance(error, httpx.TimeoutException) else ""
+            message = f"{host} did not answer {said}" if said else f"{host} did not answer: {type(error).__name__}"
+            raise DeliveryError(message, outcome=_outcome(error)) from error
         return Reply(reply.status_code, text, {name.lower(): value for name, value in reply.headers.items()})
 
     def close(self) -> None:
@@ -99,6 +102,14 @@ class GuardedHttp:
 
     def _is_listed(self, address: Address) -> bool:
         return any(address in network for network in self._networks if network.version == address.version)
+
+
+_NOT_BEGUN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol)
+"""What fails before the first byte of a request is written."""
+
+
+def _outcome(error: Exception) -> str:
+    return "refused" if isinstance(error, _NOT_BEGUN) else "unknown"
 
 
 def _parts(url: str) -> SplitResult:

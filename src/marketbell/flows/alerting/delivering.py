@@ -82,7 +82,7 @@ class Deliverer:
         try:
             notifier.send(config, message(delivery.delivery_id, delivery.payload, late=late))
         except DeliveryError as error:
-            return self._failed(begun, error)
+            return self._failed(begun, error, has_key=notifier.honours_key)
         return replace(begun, state="sent", error="", sent_at=self._clock.now())
 
     def settle(self, delivery: Delivery) -> None:
@@ -110,8 +110,11 @@ class Deliverer:
                 return dict(channel.config) if channel.is_enabled else "the channel was switched off"
         return "the channel was removed"
 
-    def _failed(self, delivery: Delivery, error: DeliveryError) -> Delivery:
+    def _failed(self, delivery: Delivery, error: DeliveryError, *, has_key: bool) -> Delivery:
         text = error.message[:MAX_ERROR]
+        if error.facts.get("outcome") == "unknown" and not has_key:
+            # it may have arrived, and nothing at the receiver would notice a second one
+            return replace(delivery, state="maybe_sent", error=text)
         if gives_up(self.terms.retry, delivery.attempts, is_permanent=error.permanent):
             return replace(delivery, state="dead", error=text)
         asked = error.facts.get("retry_after_s", 0.0)
