@@ -266,7 +266,8 @@ class PostgresLedger:
         with self._database.transaction() as connection:
             connection.execute(
                 """
-                UPDATE ledger.outbox SET state = %(state)s, attempts = %(attempts)s, error = %(error)s,
+                UPDATE ledger.outbox SET state = %(state)s, attempts = greatest(attempts, %(attempts)s),
+                    error = %(error)s,
                     next_attempt_at = %(next)s, sent_at = %(sent)s, lease_until = 0, begun_at = 0
                 WHERE delivery_id = %(id)s AND (%(state)s = 'sent' OR (state <> 'sent' AND claims = %(claim)s))
                 """,
