@@ -20,6 +20,8 @@ FULL_TIMEOUT_S = 3_600
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the fault matrix's own counts, instead of a few of each")
     parser.addoption("--kills", type=int, help="this many kills of each kind")
+    parser.addoption("--seeds", type=int, help="this many worlds of the simulation")
+    parser.addoption("--seed", type=int, help="this one world of the simulation")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
