@@ -10,7 +10,7 @@ from marketbell.adapters.stores.postgres import migrate
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidSettingError, StoreUnavailableError
 
-SCHEMAS = {"market", "reference", "rules", "ledger", "people", "engagement"}
+SCHEMAS = {"market", "reference", "rules", "ledger", "people", "engagement", "jobs"}
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.market.instrument import Instrument
+from marketbell.ports.jobs import JobStore
+from marketbell.ports.watches import WatchStore
 
 LOCAL_OWNER = "owner"
 """The one actor until accounts exist."""
@@ -492,6 +494,10 @@ class Stores(Protocol):
     def screens(self) -> ScreenStore: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def jobs(self) -> JobStore: ...
+    @property
+    def watches(self) -> WatchStore: ...
     @property
     def watchlists(self) -> WatchlistStore: ...
     @property

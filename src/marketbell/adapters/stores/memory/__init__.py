@@ -1,5 +1,6 @@
 """The stores inside one process: for tests and for work that needs no server. Nothing outlives the object."""
 
+from marketbell.adapters.stores.memory.jobs import MemoryJobs
 from marketbell.adapters.stores.memory.ledger import MemoryLedger
 from marketbell.adapters.stores.memory.market import MemoryBars, MemoryInstruments, MemoryQuality, MemorySnapshots
 from marketbell.adapters.stores.memory.outbox import Outbox
@@ -12,6 +13,7 @@ from marketbell.adapters.stores.memory.people import (
 from marketbell.adapters.stores.memory.reference import MemoryFundamentals
 from marketbell.adapters.stores.memory.rules import MemoryRules
 from marketbell.adapters.stores.memory.screens import MemoryScreens
+from marketbell.adapters.stores.memory.watches import MemoryWatches
 
 
 class MemoryStores:
@@ -27,6 +29,8 @@ class MemoryStores:
         self.rules = MemoryRules(outbox)
         self.screens = MemoryScreens(outbox)
         self.ledger = MemoryLedger()
+        self.jobs = MemoryJobs()
+        self.watches = MemoryWatches()
         self.watchlists = MemoryWatchlists()
         self.channels = MemoryChannels()
         self.sessions = MemorySessions()

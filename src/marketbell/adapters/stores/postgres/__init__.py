@@ -2,6 +2,7 @@
 
 from marketbell.adapters.stores.postgres.bars import PostgresBars
 from marketbell.adapters.stores.postgres.connections import Database
+from marketbell.adapters.stores.postgres.jobs import PostgresJobs
 from marketbell.adapters.stores.postgres.ledger import PostgresLedger
 from marketbell.adapters.stores.postgres.market import PostgresInstruments, PostgresQuality, PostgresSnapshots
 from marketbell.adapters.stores.postgres.people import (
@@ -13,6 +14,7 @@ from marketbell.adapters.stores.postgres.people import (
 from marketbell.adapters.stores.postgres.reference import PostgresFundamentals
 from marketbell.adapters.stores.postgres.rules import PostgresRules
 from marketbell.adapters.stores.postgres.screens import PostgresScreens
+from marketbell.adapters.stores.postgres.watches import PostgresWatches
 
 
 class PostgresStores:
@@ -28,6 +30,8 @@ class PostgresStores:
         self.rules = PostgresRules(self.database)
         self.screens = PostgresScreens(self.database)
         self.ledger = PostgresLedger(self.database)
+        self.jobs = PostgresJobs(self.database)
+        self.watches = PostgresWatches(self.database)
         self.watchlists = PostgresWatchlists(self.database)
         self.channels = PostgresChannels(self.database)
         self.sessions = PostgresSessions(self.database)
