@@ -23,6 +23,7 @@ from marketbell.core.rules.policy import (
     settle,
     step,
 )
+from marketbell.core.rules.row_lists import RowLists
 
 S = 1_000_000_000
 
@@ -185,7 +186,9 @@ def _by_kernel(
         p[k.P_GATE_CONE], p[k.P_GATE_SIZE], p[k.P_CONE], p[k.P_CONE_SIZE] = 0, len(gate_cone), len(gate_cone), len(cone)
         p[k.P_WIDE], p[k.P_WIDE_GATE], p[k.P_WIDE_REARM] = (0, 1, 2) if is_wide else (-1, -1, -1)
     wide = np.arange(count if is_wide else 0)
-    narrow = np.arange(0 if is_wide else count)
+    lists = RowLists(1)
+    for n in range(0 if is_wide else count):
+        lists.link(n, np.array([0]), n)
     flags, recs = np.zeros(count, np.uint8), np.full(count, -1, np.int32)
     records, record_f = np.empty((2 * count, k.NQ), np.int64), np.zeros((2 * count, 1))
     batch = table.batch([root, gate, rearm])
@@ -204,7 +207,7 @@ def _by_kernel(
         while at < len(part):
             fi, ff = np.empty((2 * count + 1, k.NF), np.int64), np.empty((2 * count + 1, 1))
             at = k.run(
-                rules, wide, np.array([0, len(narrow)]), narrow, narrow, code, constants, pk.TENS, x,
+                rules, wide, lists.head, lists.counts, lists.entries, code, constants, pk.TENS, x,
                 np.concatenate([gate_cone, cone]), batch.code, batch.constants, batch.values, np.empty(len(table)),
                 nothing, np.empty(1), np.zeros(len(part), np.int64), *columns, flags, recs, records, record_f, fi, ff,
                 at, counts,

@@ -80,6 +80,51 @@ class Batch:
         return out
 
 
+class Block:
+    """Slots of a table ready for blocks, to which more may come: each is computed once, whoever wants it.
+
+    `code`, `constants` and `values` are as in Batch; a place is where a slot stands among the values.
+    """
+
+    def __init__(self, table: "PredicateTable") -> None:
+        self._table = table
+        self._places: dict[int, int] = {}
+        self._code: Codes = np.zeros((16, 5), np.int32)
+        self._constants: Floats = np.zeros(16)
+        self.values: Floats = np.empty((16, pk.WIDTH))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def code(self) -> Codes:
+        """The operations [places, 5]; they read places."""
+        return self._code[: len(self._places)]
+
+    @property
+    def constants(self) -> Floats:
+        """Values of the constants among them."""
+        return self._constants[: len(self._places)]
+
+    def add(self, *slots: int) -> list[int]:
+        """Compute these slots too; gives their places."""
+        known = self._places
+        for slot in self._table.cone(*slots).tolist():
+            if slot in known:
+                continue
+            at = len(known)
+            if at == len(self._code):
+                self._code = np.concatenate([self._code, np.zeros_like(self._code)])
+                self._constants = np.concatenate([self._constants, np.zeros_like(self._constants)])
+                self.values = np.empty((2 * at, pk.WIDTH))
+            op, inputs, constant = self._table.operation_at(slot)
+            self._code[at, 0] = op
+            self._code[at, 1:] = [known[one] if used else one for one, used in _used(op, inputs)]
+            self._constants[at] = constant
+            known[slot] = at
+        return [known[slot] for slot in slots]
+
+
 class PredicateTable:
     """Columns, constants and operations by slot; slots never change their meaning. See the module's docstring."""
 
@@ -101,8 +146,18 @@ class PredicateTable:
         """Keys of the columns, in the order in which `x` must hold them."""
         return tuple(self._columns)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self._columns)
+
     def __len__(self) -> int:
         return len(self._code)
+
+    def operation_at(self, slot: int) -> tuple[int, list[int], float]:
+        """What a slot does, the numbers that it takes (see predicate_kernel), and its value where it is a constant."""
+        op, *inputs = self._code[slot]
+        return op, inputs, self._constants[slot]
 
     def column(self, key: Hashable) -> int:
         """Slot of a column, new or known."""

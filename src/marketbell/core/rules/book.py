@@ -80,6 +80,10 @@ class RuleBook(Operator):
         self._groups: dict[_Place, Group] = {}
         self._homes: dict[str, _Place] = {}
         self._far_rows: dict[str, Ints] = {}
+        self._timed: dict[str, Armed] = {}
+        """Rules that are evaluated at instants, by uid: schedules and news."""
+        self._wanted: frozenset[tuple[str, str]] | None = None
+        """Schedules and zones that they wait for; None: not known yet."""
         self._keys: list[str] = []
         self._row_of: dict[str, int] = {}
         self._universes = Universes(())
@@ -128,6 +132,8 @@ class RuleBook(Operator):
         if rule is None:
             return
         place = self._homes.pop(uid)
+        if self._timed.pop(uid, None):
+            self._wanted = None
         self._groups[place].drop(uid)
         if not self._groups[place].members:
             del self._groups[place]
@@ -176,6 +182,8 @@ class RuleBook(Operator):
         if group is None:
             group = self._groups[place] = Group(timing, len(self._keys))
         self._armed[rule.uid], self._homes[rule.uid] = rule, place
+        if rule.schedule or rule.update:
+            self._timed[rule.uid], self._wanted = rule, None
         if is_far:
             self._far_rows[rule.uid] = rows
             self._far_anew()
@@ -223,6 +231,7 @@ class RuleBook(Operator):
         self._keys = [one.key for one in state.instruments]
         self._row_of = {key: row for row, key in enumerate(self._keys)}
         self._universes = Universes(state.instruments)
+        self._wanted = None
         if not self._armed:
             return
         # who a rule is about may have changed with the instruments: lay the groups out anew, with their state
@@ -305,9 +314,12 @@ class RuleBook(Operator):
         while self._news and self._news[0][0] <= after:
             heapq.heappop(self._news)  # published before the log began: it is known, and no news
         found = self._news[0][0] if self._news else FAR
-        wanted = {pair for rule in self._armed.values() if rule.schedule for pair in self._pairs(rule)}
-        for gone in self._next.keys() - wanted:
-            del self._next[gone]
+        if self._wanted is None:
+            pairs = (self._pairs(rule) for rule in self._timed.values() if rule.schedule)
+            self._wanted = frozenset().union(*pairs)
+            for gone in self._next.keys() - self._wanted:
+                del self._next[gone]
+        wanted = self._wanted
         behind = max(after, self._floor)
         for pair in wanted:
             if self._next.get(pair, ek.NEVER) <= behind:
@@ -364,7 +376,7 @@ class RuleBook(Operator):
     def _rows_of(self, wants: Any, state: TickState, zone: str = "") -> Ints:
         """Rows of all rules of a kind; of rules that read others, all rows."""
         rows = np.zeros(state.count, np.bool_)
-        for uid, rule in self._armed.items():
+        for uid, rule in self._timed.items():
             if wants(rule):
                 rows[slice(None) if self._homes[uid].is_far else self._member(uid).rows] = True
         if zone:
@@ -508,6 +520,7 @@ class RuleBook(Operator):
         """Groups and far program anew from the rules of a checkpoint, with the state that it has of them."""
         meta = _meta(arrays)
         self._armed, self._groups, self._homes, self._far_rows = {}, {}, {}, {}
+        self._timed, self._wanted = {}, None
         self._far = Far(self._row)
         for command in meta["rules"]:
             try:

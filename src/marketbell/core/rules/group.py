@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import predicate_kernel as pk
 from marketbell.core.engine.bars import Bars, Floats, Ints
-from marketbell.core.engine.predicates import Batch, PredicateTable
+from marketbell.core.engine.predicates import Block, PredicateTable
 from marketbell.core.language.plan import Input
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.rules import policy_kernel as k
 from marketbell.core.rules.armed import Armed, policy_line
+from marketbell.core.rules.row_lists import RowLists
+from marketbell.core.rules.spans import Places, Spans, grown
 
 _FIRST_ROOM = 256
+_MOST_LOST = 1_024
 _NOWHERE = Input(-1)
 _RUN: Callable[..., int] = k.run
 
@@ -61,6 +64,8 @@ class Member:
     own: int = 0
     own_places: Mapping[str, int] = field(default_factory=dict)
     """Of operands of crosses: where the rule keeps what they were before."""
+    cone: Ints | None = None
+    """The slots that its parts rest on, when somebody has asked for their values."""
 
     def pair(self, row: int) -> int:
         """Its pair on a row, -1 where it is not about it."""
@@ -71,7 +76,11 @@ class Member:
 
 
 class Group:
-    """See the module. `rows` is how many instruments there are."""
+    """See the module. `rows` is how many instruments there are.
+
+    One rule more or less touches its own lines alone, however many there are: numbers, pairs and spans that are given
+    back are used again, and what is left over is cleared when it is worth while.
+    """
 
     def __init__(self, timing: Timeframe, rows: int) -> None:
         self.timing = timing
@@ -79,34 +88,41 @@ class Group:
         self.rows = rows
         self.members: dict[str, Member] = {}
         self._places: dict[Hashable, Input] = {}
+        self._items: list[Input] = []
+        """Where the program has each column of the table, as far as they were looked up."""
         self._moving: dict[str, set[Hashable]] = {}
         self._by_number: list[Member | None] = []
+        self._free: list[int] = []
+        self._gone: list[int] = []
+        """Numbers of rules that left, to which lists of rows still point."""
         self._lines = np.zeros((8, k.NP), np.int64)
-        self._cones: list[Ints] = []
-        self._cone_size = 0
-        self._inputs: list[int] = []
-        self.flags: NDArray[np.uint8] = np.zeros(0, np.uint8)
-        self.recs: NDArray[np.int32] = np.zeros(0, np.int32)
-        self._pairs = 0
+        self._cones = Spans()
+        self._inputs = Spans()
+        self._pairs = Places()
+        self.flags: NDArray[np.uint8] = np.zeros(64, np.uint8)
+        self.recs: NDArray[np.int32] = np.full(64, -1, np.int32)
         self.records = np.empty((_FIRST_ROOM, k.NQ), np.int64)
         self.record_f = np.full((_FIRST_ROOM, 1), np.nan)
         self.used = 0
+        self._lost = 0
+        """Records of pairs that are no more."""
         self._fi, self._ff = np.empty((_FIRST_ROOM, k.NF), np.int64), np.empty((_FIRST_ROOM, 1))
-        self._batch: Batch | None = None
+        self._block = Block(self.table)
+        self._block_lost = 0
         self._wide = np.empty(0, np.int64)
-        self._by_row = np.zeros(rows + 1, np.int64)
-        self._by_row_rule, self._by_row_pair = np.empty(0, np.int64), np.empty(0, np.int64)
-        self._flat = np.empty(0, np.int64)
-        self._is_changed = False
+        self._lists = RowLists(rows)
+        self._scratch, self._one = np.empty(64), np.empty(64)
+        self._holding = self._timed = 0
 
     # --- rules -------------------------------------------------------------------------------------
 
     def add(self, armed: Armed, rows: Ints, place_of: Mapping[str, Input], *, moves: bool = False) -> Member:
         """Take a rule; `place_of` tells where the program has each of its series, for good or (`moves`) for now."""
-        number = len(self._by_number)
         cut = armed.cut
         has_past = armed.policy.begin >= 0
-        member = Member(armed, number, rows, len(rows) == self.rows and not has_past, self._pairs)
+        is_wide = len(rows) == self.rows and not has_past
+        count = len(rows)
+        member = Member(armed, self._number(), rows, is_wide, self._pairs.take(count))
 
         def key_of(name: str) -> Hashable:
             key: Hashable = (armed.uid, name) if moves else place_of[name]
@@ -137,11 +153,11 @@ class Group:
         # in the order of the rule's own plan: records keep them so, over restarts and in whatever company
         member.inputs = list(dict.fromkeys(self.table.place(key_of(name)) for name in cut.columns.values()))
         if armed.policy.hold:
-            line[k.P_INPUTS], line[k.P_INPUTS_SIZE] = len(self._inputs), len(member.inputs)
-            self._inputs += member.inputs
+            line[k.P_INPUTS], line[k.P_INPUTS_SIZE] = self._inputs.put(member.inputs)
+        if is_wide:
+            self._join_block(member, line)
         self._keep(member, line)
         self._widen(member.own + int(line[k.P_INPUTS_SIZE]))
-        self._is_changed = True
         return member
 
     def place(self, uid: str, place_of: Mapping[str, Input]) -> None:
@@ -149,40 +165,64 @@ class Group:
         for name, item in place_of.items():
             if (uid, name) in self._places:
                 self._places[uid, name] = item
+        self._items = []
 
     def drop(self, uid: str) -> None:
         """Forget a rule and its state."""
         member = self.members.pop(uid, None)
         if member is None:
             return
-        self._by_number[member.number] = None
+        number, count = member.number, len(member.rows)
+        self._by_number[number] = None
         for key in self._moving.pop(uid, ()):
             self._places[key] = _NOWHERE
-        mine = self.records[: self.used, k.Q_RULE] == member.number
-        self.records[: self.used][mine, k.Q_PAIR] = -1
-        self._is_changed = True
+            self._items = []
+        recs = self.recs[member.first : member.first + count]
+        recs = recs[recs >= 0]
+        self.records[recs, k.Q_PAIR] = -1
+        self._lost += len(recs)
+        line = self._lines[number]
+        for owner, begin, size in (
+            (self._pairs, member.first, count),
+            (self._cones, int(line[k.P_CONE]), int(line[k.P_CONE_SIZE])),
+            (self._cones, int(line[k.P_GATE_CONE]), int(line[k.P_GATE_SIZE])),
+            (self._inputs, int(line[k.P_INPUTS]), int(line[k.P_INPUTS_SIZE])),
+        ):
+            owner.give_back(begin, size)
+        line[k.P_PAIR] = -1
+        self._count(member, -1)
+        if member.is_wide:
+            self._free.append(number)
+            self._leave_block(line)
+        else:
+            self._gone.append(number)
+            self._lists.leave(count)
+
+    def _number(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._by_number.append(None)
+        return len(self._by_number) - 1
 
     def _cone(self, *slots: int) -> tuple[int, int]:
-        cone = self.table.cone(*slots)
-        begin = self._cone_size
-        self._cones.append(cone)
-        self._cone_size += len(cone)
-        return begin, len(cone)
+        return self._cones.put(self.table.cone(*slots))
 
     def _keep(self, member: Member, line: Ints) -> None:
-        if member.number == len(self._lines):
-            self._lines = np.concatenate([self._lines, np.zeros_like(self._lines)])
+        self._lines = grown(self._lines, member.number + 1)
         self._lines[member.number] = line
-        self._by_number.append(member)
+        self._by_number[member.number] = member
         self.members[member.armed.uid] = member
-        count = self.rows if member.is_wide else len(member.rows)
-        need = self._pairs + count
-        if need > len(self.flags):
-            room = max(need, 2 * len(self.flags))
-            self.flags = np.concatenate([self.flags, np.zeros(room - len(self.flags), np.uint8)])
-            self.recs = np.concatenate([self.recs, np.full(room - len(self.recs), -1, np.int32)])
-        self.flags[self._pairs : need], self.recs[self._pairs : need] = 0, -1
-        self._pairs = need
+        self.flags, self.recs = grown(self.flags, self._pairs.used), grown(self.recs, self._pairs.used, -1)
+        mine = slice(member.first, member.first + len(member.rows))
+        self.flags[mine], self.recs[mine] = 0, -1
+        if not member.is_wide:
+            self._lists.link(member.number, member.rows, member.first)
+        self._count(member, 1)
+
+    def _count(self, member: Member, more: int) -> None:
+        policy = member.armed.policy
+        self._holding += more * (policy.hold > 0)
+        self._timed += more * (policy.begin >= 0)
 
     def _widen(self, width: int) -> None:
         if width > self.record_f.shape[1]:
@@ -190,80 +230,76 @@ class Group:
             self.record_f = np.concatenate([self.record_f, np.full((len(self.record_f), more), np.nan)], axis=1)
             self._ff = np.empty((len(self._fi), width))
 
-    def _settle_shape(self) -> None:
-        """What follows from the rules that there are."""
-        if not self._is_changed:
+    def _join_block(self, member: Member, line: Ints) -> None:
+        """A wide rule's truths come from the block: its line says at which places."""
+        pairs = ((k.P_WIDE, k.P_ROOT), (k.P_WIDE_GATE, k.P_GATE), (k.P_WIDE_REARM, k.P_REARM_SLOT))
+        wanted = [(place, int(line[slot])) for place, slot in pairs if line[slot] >= 0]
+        for (place, _), at in zip(wanted, self._block.add(*(slot for _, slot in wanted)), strict=True):
+            line[place] = at
+        self._wide = np.append(self._wide, member.number)
+
+    def _leave_block(self, line: Ints) -> None:
+        self._wide = self._wide[self._lines[self._wide, k.P_PAIR] >= 0]
+        self._block_lost += int(line[k.P_CONE_SIZE] + line[k.P_GATE_SIZE])
+        if self._block_lost <= max(_MOST_LOST, len(self._block) // 2):
             return
-        self._is_changed = False
-        found = [one for one in self._by_number if one is not None]
-        wide = [one for one in found if one.is_wide]
-        narrow = [one for one in found if not one.is_wide and len(one.rows)]
-        self._wide = np.array([one.number for one in wide], np.int64)
-        slots: list[int] = []
-        for one in wide:
-            line = self._lines[one.number]
-            for place, slot in ((k.P_WIDE, k.P_ROOT), (k.P_WIDE_GATE, k.P_GATE), (k.P_WIDE_REARM, k.P_REARM_SLOT)):
-                if line[slot] >= 0:
-                    line[place] = len(slots)
-                    slots.append(int(line[slot]))
-        self._batch = self.table.batch(slots) if slots else None
-        if self._batch is not None:
-            # the block's values are by its own slots, so the lines name those
-            for one in wide:
-                line = self._lines[one.number]
-                for place in (k.P_WIDE, k.P_WIDE_GATE, k.P_WIDE_REARM):
-                    if line[place] >= 0:
-                        line[place] = self._batch.wanted[line[place]]
-        sizes = np.array([len(one.rows) for one in narrow], np.int64)
-        rows = np.concatenate([one.rows for one in narrow]) if narrow else np.empty(0, np.int64)
-        rules = np.repeat(np.array([one.number for one in narrow], np.int64), sizes)
-        begins = np.repeat(np.array([one.first for one in narrow], np.int64), sizes)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        order = np.argsort(rows, kind="stable")
-        self._by_row = np.searchsorted(rows[order], np.arange(self.rows + 1))
-        self._by_row_rule, self._by_row_pair = rules[order], (begins + within)[order]
-        self._flat = np.concatenate(self._cones) if self._cones else np.empty(0, np.int64)
+        wide, self._wide = self._wide, np.empty(0, np.int64)
+        self._block, self._block_lost = Block(self.table), 0
+        for number in wide.tolist():
+            member = self._by_number[number]
+            if member is not None:
+                self._join_block(member, self._lines[number])
+
+    def _tidy(self) -> None:
+        """Clear what rules that left have left over, where it is worth while."""
+        if self._lists.is_loose:
+            self._lists.lay_out(np.array([one is not None for one in self._by_number], np.bool_))
+            self._free += self._gone
+            self._gone = []
+        if self._lost > max(_MOST_LOST, self.used // 2):
+            kept = np.flatnonzero(self.records[: self.used, k.Q_PAIR] >= 0)
+            count = len(kept)
+            self.records[:count], self.record_f[:count] = self.records[kept], self.record_f[kept]
+            self.recs[self.records[:count, k.Q_PAIR]] = np.arange(count)
+            self.used, self._lost = count, 0
 
     # --- evaluation --------------------------------------------------------------------------------
 
     @property
     def needs_close(self) -> bool:
         """True where a rule holds: its hold ends with the session."""
-        return any(one.armed.policy.hold for one in self.members.values())
+        return self._holding > 0
 
     @property
     def needs_minute(self) -> bool:
         """True where a rule has a session of its own."""
-        return any(one.armed.policy.begin >= 0 for one in self.members.values())
+        return self._timed > 0
 
     def evaluate(self, bars: Bars, values: Mapping[int, Floats], moment: Moment) -> list[Hit]:
-        """All rules at these bars, in their order; `values` are those of the program's results."""
+        """All rules at these bars; `values` are those of the program's results."""
         if not self.members or not len(bars):
             return []
-        self._settle_shape()
+        self._tidy()
         x = self._columns(values, len(bars))
         code, constants = self.table.arrays
-        block = self._batch
-        nothing: Any = np.empty((0, 5), np.int32), np.empty(0), np.empty((0, pk.WIDTH))
-        block_code, block_constants, block_values = (
-            nothing if block is None else (block.code, block.constants, block.values)
-        )
+        block = self._block
         rows = np.ascontiguousarray(bars.rows)
         columns = [
             np.ascontiguousarray(one)
             for one in (bars.end, moment.minute, bars.session, bars.session_open, moment.close)
         ]
-        scratch, past = np.empty(len(self.table)), np.empty(max(1, self.record_f.shape[1]))
-        inputs = np.array(self._inputs, np.int64)
+        self._scratch = grown(self._scratch, len(self.table))
+        past = np.empty(max(1, self.record_f.shape[1]))
+        lists = self._lists
         hits: list[Hit] = []
         counts = np.zeros(2, np.int64)
         at = 0
         while at < len(bars):
             counts[:] = self.used, 0
             at = _RUN(
-                self._lines, self._wide, self._by_row, self._by_row_rule, self._by_row_pair, code, constants, pk.TENS,
-                x, self._flat, block_code, block_constants, block_values, scratch, inputs, past, rows, *columns,
-                self.flags, self.recs, self.records, self.record_f, self._fi, self._ff, at, counts,
+                self._lines, self._wide, lists.head, lists.counts, lists.entries, code, constants, pk.TENS,
+                x, self._cones.data, block.code, block.constants, block.values, self._scratch, self._inputs.data, past,
+                rows, *columns, self.flags, self.recs, self.records, self.record_f, self._fi, self._ff, at, counts,
             )  # fmt: skip
             self.used = int(counts[0])
             hits += self._hits(int(counts[1]), x)
@@ -291,11 +327,13 @@ class Group:
     @property
     def columns(self) -> Sequence[Input]:
         """Where the program has each column of the table."""
-        return [self._places[key] for key in self.table.columns]
+        if len(self._items) < self.table.width:
+            self._items = [self._places[key] for key in self.table.columns]
+        return self._items
 
     def _make_room(self) -> None:
         """Room for what one instrument's evaluation may want, and then some."""
-        wanted = len(self._wide) + int(np.diff(self._by_row).max(initial=0))
+        wanted = len(self._wide) + int(self._lists.counts.max(initial=0))
         if self.used + wanted > len(self.records):
             room = max(2 * len(self.records), self.used + wanted)
             more = room - len(self.records)
@@ -322,13 +360,15 @@ class Group:
 
     def parts(self, member: Member, values: Mapping[int, float]) -> tuple[dict[str, float], dict[str, float]]:
         """Values of a rule's parts from those of its columns: now, and of crosses' operands before."""
-        x = np.full((len(self.table.columns), 1), np.nan)
+        if member.cone is None:
+            member.cone = self.table.cone(*member.slots.values(), *member.before_slots.values())
+        self._one = grown(self._one, self.table.width)
+        self._one[list(member.inputs)] = np.nan
         for at, value in values.items():
-            x[at, 0] = value
+            self._one[at] = value
         code, constants = self.table.arrays
-        wanted = [*member.slots.values(), *member.before_slots.values()]
-        found = np.full(len(self.table), np.nan)
-        pk.one(code, constants, pk.TENS, x, 0, self.table.cone(*wanted), found, np.empty(1), False)
+        self._scratch = found = grown(self._scratch, len(self.table))
+        pk.one(code, constants, pk.TENS, self._one[:, None], 0, member.cone, found, np.empty(1), False)
         now = {place: float(found[slot]) for place, slot in member.slots.items()}
         return now, {place: float(found[slot]) for place, slot in member.before_slots.items()}
 

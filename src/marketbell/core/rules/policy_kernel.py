@@ -321,14 +321,14 @@ def visit(
 
 @njit(cache=True, error_model="numpy")
 def run(
-    rules, wide, by_row, by_row_rule, by_row_pair, code, constants, tens, x, cones, block_code, block_constants,
+    rules, wide, heads, counts_by_row, entries, code, constants, tens, x, cones, block_code, block_constants,
     block_values, values, inputs, past, rows, time, minute, date, session, close, flags, recs, records, record_f, fi,
     ff, begin, counts,
 ):  # fmt: skip
     """All rules of a timeframe over a batch of evaluations, from `begin` on; returns where it stopped for want of room.
 
-    `wide` rules are those of every row: their pair is P_PAIR + row. The others of row r are
-    by_row_rule[by_row[r] : by_row[r + 1]] with their pairs. counts: records used, firings.
+    `wide` rules are those of every row: their pair is P_PAIR + row. The others of row r are in a list that begins with
+    entry heads[r] (row_lists.py); a rule without pairs has left. counts: records used, firings.
     """
     used = counts[0]
     nf = counts[1]
@@ -340,7 +340,7 @@ def run(
             pk.block(block_code, block_constants, tens, x, places, begin, size, block_values)
         for n in range(begin, begin + size):
             r = rows[n]
-            wanted = len(wide) + by_row[r + 1] - by_row[r]  # a record and two firings each, at most
+            wanted = len(wide) + counts_by_row[r]  # a record and two firings each, at most
             if used + wanted > len(records) or nf + 2 * wanted > len(fi):
                 counts[0] = used
                 counts[1] = nf
@@ -354,12 +354,17 @@ def run(
                     time[n], minute[n], bar, date[n], session[n], close[n], flags, recs, records, record_f, used, fi,
                     ff, nf, inputs, past,
                 )  # fmt: skip
-            for k in range(by_row[r], by_row[r + 1]):
-                rule = by_row_rule[k]
+            e = heads[r]
+            while e >= 0:
+                rule = entries[e, 0]
+                pair = entries[e, 1]
+                e = entries[e, 2]
                 p = rules[rule]
+                if p[P_PAIR] < 0:
+                    continue
                 bar = session[n] + (time[n] - session[n]) // p[P_BAR] * p[P_BAR] if p[P_BAR] > 0 else time[n]
                 used, nf = visit(
-                    p, rule, r, by_row_pair[k], n, code, constants, tens, x, cones, values, block_values, -1,
+                    p, rule, r, pair, n, code, constants, tens, x, cones, values, block_values, -1,
                     time[n], minute[n], bar, date[n], session[n], close[n], flags, recs, records, record_f, used, fi,
                     ff, nf, inputs, past,
                 )  # fmt: skip
