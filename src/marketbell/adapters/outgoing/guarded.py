@@ -53,7 +53,7 @@ class GuardedHttp:
         deadline = time.monotonic() + self._timeout_s
         parts = _parts(url)
         host = parts.hostname or ""
-        address = self._pin(parts)
+        address = self._pin(host, parts.port or 443, is_safe=parts.scheme == "https")
         shown = f"[{address}]" if address.version == 6 else str(address)
         port = f":{parts.port}" if parts.port else ""
         target = parts._replace(netloc=f"{shown}{port}", fragment="").geturl()
@@ -80,11 +80,18 @@ class GuardedHttp:
         """Let go of the connections."""
         self._client.close()
 
-    def _pin(self, parts: SplitResult) -> Address:
+    def pinned(self, host: str, port: int, ports: Sequence[int]) -> str:
+        """The address to connect to for another protocol than HTTP, at one of its usual ports.
+
+        DeliveryError where the other end is not public; what is on the allow-list may be, and at any port.
+        """
+        return str(self._pin(host, port, is_safe=True, ports=ports))
+
+    def _pin(self, name: str, port: int, *, is_safe: bool, ports: Sequence[int] = ()) -> Address:
         """The address to connect to, after every address of the name was judged."""
-        host = (parts.hostname or "").rstrip(".").lower()
+        host = name.rstrip(".").lower()
         try:
-            found = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise DeliveryError(f"{host} cannot be found") from error
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
@@ -92,8 +99,10 @@ class GuardedHttp:
             raise DeliveryError(f"{host} cannot be found")
         listed = host in self._hosts or all(self._is_listed(address) for address in addresses)
         if not listed:
-            if parts.scheme != "https":
+            if not is_safe:
                 raise DeliveryError("only https addresses are allowed", permanent=True)
+            if ports and port not in ports:
+                raise DeliveryError(f"only the ports {', '.join(map(str, ports))} are allowed", permanent=True)
             if not all(_is_global(address) for address in addresses):
                 raise DeliveryError(
                     f"{host} is not a public address; notify.allow_private can allow it", permanent=True
