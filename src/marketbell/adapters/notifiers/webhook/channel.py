@@ -16,13 +16,15 @@ from typing import Any
 
 import orjson
 
+from marketbell.core.alerts.answers import asked_s, refusal
 from marketbell.core.primitives.errors import DeliveryError
 from marketbell.ports.clock import Clock
 from marketbell.ports.notifiers import Message
 from marketbell.ports.outgoing import Outgoing, Reply
 
 VERSION = 1
-_RETRY = frozenset({408, 409, 425, 429})
+_RUNNING = 409
+"""A receiver says so while it works on the first attempt at the same key: that passes."""
 
 
 class Webhook:
@@ -48,7 +50,10 @@ class Webhook:
                 "delivery_id": message.delivery_id,
                 "title": message.title,
                 "body": message.body,
+                "lines": message.lines,
                 "link": message.link,
+                "link_mute": message.link_mute,
+                "actions": [{"title": words, "url": url} for words, url in message.actions],
                 "facts": message.facts,
             },
             option=orjson.OPT_NON_STR_KEYS,
@@ -66,25 +71,18 @@ class Webhook:
                 "Marketbell-Signature": signature(secret, stamp, message.delivery_id, body),
             },
         )
-        return _judge(reply)
+        return self._judge(reply)
+
+    def _judge(self, reply: Reply) -> str:
+        if 200 <= reply.status < 300:
+            return reply.headers.get("x-request-id", f"HTTP {reply.status}")[:200]
+        asked = asked_s(reply.headers.get("retry-after", ""), self._clock.now())
+        if reply.status == _RUNNING:
+            raise DeliveryError("the receiver answered HTTP 409", retry_after_s=asked)
+        raise refusal("the receiver", reply.status, asked=asked)
 
 
 def signature(secret: bytes, stamp: str, delivery_id: str, body: bytes) -> str:
     """What the header `Marketbell-Signature` must say."""
     signed = b".".join((stamp.encode(), delivery_id.encode(), body))
     return "v1=" + hmac.new(secret, signed, hashlib.sha256).hexdigest()
-
-
-def _judge(reply: Reply) -> str:
-    if 200 <= reply.status < 300:
-        return reply.headers.get("x-request-id", f"HTTP {reply.status}")[:200]
-    message = f"the receiver answered HTTP {reply.status}"
-    if reply.status in _RETRY or reply.status >= 500:
-        raise DeliveryError(message, retry_after_s=_asked(reply))
-    raise DeliveryError(message, permanent=True)
-
-
-def _asked(reply: Reply) -> float:
-    """Seconds of a Retry-After header; a date or nonsense counts as nothing asked."""
-    text = reply.headers.get("retry-after", "")
-    return min(float(text), 3_600.0) if text.isascii() and text.isdigit() else 0.0

@@ -1,0 +1,5 @@
+"""Signed webhooks."""
+
+from marketbell.adapters.notifiers.webhook.channel import Webhook, signature
+
+__all__ = ["Webhook", "signature"]
