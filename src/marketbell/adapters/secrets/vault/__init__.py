@@ -1,0 +1,1 @@
+"""Vault and OpenBao: KV version 2 over HTTP."""
