@@ -30,10 +30,19 @@ ENV_PREFIX = "MARKETBELL_"
 CONFIG_NAME = "marketbell.toml"
 NOT_SETTINGS = frozenset({"MARKETBELL_CONFIG", "MARKETBELL_DEBUG", "MARKETBELL_PYTHON"})
 """Words with our prefix that mean something else: the file to read, tracebacks, the interpreter of ./dev."""
-FOREIGN_NAMES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "CACHE_URL": "cache_url"}
-SECRET_URLS = frozenset(FOREIGN_NAMES.values())
+FOREIGN_NAMES = {
+    "DATABASE_URL": "database_url",
+    "REDIS_URL": "redis_url",
+    "CACHE_URL": "cache_url",
+    "VAULT_ADDR": "secrets.vault_url",
+    "VAULT_TOKEN": "secrets.vault_token",
+    "VAULT_NAMESPACE": "secrets.vault_namespace",
+}
+SECRET_URLS = frozenset({"database_url", "redis_url", "cache_url", "secrets.vault_url"})
 LAST_PORT = 65_535
-SECRET_WORDS = frozenset({"finnhub.api_key"})
+SECRET_WORDS = frozenset({
+    "finnhub.api_key", "notify.smtp_password", "secrets.vault_token", "secrets.vault_secret_id",
+})  # fmt: skip
 """Settings that are shown as *** only."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -63,6 +72,8 @@ def _url_of(*schemes: str) -> AfterValidator:
 
 
 PostgresUrl = Annotated[str | None, _url_of("postgresql", "postgres")]
+HttpUrl = Annotated[str, _url_of("https", "http")]
+HttpUrlOrNone = Annotated[str | None, _url_of("https", "http")]
 RedisUrl = Annotated[str | None, _url_of("redis", "rediss", "unix", "valkey", "valkeys")]
 
 
@@ -143,11 +154,68 @@ class NotifySettings(_Part):
         default=10.0, ge=0.5, le=600, description="how long a claimed message is one sender's; longer than an attempt"
     )
     link_base: str | None = Field(default=None, description="what links begin with; else http://host:port")
+    contact: str = Field(
+        default="", description="mailto: or https: address that push services may write to; Apple's asks for one"
+    )
+    smtp_host: str = Field(default="", description="the installation's own mail server; people then give only To")
+    smtp_port: int = Field(default=0, ge=0, le=LAST_PORT, description="0: 587 for starttls, 465 for tls, 25 for none")
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = Field(default="", description="or secret:NAME, looked up when a mail is sent; never shown")
+    smtp_from: str = Field(default="", description="what mails are sent as; needed beside smtp_host")
+    smtp_ca_file: str = Field(default="", description="PEM file of an authority to trust beside the system's")
+    sms_segments: int = Field(default=3, ge=1, le=10, description="how many SMS one message may take")
+    apprise_services: tuple[str, ...] = Field(
+        default=(), description="services of Apprise that channels may name (ntfys, pover …); they bypass our guard"
+    )
+    slack_url: HttpUrl = "https://slack.com"
+    telegram_url: HttpUrl = "https://api.telegram.org"
+    twilio_url: HttpUrl = "https://api.twilio.com"
+    sendgrid_url: HttpUrl = "https://api.sendgrid.com"
 
-    @field_validator("allow_private", mode="before")
+    @field_validator("allow_private", "apprise_services", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("contact")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        if value and not value.startswith(("mailto:", "https://")):
+            raise ValueError("a contact begins with mailto: or https://")
+        return value
+
+
+class SecretsSettings(_Part):
+    """Where `{"secret": NAME}` of a channel is looked up, in this order."""
+
+    sources: tuple[str, ...] = Field(default=("file", "env"), description="of: file, env, vault; the first that has it")
+    folder: str = Field(default="", description="files that only their owner can read; else DATA_DIR/secrets")
+    vault_url: HttpUrlOrNone = Field(default=None, description="Vault or OpenBao: https://vault.example.com:8200")
+    vault_token: str = Field(default="", description="never shown; a file or an AppRole is better")
+    vault_token_file: str = Field(default="", description="read again whenever the token is refused")
+    vault_role_id: str = Field(default="", description="log in as an AppRole")
+    vault_secret_id: str = Field(default="", description="of the AppRole; never shown")
+    vault_secret_id_file: str = ""
+    vault_approle_mount: str = Field(default="approle", min_length=1)
+    vault_mount: str = Field(default="secret", min_length=1, description="mount of a KV engine, version 2")
+    vault_prefix: str = Field(default="marketbell", description="folder of our entries in it")
+    vault_namespace: str = ""
+    vault_ca_file: str = ""
+    cache_s: float = Field(default=30.0, ge=0, le=3_600, description="how long a value from Vault is kept")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("sources")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        strange = [one for one in value if one not in {"file", "env", "vault"}]
+        if strange or len(set(value)) != len(value):
+            raise ValueError("places of secrets are file, env and vault, each once")
+        return value
 
 
 class ServerSettings(_Part):
@@ -163,6 +231,14 @@ class RetentionSettings(_Part):
     """How long minute bars are kept; firings, deliveries, daily bars and facts stay for good."""
 
     bars_1m_days: Annotated[int, Field(ge=1)] | None = None
+
+
+class JobsSettings(_Part):
+    """Scheduled work."""
+
+    pulse_every_s: int = Field(
+        default=5, ge=1, le=60, description="how often a small job proves that scheduled work is done"
+    )
 
 
 class LogSettings(_Part):
@@ -200,8 +276,10 @@ class Settings(_Part):
     finnhub: FinnhubSettings = FinnhubSettings()
     undervalued: UndervaluedSettings = UndervaluedSettings()
     notify: NotifySettings = NotifySettings()
+    secrets: SecretsSettings = SecretsSettings()
     servers: ServerSettings = ServerSettings()
     retention: RetentionSettings = RetentionSettings()
+    jobs: JobsSettings = JobsSettings()
     logs: LogSettings = LogSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
