@@ -1,267 +1,324 @@
-"""Every notifier against receivers that note each call; the guarded door against addresses that lie."""
+"""Every channel that speaks HTTP, against a receiver that answers as its provider does.
+
+What the providers said is in the recorded bodies (shared/data) and in their documentation; each case is one answer.
+"""
 
 import json
 import socket
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from marketbell.adapters.clock.manual import ManualClock
-from marketbell.adapters.notifiers.in_app import InApp
-from marketbell.adapters.notifiers.slack import Slack
-from marketbell.adapters.notifiers.webhook import Webhook, signature
-from marketbell.adapters.outgoing import guarded
-from marketbell.adapters.outgoing.guarded import MAX_REPLY, GuardedHttp
-from marketbell.core.primitives.errors import DeliveryError, InvalidSettingError
+from marketbell.adapters.notifiers.discord.channel import Discord
+from marketbell.adapters.notifiers.email.channel import Email
+from marketbell.adapters.notifiers.in_app.channel import InApp
+from marketbell.adapters.notifiers.push.channel import Push
+from marketbell.adapters.notifiers.push.sealing import CURVE, encoded, point
+from marketbell.adapters.notifiers.push.vapid import Vapid
+from marketbell.adapters.notifiers.slack.channel import Slack
+from marketbell.adapters.notifiers.sms.channel import Sms
+from marketbell.adapters.notifiers.telegram.channel import Telegram
+from marketbell.adapters.notifiers.webhook.channel import Webhook
+from marketbell.adapters.outgoing.guarded import GuardedHttp
+from marketbell.core.primitives.errors import DeliveryError
 from marketbell.ports.notifiers import Message, Notifier
+from marketbell.ports.outgoing import Outgoing
 
+CLOCK = ManualClock(1_700_000_000_900_000_000)
 MESSAGE = Message(
     "d" * 32,
-    "RELIANCE <close> & more: 1500.05",
+    "RELIANCE <close> & more: 1500.05 at 2021-04-28 10:15:03 IST",
     "Rule: A & B",
     "http://127.0.0.1:8700/alerts",
-    {"values": {"value": 1}},
+    {"values": {"value": 1}, "severity": "high"},
+    link_mute="https://bell.example.com/m/abc",
+    actions=(("Acknowledge", "https://bell.example.com/m/def"),),
 )
-SECRET = b"of this installation"
+TOKEN = "123456:ABCDEFGHIJKLMNOP-secret"
+SID = "AC" + "0" * 32
+BROWSER = ec.derive_private_key(7, CURVE)
+
+Answer = tuple[int, Any, dict[str, str]]
 
 
-@dataclass
-class Receiver:
-    """A local HTTP server that answers as told and notes what it got."""
+@dataclass(frozen=True)
+class Provider:
+    """How a kind is built, what it is given, and what its provider answers."""
 
-    status: int = 200
-    body: bytes = b"ok"
-    headers: dict[str, str] = field(default_factory=dict)
-    delay_s: float = 0.0
-    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?key=1"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    told = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            told.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            time.sleep(told.delay_s)
-            self.send_response(told.status)
-            for name, value in told.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told.body)))
-            self.end_headers()
-            self.wfile.write(told.body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 — the base class's name
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield told
-        server.shutdown()
-        thread.join()
+    build: Callable[[Outgoing, str], Notifier]
+    config: Callable[[str], dict[str, Any]]
+    fine: Answer
+    reference: str
+    limited: Answer
+    asked: float
+    permanent: tuple[Answer, ...]
+    passing: tuple[Answer, ...]
+    secrets: tuple[str, ...] = ("key=1",)
 
 
-@pytest.fixture
-def http() -> Iterator[GuardedHttp]:
-    door = GuardedHttp(["127.0.0.1"])
-    yield door
-    door.close()
+def codes(*statuses: int, body: Any = b"no") -> tuple[Answer, ...]:
+    return tuple((status, body, {}) for status in statuses)
 
 
-@pytest.fixture(params=["webhook", "slack"])
-def notifier(request: pytest.FixtureRequest, http: GuardedHttp) -> Notifier:
-    clock = ManualClock(1_700_000_000_000_000_000)
-    return Webhook(http, clock, SECRET) if request.param == "webhook" else Slack(http)
+def slack_says(error: str, status: int = 200) -> Answer:
+    return status, {"ok": False, "error": error}, {}
 
 
-def failure(notifier: Notifier, config: dict[str, object]) -> DeliveryError:
+PROVIDERS = {
+    "webhook": Provider(
+        lambda http, _: Webhook(http, CLOCK, b"of this installation"),
+        lambda url: {"url": url},
+        (202, b"", {"X-Request-Id": "abc"}),
+        "abc",
+        (429, b"", {"Retry-After": "7"}),
+        7.0,
+        (*codes(400, 401, 404, 410), (302, b"", {"Location": "http://127.0.0.1:1/"})),
+        codes(408, 409, 425, 500, 503),
+    ),
+    "slack by webhook": Provider(
+        lambda http, _: Slack(http, CLOCK),
+        lambda url: {"way": "webhook", "url": url},
+        (200, b"ok", {}),
+        "ok",
+        (429, b"rate_limited", {"Retry-After": "30"}),
+        30.0,
+        (
+            *codes(400, body=b"invalid_payload"),
+            *codes(403, body=b"action_prohibited"),
+            *codes(404, body=b"no_service"),
+            *codes(410, body=b"channel_is_archived"),
+            *codes(200, body=b"<html>hello</html>"),
+        ),
+        (*codes(500, body=b"rollup_error"), *codes(503, body=b"<!DOCTYPE html>\n<html></html>")),
+    ),
+    "slack as bot": Provider(
+        lambda http, base: Slack(http, CLOCK, base),
+        lambda _: {"way": "bot", "token": "xoxb-1-secret", "channel": "#alerts"},
+        (200, {"ok": True, "channel": "C1", "ts": "1503435956.000247"}, {}),
+        "1503435956.000247",
+        (429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "1"}),
+        1.0,
+        (
+            *map(
+                slack_says,
+                ("invalid_auth", "not_in_channel", "channel_not_found", "is_archived", "token_revoked", "no_text"),
+            ),
+            (200, b"hello", {}),
+        ),
+        (
+            *map(slack_says, ("fatal_error", "internal_error", "service_unavailable", "ratelimited")),
+            *codes(503, body=b"<!DOCTYPE html>\n<html lang=en></html>"),
+        ),
+        ("xoxb-1-secret",),
+    ),
+    "telegram": Provider(
+        Telegram,
+        lambda _: {"token": TOKEN, "chat": "-1001234"},
+        (200, {"ok": True, "result": {"message_id": 42}}, {}),
+        "42",
+        (
+            429,
+            {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 5",
+             "parameters": {"retry_after": 5}},
+            {},
+        ),
+        5.0,
+        (
+            (400, {"ok": False, "error_code": 400, "description": "Bad Request: chat not found"}, {}),
+            (401, {"ok": False, "error_code": 401, "description": "Unauthorized"}, {}),
+            (403, {"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}, {}),
+            (404, {"ok": False, "error_code": 404, "description": "Not Found"}, {}),
+            (400, {"ok": False, "error_code": 400, "description": "upgraded",
+                   "parameters": {"migrate_to_chat_id": -100987}}, {}),
+            (200, {"hello": "world"}, {}),
+        ),
+        ((500, {"ok": False, "error_code": 500, "description": "Internal"}, {}), *codes(502, body=b"<html>")),
+        (TOKEN,),
+    ),
+    "discord": Provider(
+        lambda http, _: Discord(http),
+        lambda url: {"url": url},
+        (200, {"id": "1162"}, {}),
+        "1162",
+        (429, {"message": "You are being rate limited.", "retry_after": 64.57, "global": False}, {"Retry-After": "65"}),
+        64.57,
+        (
+            (404, {"message": "Unknown Webhook", "code": 10015}, {}),
+            (401, {"message": "Invalid Webhook Token", "code": 50027}, {}),
+            (400, {"message": "Cannot send an empty message", "code": 50006}, {}),
+        ),
+        codes(500, 502, 503),
+    ),
+    "sms": Provider(
+        lambda http, base: Sms(http, CLOCK, base),
+        lambda _: {"account": SID, "token": "sms-secret", "to": "+919876543210", "sender": "+15005550006"},
+        (201, {"sid": "SM90c6", "status": "queued", "num_segments": "1", "error_code": None}, {}),
+        "SM90c6",
+        (429, {"code": 20429, "message": "Too Many Requests", "status": 429}, {"Retry-After": "2"}),
+        2.0,
+        (
+            (400, {"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}, {}),
+            (400, {"code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400}, {}),
+            (401, {"code": 20003, "message": "Authenticate", "status": 401}, {}),
+            (422, {"title": "Validation failed", "code": 20001, "detail": "Request validation failed"}, {}),
+            (201, {"sid": "SM1", "status": "failed", "error_code": 30003, "error_message": "Unreachable"}, {}),
+            (200, {"hello": "world"}, {}),
+        ),
+        (
+            (500, {"code": 20500, "message": "Internal Server Error"}, {}),
+            (400, {"code": 14107, "message": "Message rate exceeded"}, {}),
+            *codes(503, body=b"<html>"),
+        ),
+        ("sms-secret",),
+    ),
+    "e-mail by SendGrid": Provider(
+        lambda http, base: Email(http, CLOCK, sendgrid_api=base),
+        lambda _: {
+            "way": "sendgrid", "to": "asha@example.com", "sender": "bell@example.com", "api_key": "SG.secret-key",
+        },
+        (202, b"", {"X-Message-Id": "14c5d75ce93"}),
+        "14c5d75ce93",
+        (429, {"errors": [{"message": "too many requests"}]}, {"X-RateLimit-Reset": "1700000012"}),
+        11.1,
+        (
+            (400, {"errors": [{"message": "Invalid from", "field": "from.email"}]}, {}),
+            (401, {"errors": [{"message": "The provided authorization grant is invalid"}]}, {}),
+            (403, {"errors": [{"message": "The from address does not match a verified Sender Identity"}]}, {}),
+            *codes(406, 413, 415, 200),
+        ),
+        codes(500, 503),
+        ("SG.secret-key",),
+    ),
+    "push": Provider(
+        lambda http, _: Push(http, CLOCK, Vapid(b"\1" * 32, "mailto:bell@example.com")),
+        lambda url: {"endpoint": url, "p256dh": encoded(point(BROWSER)), "auth": encoded(b"0123456789abcdef")},
+        (201, b"", {"Location": "https://push.example.com/m/1"}),
+        "accepted",
+        (429, b"", {"Retry-After": "Tue, 14 Nov 2023 22:13:30 GMT"}),
+        9.1,
+        codes(400, 401, 403, 404, 410, 413),
+        codes(500, 503),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=PROVIDERS)
+def provider(request: pytest.FixtureRequest) -> Provider:
+    return PROVIDERS[request.param]
+
+
+def answering(receiver: Any, answer: Answer) -> None:
+    status, body, headers = answer
+    receiver.status, receiver.headers = status, headers
+    receiver.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def sent(provider: Provider, receiver: Any, http: Outgoing) -> str:
+    return provider.build(http, receiver.base).send(provider.config(receiver.url), MESSAGE)
+
+
+def refused(provider: Provider, receiver: Any, http: Outgoing) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
-        notifier.send(config, MESSAGE)
-    return caught.value
+        sent(provider, receiver, http)
+    error = caught.value
+    assert not [secret for secret in provider.secrets if secret in error.message]
+    return error
 
 
-def test_ok_is_delivered_once(notifier: Notifier, receiver: Receiver) -> None:
-    assert notifier.send({"url": receiver.url}, MESSAGE)
+def test_what_is_accepted_is_delivered_once(provider: Provider, receiver: Any, http: GuardedHttp) -> None:
+    answering(receiver, provider.fine)
+    assert sent(provider, receiver, http) == provider.reference
     assert len(receiver.calls) == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "is_permanent"),
-    [
-        (400, True),
-        (401, True),
-        (404, True),
-        (410, True),
-        (302, True),
-        (408, False),
-        (429, False),
-        (500, False),
-        (503, False),
-    ],
-)
-def test_errors_say_whether_they_are_permanent(
-    notifier: Notifier, receiver: Receiver, status: int, *, is_permanent: bool
+def test_some_refusals_are_for_good(provider: Provider, receiver: Any, http: GuardedHttp) -> None:
+    for answer in provider.permanent:
+        answering(receiver, answer)
+        error = refused(provider, receiver, http)
+        assert (error.permanent, error.retryable) == (True, False), answer
+    assert len(receiver.calls) == len(provider.permanent)  # no redirect was followed
+
+
+def test_others_pass(provider: Provider, receiver: Any, http: GuardedHttp) -> None:
+    for answer in provider.passing:
+        answering(receiver, answer)
+        error = refused(provider, receiver, http)
+        assert (error.permanent, error.retryable) == (False, True), answer
+        assert error.facts.get("outcome") != "unknown"
+
+
+def test_a_provider_that_is_asked_too_often_says_how_long_to_wait(
+    provider: Provider, receiver: Any, http: GuardedHttp
 ) -> None:
-    receiver.status, receiver.headers = status, {"Location": "http://127.0.0.1:1/", "Retry-After": "7"}
-    error = failure(notifier, {"url": receiver.url})
-    assert (error.permanent, error.retryable) == (is_permanent, not is_permanent)
-    assert error.facts.get("retry_after_s") == (None if is_permanent else 7.0)
-    assert len(receiver.calls) == 1  # no redirect was followed
-    assert "key=1" not in error.message  # an address is a secret
+    answering(receiver, provider.limited)
+    error = refused(provider, receiver, http)
+    assert not error.permanent
+    assert error.facts["retry_after_s"] == pytest.approx(provider.asked, abs=0.01)
 
 
-def test_no_answer_is_worth_another_try(notifier: Notifier) -> None:
+def test_nobody_there_is_worth_another_try(provider: Provider, receiver: Any, http: GuardedHttp) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    error = failure(notifier, {"url": f"http://127.0.0.1:{port}/"})
-    assert not error.permanent
-    assert failure(notifier, {}).permanent
+        notifier = provider.build(http, f"http://127.0.0.1:{port}")
+        with pytest.raises(DeliveryError) as caught:
+            notifier.send(provider.config(f"http://127.0.0.1:{port}/hook?key=1"), MESSAGE)
+    assert not caught.value.permanent
+    assert caught.value.facts["outcome"] == "refused"
+    assert not receiver.calls
 
 
-def test_a_webhook_is_signed_and_carries_its_key(receiver: Receiver, http: GuardedHttp) -> None:
-    webhook = Webhook(http, ManualClock(1_700_000_000_900_000_000), SECRET)
-    webhook.send({"url": receiver.url}, MESSAGE)
-    webhook.send({"url": receiver.url, "secret": "mine"}, MESSAGE)
-    (headers, body), (other, _) = receiver.calls
-    assert headers["idempotency-key"] == MESSAGE.delivery_id
-    assert headers["marketbell-timestamp"] == "1700000000"
-    assert headers["marketbell-signature"] == signature(SECRET, "1700000000", MESSAGE.delivery_id, body)
-    assert other["marketbell-signature"] == signature(b"mine", "1700000000", MESSAGE.delivery_id, body)
-    assert headers["host"] == f"127.0.0.1:{receiver.port}"
-    told = json.loads(body)
-    assert (told["title"], told["facts"], told["delivery_id"]) == (MESSAGE.title, MESSAGE.facts, MESSAGE.delivery_id)
+def test_taken_and_dropped_is_an_unknown_outcome(provider: Provider, receiver: Any, http: GuardedHttp) -> None:
+    receiver.drops = True
+    error = refused(provider, receiver, http)
+    assert (error.permanent, error.facts["outcome"]) == (False, "unknown")
 
 
-def test_slack_gets_its_format_and_nothing_of_ours_becomes_markup(receiver: Receiver, http: GuardedHttp) -> None:
-    Slack(http).send({"url": receiver.url}, MESSAGE)
-    assert json.loads(receiver.calls[0][1]) == {
-        "text": "*RELIANCE &lt;close&gt; &amp; more: 1500.05*\nRule: A &amp; B\n"
-        "<http://127.0.0.1:8700/alerts|Open in Marketbell>"
-    }
-    receiver.body = b"<html>hello</html>"
-    assert failure(Slack(http), {"url": receiver.url}).permanent
+def test_a_slow_one_is_not_waited_for(provider: Provider, receiver: Any) -> None:
+    answering(receiver, provider.fine)
+    receiver.delay_s = 0.2
+    door = GuardedHttp(["127.0.0.1"], timeout_s=0.05)
+    error = refused(provider, receiver, door)
+    door.close()
+    assert (error.permanent, error.facts["outcome"]) == (False, "unknown")
+
+
+def test_an_empty_configuration_is_refused_without_a_call(provider: Provider, receiver: Any, http: GuardedHttp) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        provider.build(http, receiver.base).send({}, MESSAGE)
+    assert caught.value.permanent
+    assert not receiver.calls
+
+
+def test_the_recorded_refusals_are_understood(shared_data: Path, receiver: Any, http: GuardedHttp) -> None:
+    recorded = json.loads((shared_data / "providers/notifications/error_bodies.json").read_text())
+    for case in recorded["twilio"]:
+        answering(receiver, (case["status"], case["body"], {}))
+        error = refused(PROVIDERS["sms"], receiver, http)
+        assert error.permanent
+        assert str(case["body"].get("code", "")) in error.message
+    for status in map(int, recorded["sendgrid"][1]["statuses"]):
+        if status == 202:
+            continue
+        answering(receiver, (status, recorded["sendgrid"][0]["body"], {}))
+        error = refused(PROVIDERS["e-mail by SendGrid"], receiver, http)
+        assert error.permanent == (status not in {429, 500, 503})
+        assert "error message explained" in error.message
+    passing = {"ratelimited", "fatal_error", "503"}
+    for case in recorded["slack"]:
+        is_page = isinstance(case["body"], str)
+        body = case["body"].encode() if is_page else case["body"]
+        answering(receiver, (case["status"], body, case.get("headers", {})))
+        error = refused(PROVIDERS["slack as bot"], receiver, http)
+        said = str(case["status"]) if is_page else case["body"]["error"]
+        assert error.permanent == (said not in passing), case
+        assert "<" not in error.message
 
 
 def test_the_inbox_needs_nothing() -> None:
     assert InApp().send({}, MESSAGE) == f"inbox:{MESSAGE.delivery_id}"
-
-
-def test_a_slow_receiver_is_not_waited_for(receiver: Receiver) -> None:
-    receiver.delay_s = 0.5
-    door = GuardedHttp(["127.0.0.1"], timeout_s=0.1)
-    with pytest.raises(DeliveryError, match="did not answer within") as caught:
-        door.post(receiver.url, b"{}", {})
-    door.close()
-    assert not caught.value.permanent
-
-
-def test_a_swelling_answer_is_cut(receiver: Receiver, http: GuardedHttp) -> None:
-    receiver.body = b"x" * (3 * MAX_REPLY)
-    assert len(http.post(receiver.url, b"{}", {}).body) == MAX_REPLY
-
-
-def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name resolve to these addresses."""
-
-    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
-
-    monkeypatch.setattr(guarded.socket, "getaddrinfo", look_up)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "10.1.2.3",
-        "172.16.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "100.64.0.1",
-        "0.0.0.0",  # noqa: S104 — an address to refuse
-        "224.0.0.1",
-        "255.255.255.255",
-        "::1",
-        "fe80::1",
-        "fc00::1",
-        "::ffff:127.0.0.1",
-        "64:ff9b::7f00:1",
-        "2002:7f00:1::",
-    ],
-)
-def test_private_addresses_are_refused_whatever_the_name(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    door = GuardedHttp()
-    for found in ([address], ["93.184.216.34", address]):
-        resolving(monkeypatch, *found)
-        with pytest.raises(DeliveryError, match="not a public address") as caught:
-            door.post("https://example.com/", b"", {})
-        assert caught.value.permanent
-    door.close()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/",
-        "ftp://example.com/",
-        "file:///etc/passwd",
-        "https://user:pass@example.com/",
-        "https://",
-        "https://[::1",
-        "https://example.com:99999/",
-    ],
-)
-def test_other_schemes_and_odd_spellings_are_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    resolving(monkeypatch, "93.184.216.34")
-    door = GuardedHttp()
-    with pytest.raises(DeliveryError) as caught:
-        door.post(url, b"", {})
-    door.close()
-    assert caught.value.permanent
-
-
-@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "localhost"])
-def test_odd_spellings_of_this_machine_are_refused(host: str) -> None:
-    door = GuardedHttp()
-    with pytest.raises(DeliveryError):
-        door.post(f"https://{host}/", b"", {})
-    door.close()
-
-
-def test_the_judged_address_is_the_one_that_is_connected_to(
-    monkeypatch: pytest.MonkeyPatch, receiver: Receiver
-) -> None:
-    """A second look-up of the name would answer differently: there is none."""
-    real, asked = socket.getaddrinfo, list[str]()
-
-    def look_up(host: str, port: int, *rest: int, **options: int) -> list[tuple[object, ...]]:
-        if host != "rebound.example":
-            return real(host, port, *rest, **options)
-        asked.append(host)
-        address = "127.0.0.1" if len(asked) == 1 else "10.0.0.1"
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
-
-    monkeypatch.setattr(guarded.socket, "getaddrinfo", look_up)
-    door = GuardedHttp(["127.0.0.0/8"])
-    door.post(f"http://rebound.example:{receiver.port}/", b"{}", {})
-    door.close()
-    assert receiver.calls[0][0]["host"] == f"rebound.example:{receiver.port}"
-    assert asked == ["rebound.example"]
-
-
-def test_the_allow_list_must_be_readable() -> None:
-    with pytest.raises(InvalidSettingError, match=r"notify\.allow_private"):
-        GuardedHttp(["http://10.0.0.1/"])
