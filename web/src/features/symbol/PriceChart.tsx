@@ -29,6 +29,7 @@ import { usePrefs } from "@/shared/prefs/prefs";
 import { Skeleton } from "@/shared/ui/Panel";
 import { AlertLines, type Level } from "./alertLines";
 import { candleOf, closedOf, formingOf } from "./bars";
+import { putBar } from "./lateBar";
 import { useLineDraft } from "./lineDraft";
 import classes from "./PriceChart.module.css";
 import { pointsOf } from "./series";
@@ -198,16 +199,18 @@ export function PriceChart(props: Props) {
       if (!series) return;
       const start = candle.time as UTCTimestamp;
       const old = last.current !== undefined && candle.time < last.current.time;
-      if (kind === "candles") (series as ISeriesApi<"Candlestick">).update({ ...candle, time: start }, old);
-      else (series as ISeriesApi<"Area">).update({ time: start, value: candle.close }, old);
-      volume.current?.update(
-        {
-          time: start,
-          value: candle.volume,
-          color: candle.close >= candle.open ? look.upSoft : look.downSoft,
-        },
-        old,
-      );
+      if (kind === "candles") putBar(series as ISeriesApi<"Candlestick">, { ...candle, time: start }, old);
+      else putBar(series as ISeriesApi<"Area">, { time: start, value: candle.close }, old);
+      if (volume.current)
+        putBar(
+          volume.current,
+          {
+            time: start,
+            value: candle.volume,
+            color: candle.close >= candle.open ? look.upSoft : look.downSoft,
+          },
+          old,
+        );
       if (!old) last.current = candle;
     },
     [kind],

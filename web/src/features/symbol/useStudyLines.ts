@@ -9,6 +9,7 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { type RefObject, useCallback, useEffect, useRef } from "react";
+import { putBar } from "./lateBar";
 import type { Point } from "./series";
 import type { Hue, Stroke } from "./studies";
 
@@ -89,7 +90,11 @@ export function useStudyLines(
       const value = values[held.at];
       if (value === undefined) continue;
       const at = time as UTCTimestamp;
-      held.series.update(value === null ? { time: at } : { time: at, value }, time < held.last);
+      putBar(
+        held.series as ISeriesApi<"Line">,
+        value === null ? { time: at } : { time: at, value },
+        time < held.last,
+      );
       held.last = Math.max(held.last, time);
     }
   }, []);
