@@ -120,7 +120,8 @@ class Books(Operator):
     def _slots_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The book of each row (-1 where the row is unknown), made where there is none yet."""
         known = rows >= 0
-        slots = np.where(known, self._slot[rows], _NO_SLOT)
+        slots = np.full(len(rows), _NO_SLOT)
+        slots[known] = self._slot[rows[known]]
         if (known & (slots < 0)).any():
             fresh = rows[known & (slots < 0)]
             _, first = np.unique(fresh, return_index=True)
@@ -130,7 +131,7 @@ class Books(Operator):
                 self._room(2 * len(self._B))
             self._slot[new] = np.arange(used, used + len(new))
             self._row = np.concatenate([self._row, new])
-            slots = np.where(known, self._slot[rows], _NO_SLOT)
+            slots[known] = self._slot[rows[known]]
         return slots
 
     # --- the log ---------------------------------------------------------------------------------
