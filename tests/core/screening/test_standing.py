@@ -65,12 +65,7 @@ def _members(engine: Engine) -> dict[str, list[str]]:
 
 def _moves(deltas: list[Delta]) -> list[tuple[Any, ...]]:
     """Entries and leaves alone: an update says that something was told anew."""
-    found = []
-    for one in deltas:
-        events = tuple(event for event in one.events if event[0] != "update")
-        if events:
-            found.append((one.screen_id, one.seq, one.at, one.count, events))
-    return found
+    return [(one.screen_id, one.seq, one.at, one.count, one.events) for one in deltas if one.events]
 
 
 def test_rows_enter_update_and_leave() -> None:
@@ -81,7 +76,7 @@ def test_rows_enter_update_and_leave() -> None:
     assert found == [Delta("x", "me", at // 1_000_000, at, 1, (("enter", 0),))]
     engine.apply([_trade([("NSE:A", 2.5, 103)]), m.heartbeat(3), m.heartbeat(4)])
     found = [one for one in _screens(engine).take_deltas() if one.screen_id == "x"]
-    assert [(one.seq, one.events) for one in found] == [(at // 1_000_000, (("update", 0),))]
+    assert [(one.seq, one.events, one.updated.tolist()) for one in found] == [(at // 1_000_000, (), [0])]
     engine.apply([_trade([("NSE:A", 4.5, 100)]), m.heartbeat(5)])
     found = [one for one in _screens(engine).take_deltas() if one.screen_id == "x"]
     assert [(one.seq, one.count, one.events) for one in found] == [((at + 3 * 10**9) // 1_000_000, 0, (("leave", 0),))]

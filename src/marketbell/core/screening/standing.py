@@ -4,12 +4,12 @@ An operator behind the engine's own. Commands of the log: {"type": "screen", "sc
 "options": {"leave_when": TEXT, "members": {...}, "kinds": [...]}} and {"type": "unscreen", "screen_id"}. Templates
 stand always. Screens are read at the first heartbeat of each second of the market's clock: whom a screen has follows
 from the log, wherever it was cut. A row for which it cannot be said is no member. With `leave_when` a member stays
-while that is false.
+while that is false; where that is true or unknown, nobody enters.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from marketbell.core.language.tree import Screen, Symbol
 from marketbell.core.market.session import SECOND
 from marketbell.core.primitives.errors import CheckpointError, UserError
 from marketbell.core.screening.compiled import Compiled, compiled
-from marketbell.core.screening.members import Members, pairs
+from marketbell.core.screening.member_kernel import ENTER, UPDATE
+from marketbell.core.screening.members import FRESH, Members
 from marketbell.core.screening.newest import Newest, Who
 from marketbell.core.screening.scope import key_in, rows_of
 from marketbell.core.screening.templates import TEMPLATES, Template
@@ -41,10 +42,11 @@ EVERY = SECOND
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What happened to a screen at a moment. `events`: (enter | leave | update, row); `count` members behind it.
+    """What happened to a screen at a moment. `events`: (enter | leave, row); `count` members behind it.
 
-    `seq` grows with each moment at which somebody entered or left: it is that moment in ms, 0 before the first. `at` is
-    the market's time, ns UTC.
+    `updated` are rows of members that stay, and of which a value changed that the screen shows or rests on. They say
+    that something is told anew, and are no part of what two equal deltas have in common. `seq` grows with each moment
+    at which somebody entered or left: it is that moment in ms, 0 before the first. `at` is the market's time, ns UTC.
     """
 
     screen_id: str
@@ -53,6 +55,7 @@ class Delta:
     at: int
     count: int
     events: tuple[tuple[str, int], ...]
+    updated: Ints = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
 
 
 @dataclass(slots=True)
@@ -127,8 +130,8 @@ class StandingScreens(Operator):
         number = self._members.number(screen_id)
         if number < 0:
             return
-        gone = tuple(("leave", int(row)) for row in np.flatnonzero(self._members.members[number]))
-        held, one = self._held[screen_id], self._members.screens[number]
+        gone = tuple(("leave", row) for row in self._members.rows_in(number).tolist())
+        held, one = self._held[screen_id], self._members.screen(number)
         if gone:
             at = max(state.clock, self._last)
             held.seq = at // _MS
@@ -136,7 +139,8 @@ class StandingScreens(Operator):
         for part in (one.compiled, one.leave):
             if part is not None and part.closed is not None:
                 self._unwatch(part.closed)
-        self._members = self._members.without(screen_id)
+        self._members.remove(screen_id)
+        self._members = self._members.tidied()
 
     def _enter(self, screen_id: str, state: TickState) -> None:
         """Let a screen stand from the next reading on."""
@@ -150,7 +154,6 @@ class StandingScreens(Operator):
             self.problems[screen_id] = error.message
             return
         self._members.add(screen_id, screen, scope, leave)
-        self._is_new = True
 
     def _read_command(
         self, command: Mapping[str, Any], state: TickState
@@ -212,10 +215,12 @@ class StandingScreens(Operator):
         count = len(self._who.instruments)
         self._who = Who(state.instruments)
         self._lay_out(state)
-        for at, one in enumerate(old.screens):
+        for at, one in old.screens:
             number = self._members.number(one.screen_id)
             if number >= 0:
-                self._members.members[number, :count] = old.members[at] & self._members.scope[number, :count]
+                rows = old.rows_in(at)
+                rows = rows[self._members.scope_of(number)[rows]]
+                self._members.let_in(np.full(len(rows), number), rows)
         more = state.count - count
         if more > 0:
             self._past = {name: np.concatenate([kept, np.full(more, np.nan)]) for name, kept in self._past.items()}
@@ -228,9 +233,9 @@ class StandingScreens(Operator):
         self._is_new = True
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:  # noqa: ARG002 — time went on
-        if len(self._members.screens) + len(self.problems) < len(self._held):
+        if len(self._members) + len(self.problems) < len(self._held):
             self._lay_out(state)  # without instruments nothing grew; neighbours must watch the same all the same
-        if state.clock // EVERY > self._last // EVERY and self._members.screens:
+        if state.clock // EVERY > self._last // EVERY and len(self._members):
             self._read(state)
         self._last = max(self._last, state.clock)
 
@@ -239,28 +244,35 @@ class StandingScreens(Operator):
         now = state.clock
         found = self._values(state, now)
         rows = np.arange(state.count)
-        lines = self._members.take(rows, found, is_all=self._is_new)
+        changes = self._members.take(rows, found, is_all=self._is_new)
         self._is_new = False
-        counts = self._members.members.sum(axis=1)
-        for screen_id, events in self._members.said(lines).items():
+        deltas = []
+        for number, changed, what in changes.by_screen():
+            screen_id = self._members.screen(number).screen_id
             held = self._held[screen_id]
-            if any(event != "update" for event, _ in events):
+            moved = what != UPDATE
+            events = tuple(
+                ("enter" if kind == ENTER else "leave", row)
+                for row, kind in zip(changed[moved].tolist(), what[moved].tolist(), strict=True)
+            )
+            if events:
                 held.seq = now // _MS
-            count = int(counts[self._members.number(screen_id)])
-            self._deltas.append(Delta(screen_id, held.owner_id, held.seq, now, count, tuple(events)))
+            count = int(self._members.counts[number])
+            deltas.append(Delta(screen_id, held.owner_id, held.seq, now, count, events, changed[~moved]))
+        self._deltas += sorted(deltas, key=lambda one: one.screen_id)  # whatever order the table has them in
 
     def _values(self, state: TickState, now: int) -> Floats:
         """All columns of the table, [columns, rows]."""
         members = self._members
         members.lay_out()
         sources = [members.source(name) for name in members.names]
-        names = {node.name for one in members.screens for node in _newest_fields(one.compiled, one.leave)}
+        names = {node.name for _, one in members.screens for node in _newest_fields(one.compiled, one.leave)}
         columns = self._series.fields(names | {"close", "volume", "vwap", "fund.pe"}, state, now)
         newest = Newest(self._who, state, now, columns.get, self._closed, self._past.get)
         x = np.empty((len(sources), state.count))
-        for at, source in enumerate(sources):
-            if source is None:
-                x[at] = ~newest.stale
+        for at, (name, source) in enumerate(zip(members.names, sources, strict=True)):
+            if source is None:  # what nobody reads any more is unknown
+                x[at] = ~newest.stale if name == FRESH else np.nan
             else:
                 screen, item = source
                 x[at] = newest.value(screen, item)
@@ -289,11 +301,13 @@ class StandingScreens(Operator):
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
         """Commands and sequences as JSON, members as pairs of screen and row, and what crosses read before."""
-        screens, rows = pairs(self._members.members[:, :count])
+        screens, rows = self._members.pairs(count)
         order = sorted(self._held)  # whatever can be evaluated here
         numbers = {screen_id: at for at, screen_id in enumerate(order)}
-        mine = np.array([numbers[one.screen_id] for one in self._members.screens], np.int64)
-        screens = mine[screens] if len(mine) else screens
+        mine = np.zeros(len(self._members.counts), np.int64)
+        for number, one in self._members.screens:
+            mine[number] = numbers[one.screen_id]
+        screens = mine[screens]
         at = np.lexsort((rows, screens))
         screens, rows = screens[at], rows[at]
         meta: dict[str, Any] = {
@@ -323,7 +337,7 @@ class StandingScreens(Operator):
             self._lay_out(state)
             numbers = np.array([self._members.number(screen_id) for screen_id in meta["order"]], np.int64)
             screens = numbers[arrays["screen"]] if len(numbers) else arrays["screen"]
-            self._members.members[screens[screens >= 0], arrays["row"][screens >= 0]] = True
+            self._members.let_in(screens[screens >= 0], arrays["row"][screens >= 0])
             self._past = {name: np.array(arrays[f"past.{name}"]) for name in meta["past"]}
         except (KeyError, ValueError, IndexError) as error:
             message = f"the checkpoint's screens do not fit this program: {error!r}"

@@ -32,9 +32,7 @@ class ScreenLane(Lane):
         """Take what happened; updates are not kept."""
         for delta in deltas:
             events = tuple(
-                ScreenEvent(event, int(engine.instruments[row].instrument_id), delta.at)
-                for event, row in delta.events
-                if event != "update"
+                ScreenEvent(event, int(engine.instruments[row].instrument_id), delta.at) for event, row in delta.events
             )
             if events:
                 with self._lock:

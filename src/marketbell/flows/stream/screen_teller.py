@@ -29,7 +29,7 @@ class ScreenTeller:
         """What happened in a batch of the log."""
         for delta in deltas:
             self._changed.add(delta.screen_id)
-            moved = [[event, engine.instruments[row].key, delta.at] for event, row in delta.events if event != "update"]
+            moved = [[event, engine.instruments[row].key, delta.at] for event, row in delta.events]
             if moved:
                 self._say(
                     dumps(_head(delta.screen_id, delta.owner_id, delta.seq, delta.count, delta.at) | {"events": moved})
