@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import MODES, THEMES, WCAG, System, axe, choose
+from harness import MODES, WCAG, System, axe_in_both_themes, choose
 from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -25,51 +25,48 @@ def open_page(page: Page, url: str) -> None:
     expect(page.get_by_role("status", name="Loading")).to_have_count(0, timeout=30_000)
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("mode", MODES)
-def test_axe_finds_nothing(demo: System, stock: dict[str, Any], page: Page, mode: str, theme: str) -> None:
-    choose(page, demo.url, mode=mode, theme=theme)
+def test_axe_finds_nothing(demo: System, stock: dict[str, Any], page: Page, mode: str) -> None:
+    choose(page, demo.url, mode=mode, theme="dark")
     faults = []
     for path in ("/", "/?map=table", f"/symbol/{stock['instrument']}", "/watchlists", "/alerts", "/alerts?show=rules",
                  "/health", "/settings"):  # fmt: skip
         open_page(page, demo.url + path)
-        faults += [f"{path}: {fault}" for fault in axe(page)]
+        faults += [f"{path}: {fault}" for fault in axe_in_both_themes(page)]
     assert faults == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing_in_open_dialogs(demo: System, stock: dict[str, Any], page: Page, theme: str) -> None:
+def test_axe_finds_nothing_in_open_dialogs(demo: System, stock: dict[str, Any], page: Page) -> None:
     # WCAG alone: the kit gives each dialog a <header>, which a best-practice rule takes for a second banner.
-    choose(page, demo.url, theme=theme)
+    choose(page, demo.url, theme="dark")
     open_page(page, f"{demo.url}/symbol/{stock['instrument']}?alert=above:1")
     expect(page.get_by_role("form", name="New alert")).to_be_visible()
-    faults = axe(page, WCAG)
+    faults = axe_in_both_themes(page, WCAG)
     page.keyboard.press("Escape")
     page.get_by_role("button", name=re.compile("^Live")).click()
     expect(page.get_by_role("dialog", name="Connections")).to_be_visible()
     page.wait_for_timeout(400)  # it fades in: half-way its words are pale
-    faults += axe(page, WCAG)
+    faults += axe_in_both_themes(page, WCAG)
     page.keyboard.press("Escape")
     page.get_by_role("heading", level=1).click()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
     page.wait_for_timeout(400)
-    faults += axe(page, WCAG)
+    faults += axe_in_both_themes(page, WCAG)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_hidden()
     page.keyboard.press("Control+k")
     page.get_by_role("textbox", name="Search or command").fill(stock["symbol"])
     expect(page.get_by_text(stock["name"]).last).to_be_visible()
     page.wait_for_timeout(400)
-    faults += axe(page, WCAG)
+    faults += axe_in_both_themes(page, WCAG)
     assert faults == []
 
 
 def test_every_state_of_a_panel_is_accessible(demo: System, page: Page) -> None:
-    for theme in THEMES:
-        choose(page, demo.url, theme=theme)
-        open_page_without_wait(page, f"{demo.url}/dev/ui")
-        assert axe(page) == []
+    choose(page, demo.url, theme="dark")
+    open_page_without_wait(page, f"{demo.url}/dev/ui")
+    assert axe_in_both_themes(page) == []
 
 
 def open_page_without_wait(page: Page, url: str) -> None:
