@@ -231,7 +231,7 @@ def test_parts_that_stood_apart_meet_and_become_one(kit: Any, undivided: Process
     same(processes, undivided)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     partitions=st.sampled_from([1, 2]),
