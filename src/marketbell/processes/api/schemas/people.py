@@ -1,6 +1,4 @@
-"""What belongs to a person: session, alerts, channels, watchlists. Rules have a file of their own."""
-
-from typing import Any, Literal
+"""What belongs to a person: session, alerts, watchlists. Rules and channels have files of their own."""
 
 from pydantic import Field
 
@@ -73,40 +71,6 @@ class ReadBody(Question):
     """Everything up to this moment has been read."""
 
     up_to: str = Field(max_length=40, description="ISO-8601: the `recorded_at` of the newest alert seen.")
-
-
-class Channel(Answer):
-    """Where messages go. The address itself is never shown again, only its label."""
-
-    channel_id: str
-    kind: str
-    name: str
-    address_label: str
-    is_enabled: bool
-
-
-class ChannelList(Answer):
-    """All channels of the owner."""
-
-    items: list[Channel]
-    kinds: list[str]
-
-
-class ChannelBody(Question):
-    """A new channel."""
-
-    kind: Literal["in_app", "webhook", "slack"]
-    name: str = Field(min_length=1, max_length=80)
-    config: dict[str, Any] = Field(default_factory=dict, description='For webhook and slack: {"url": "https://…"}.')
-    is_enabled: bool = True
-
-
-class ChannelTest(Answer):
-    """What became of the test message."""
-
-    ok: bool
-    reference: str
-    error: str
 
 
 class Watchlist(Answer):
