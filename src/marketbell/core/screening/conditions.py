@@ -107,6 +107,11 @@ class Operations:
                 always |= set(self._table.columns_of(one))
         return list(levels), sorted(always)
 
+    def column(self, slot: int) -> int:
+        """The column that a slot is, -1 where it is more."""
+        op, a, *_ = self._line(slot)
+        return a if op == pk.COLUMN else -1
+
     def _comparison(self, slot: int) -> Comparison | None:
         """A column beside a known number; a column alone is true where it is not 0."""
         op, a, b, _, _ = self._line(slot)

@@ -65,10 +65,28 @@ class Who:
         self.universe = Universe.of(self.instruments)
         self.universes = Universes(self.instruments)
         self.row_of = {key: row for row, key in enumerate(self.universe.keys)}
+        self._places: dict[tuple[str, bool], Ints] = {}
+
+    def places(self, name: str, *, is_descending: bool) -> Ints:
+        """Each row's place in the order of a fact in words; equal words by key."""
+        found = self._places.get((name, is_descending))
+        if found is None:
+            by = np.argsort(self.universe.key_places).tolist()
+            by.sort(key=lambda row: word(self.instruments[row], name), reverse=is_descending)
+            found = self._places[name, is_descending] = np.empty(len(by), np.int64)
+            found[by] = np.arange(len(by))
+        return found
 
     def is_of(self, engine: Engine) -> bool:
         """True while nobody came and nobody was renewed."""
         return self.instruments == engine.instruments
+
+
+def word(instrument: Instrument, name: str) -> str:
+    """A fact in words (vocabulary.TEXT_FIELDS)."""
+    if name == "instrument":
+        return instrument.key
+    return str(getattr(instrument, name, "") or "")
 
 
 def stale_rows(state: TickState, as_of: int) -> Mask:
@@ -126,7 +144,7 @@ class Newest:
         name = screen.name(item)
         found = self._found.get(name)
         if found is None:
-            found = self._found[name] = self._made(screen, item)
+            found = self._found[name] = np.ascontiguousarray(self._made(screen, item), np.float64)
         return found
 
     def _made(self, screen: Compiled, item: Input) -> Floats:

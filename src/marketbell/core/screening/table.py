@@ -4,20 +4,23 @@ Conditions are three-valued: a row meets a screen where it is true, and is count
 A row whose newest session is not the market's newest one is unknown to a screen that reads prices.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marketbell.core.engine import predicate_kernel as pk
 from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.predicates import Batch, PredicateTable
 from marketbell.core.language.plan import Input
 from marketbell.core.language.tree import Screen, Symbol
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidRuleError
+from marketbell.core.screening import table_kernel as k
 from marketbell.core.screening.compiled import Column, Compiled, compiled
-from marketbell.core.screening.newest import ClosedSeries, Newest, Who, fields_of
+from marketbell.core.screening.conditions import Comparison, Operations
+from marketbell.core.screening.newest import ClosedSeries, Newest, Who, fields_of, word
 from marketbell.core.screening.past import Past
 from marketbell.core.screening.scope import key_in, rows_of
 
@@ -28,6 +31,14 @@ Mask = NDArray[np.bool_]
 OLD = "event_time"
 """What an old row lacks: a newer time."""
 _KEPT = 256
+_LAST_ROOT = -2
+_TRUE = pk.UNEQUAL
+"""A truth holds where it is not 0."""
+_NARROW: Callable[..., int] = k.narrow
+_FIRST: Callable[..., tuple[int, int, int]] = k.first
+_LACKS: Callable[[Floats, Ints], int] = k.lacks
+_NO_ROOTS: Floats = np.empty((0, 0))
+_NO_ORDER: Floats = np.empty(0)
 _NOBODY: Mapping[str, Sequence[str]] = {}
 
 
@@ -52,17 +63,34 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """A compiled screen with its operations laid out: `columns` of the table are these outputs, in this order.
+class Chip:
+    """A condition that must hold: a comparison of a column, or (`comparison` None) the root of that number."""
 
-    Wanted slots of `batch`: the truth, each chip, the order (where there is one), each column.
+    text: str
+    comparison: Comparison | None
+    root: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A compiled screen with its operations laid out.
+
+    `items` are the columns that it reads, in the order in which `read` takes their values. `roots` are evaluated for
+    every row: chips that are more than a comparison, and the order. `shown` are the columns' values, evaluated for the
+    rows of a page; `shown_items` are those that they need. `decisive`: items that the truth rests on.
     """
 
     compiled: Compiled
     items: tuple[Input, ...]
-    batch: Batch
+    chips: tuple[Chip, ...]
+    roots: Batch | None
+    order: int
+    """Item of the order; -1 where there is none, -2 where it is the last root."""
+    shown: Batch | None
+    shown_items: tuple[int, ...]
     decisive: tuple[int, ...]
-    """Places of the columns that the truth rests on."""
+    labels: tuple[str | None, ...]
+    """What a person calls each item."""
 
 
 def ready(screen: Compiled) -> Ready:
@@ -70,12 +98,35 @@ def ready(screen: Compiled) -> Ready:
     table = PredicateTable()
     slots = {place: table.add(screen.whole, item, lambda one: one) for place, item in screen.places.items()}
     truth = table.operation("and", [slots[place] for place in screen.truths])
-    wanted = [truth, *(slots[place] for _, place in screen.chips)]
+    operations = Operations(table)
+    chips: list[Chip] = []
+    roots: list[int] = []
+    for text, place in screen.chips:
+        plain, others = operations.needs(slots[place])
+        if len(plain) == 1 and not others:
+            chips.append(Chip(text, plain[0]))
+        else:
+            chips.append(Chip(text, None, len(roots)))
+            roots.append(slots[place])
+    order = -1
     if screen.order:
-        wanted.append(slots[screen.order])
-    wanted += [slots[one.place] for one in screen.columns if one.place]
+        order = operations.column(slots[screen.order])
+        if order < 0:
+            order = _LAST_ROOT
+            roots.append(slots[screen.order])
+    shown = [slots[one.place] for one in screen.columns if one.place]
     items = tuple(one for one in table.columns if isinstance(one, Input))
-    return Ready(screen, items, table.batch(wanted), tuple(table.columns_of(truth)))
+    return Ready(
+        screen,
+        items,
+        tuple(chips),
+        table.batch(roots) if roots else None,
+        order,
+        table.batch(shown) if shown else None,
+        tuple(table.columns_of(*shown)),
+        tuple(table.columns_of(truth)),
+        tuple(screen.labels.get(item) for item in items),
+    )
 
 
 class Screener:
@@ -116,8 +167,8 @@ class Screener:
         )
         scope = rows_of(screen, self._who.instruments, self._who.universes, newest.now, members=members, kinds=kinds)
         old = newest.stale if is_every_screen_aged or prepared.compiled.reads_prices else None
-        x = columns(prepared, newest)
-        return read(prepared, x, np.flatnonzero(scope), self._who, old, limit=limit, offset=offset, as_of=newest.now)
+        values = [newest.value(prepared.compiled, item) for item in prepared.items]
+        return read(prepared, values, scope, self._who, old, limit=limit, offset=offset, as_of=newest.now)
 
     def prepared(self, screen: Screen) -> Ready:
         """A screen compiled for the instruments that there are. InvalidRuleError where it cannot be."""
@@ -136,91 +187,84 @@ class Screener:
         return found
 
 
-def columns(prepared: Ready, newest: Newest) -> Floats:
-    """The columns that a screen's operations read, [columns, rows]."""
-    x = np.empty((len(prepared.items), newest.count))
-    for at, item in enumerate(prepared.items):
-        x[at] = newest.value(prepared.compiled, item)
-    return x
-
-
 def read(
-    prepared: Ready, x: Floats, scope: Ints, who: Who, old: Mask | None, *, limit: int, offset: int, as_of: int
+    prepared: Ready,
+    values: Sequence[Floats],
+    scope: Mask,
+    who: Who,
+    old: Mask | None,
+    *,
+    limit: int,
+    offset: int,
+    as_of: int,
 ) -> Found:
-    """A page of the rows of `scope` that meet the screen, over the columns `x`; `old` rows are unknown."""
+    """A page of the rows of `scope` that meet the screen; `old` rows are unknown.
+
+    `values` are those of `prepared.items` at every row.
+    """
     screen = prepared.compiled
-    values = prepared.batch.run(x, scope)
-    truth = values[0]
-    aged = np.zeros(len(scope), np.bool_) if old is None else old[scope]
-    truth[aged] = np.nan
-    met = np.flatnonzero(truth == 1.0)
-    chips = tuple(
-        (text, int(np.count_nonzero((values[1 + at] == 1.0) & ~aged))) for at, (text, _) in enumerate(screen.chips)
-    )
-    behind = 1 + len(screen.chips)
-    order = values[behind] if screen.order else None
-    shown = values[behind + bool(screen.order) :]
+    may = scope if old is None else scope & ~old
+    meets, denied = may.copy(), np.zeros(len(scope), np.bool_)
+    roots = _NO_ROOTS if prepared.roots is None else prepared.roots.run(np.stack(values))
+    chips = []
+    for chip in prepared.chips:
+        test = chip.comparison
+        found = (
+            _NARROW(_TRUE, roots[chip.root], 0.0, may, meets, denied)
+            if test is None
+            else _NARROW(test.operator, values[test.column], test.level, may, meets, denied)
+        )
+        chips.append((chip.text, found))
     most = screen.screen.limit
     last = offset + limit if most is None else min(offset + limit, most)
-    page = picked(screen, scope, met, order, who, last)[offset:]
-    unknown = np.flatnonzero(np.isnan(truth))
-    lacking: dict[str, int] = {}
-    if len(unknown):
-        if aged.any():
-            lacking[OLD] = int(np.count_nonzero(aged))
-        unsaid = scope[unknown[~aged[unknown]]]
-        for at in prepared.decisive:
-            label, count = screen.labels.get(prepared.items[at]), int(np.isnan(x[at, unsaid]).sum())
-            if count and label is not None:
-                lacking[label] = max(count, lacking.get(label, 0))
-    rows = scope[page]
+    order = _NO_ORDER
+    if prepared.order != -1:
+        order = roots[-1] if prepared.order == _LAST_ROOT else values[prepared.order]
+    down = screen.screen.is_descending
+    places = who.places(screen.order_word, is_descending=down) if screen.order_word else who.universe.key_places
+    picked, unsaid = np.empty(len(scope) + 1, np.int64), np.empty(len(scope) + 1, np.int64)
+    met, count, unknown = _FIRST(
+        meets, denied, may, order, down, places, last, np.empty(min(last, len(scope))), picked, unsaid
+    )
+    rows = picked[offset:count]
+    aged = 0 if old is None else int(np.count_nonzero(scope & old))
     return Found(
         rows,
-        tuple(who.universe.keys[row] for row in rows.tolist()),
-        tuple(_values(screen.columns, shown, page, rows, who.instruments)),
+        tuple(map(who.universe.keys.__getitem__, rows.tolist())),
+        tuple(_values(prepared, values, rows, who.instruments)),
         screen.columns,
-        len(met),
-        chips,
-        len(unknown),
-        dict(sorted(lacking.items(), key=lambda one: (-one[1], one[0]))),
+        met,
+        tuple(chips),
+        unknown + aged,
+        _lacking(prepared, values, unsaid[:unknown], aged),
         as_of,
     )
 
 
-def picked(screen: Compiled, scope: Ints, met: Ints, order: Floats | None, who: Who, last: int) -> Ints:
-    """The first `last` places of `met`, in the screen's order; ties by key, unknown ones behind all."""
-    places = who.universe.key_places[scope[met]]
-    down = screen.screen.is_descending
-    if screen.order_word:
-        texts = [str(word(who.instruments[row], screen.order_word)) for row in scope[met].tolist()]
-        by = sorted(range(len(met)), key=lambda at: places[at])
-        by.sort(key=lambda at: texts[at], reverse=down)
-        return met[np.array(by[:last], np.int64)]
-    if order is None:
-        return met[np.argsort(places, kind="stable")[:last]]
-    keys = order[met]
-    keys = np.where(np.isfinite(keys), -keys if down else keys, np.inf)
-    if 0 < last < len(keys):
-        chosen = keys <= np.partition(keys, last - 1)[last - 1]  # all that tie with the last one
-        met, keys, places = met[chosen], keys[chosen], places[chosen]
-    return met[np.lexsort((places, keys))[:last]]
-
-
-def word(instrument: Instrument, name: str) -> str:
-    """A fact in words (vocabulary.TEXT_FIELDS)."""
-    if name == "instrument":
-        return instrument.key
-    return str(getattr(instrument, name, "") or "")
+def _lacking(prepared: Ready, values: Sequence[Floats], unsaid: Ints, aged: int) -> dict[str, int]:
+    """How many of the rows that nothing can be said of lack each value, the most lacked one first."""
+    found = {OLD: aged} if aged else {}
+    for at in prepared.decisive if len(unsaid) else ():
+        label, count = prepared.labels[at], _LACKS(values[at], unsaid)
+        if count and label is not None:
+            found[label] = max(count, found.get(label, 0))
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
 def _values(
-    wanted: Sequence[Column], shown: Floats, page: Ints, rows: Ints, instruments: Sequence[Instrument]
+    prepared: Ready, values: Sequence[Floats], rows: Ints, instruments: Sequence[Instrument]
 ) -> list[tuple[float | str | None, ...]]:
+    """The columns of a page, row by row."""
+    shown: Iterator[Floats] = iter(())
+    if prepared.shown is not None:
+        x = np.empty((len(values), len(rows)))
+        for at in prepared.shown_items:
+            x[at] = values[at][rows]
+        shown = iter(prepared.shown.run(x))
     found: list[list[float | str | None]] = []
-    numbers = iter(shown)
-    for column in wanted:
+    for column in prepared.compiled.columns:
         if not column.place:
             found.append([word(instruments[row], column.expression) for row in rows.tolist()])
         else:
-            found.append([None if np.isnan(value) else value for value in next(numbers)[page].tolist()])
-    return list(zip(*found, strict=True)) if found else [()] * len(page)
+            found.append([value if value == value else None for value in next(shown).tolist()])  # noqa: PLR0124 — NaN
+    return list(zip(*found, strict=True)) if found else [()] * len(rows)
