@@ -1,4 +1,4 @@
-"""Scheduled work: each run once, a failed one again, two real processes on a real broker."""
+"""Scheduled work through real processes: Celery over a real broker, runs in a real store."""
 
 import json
 import os
@@ -9,116 +9,117 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+import redis
 
-from marketbell.adapters.cache.memory import MemoryCache
 from marketbell.adapters.cache.redis import RedisCache
-from marketbell.adapters.clock.manual import ManualClock
+from marketbell.adapters.stores.postgres import PostgresStores
 from marketbell.adapters.stores.postgres.migrate import upgrade
-from marketbell.processes.worker import tasks
-from marketbell.processes.worker.schedule import JOBS, job_key, make_app
+from marketbell.flows.jobs.catalogue import LONGEST_S, catalogue
+from marketbell.flows.jobs.running import LEASE_S
+from marketbell.ports.jobs import STATES, new_run
+from marketbell.ports.stores import LOCAL_OWNER
+from marketbell.processes.worker.celery_app import make_app
 from marketbell.settings import load
-from marketbell.wiring.worker import WorkerParts, build_worker
-
-DAY_S = 86_400
-
-
-def nothing() -> dict[str, object]:
-    return {}
-
-
-def parts_of(clock: ManualClock) -> WorkerParts:
-    return WorkerParts(MemoryCache(), clock, nothing, nothing, lambda: None)
-
-
-def test_a_run_happens_once_in_its_slot_whoever_asks() -> None:
-    clock = ManualClock(DAY_S * 10**9 * 20_000)
-    ran: list[int] = []
-
-    def work() -> dict[str, object]:
-        ran.append(clock.now())
-        return {}
-
-    run = tasks._once(parts_of(clock), "forget_old", DAY_S, work)
-    for _ in range(3):
-        run()
-        clock.move(3_600)
-    assert len(ran) == 1
-    clock.move(DAY_S)
-    run()
-    assert len(ran) == 2
-
-
-def test_a_run_that_failed_leaves_its_slot_to_the_next_try() -> None:
-    outcomes = [RuntimeError("disk"), None]
-
-    def work() -> dict[str, object]:
-        outcome = outcomes.pop(0)
-        if outcome is not None:
-            raise outcome
-        return {}
-
-    run = tasks._once(parts_of(ManualClock(1)), "forget_old", DAY_S, work)
-    with pytest.raises(RuntimeError, match="disk"):
-        run()
-    run()
-    assert outcomes == []
+from marketbell.wiring.worker import build_beat, build_worker
 
 
 def test_messages_are_json_and_acknowledged_after_the_work() -> None:
-    app = make_app(load(env={"CACHE_URL": "redis://127.0.0.1:1/0"}))
-    assert app.conf.accept_content == ["json"]
-    assert app.conf.task_acks_late
-    assert app.conf.broker_transport_options["global_keyprefix"] == "celery:"
-    assert app.conf.beat_schedule.keys() == {job.name for job in JOBS}
-    assert job_key("pulse", 12 * 10**9) == job_key("pulse", 14 * 10**9) != job_key("pulse", 15 * 10**9)
+    conf = make_app(load(env={"CACHE_URL": "redis://127.0.0.1:1/0"})).conf
+    options = conf.broker_transport_options
+    assert (conf.accept_content, conf.task_serializer, conf.result_serializer) == (["json"], "json", "json")
+    assert conf.task_acks_late
+    assert conf.task_reject_on_worker_lost
+    assert options["visibility_timeout"] > LONGEST_S >= conf.task_time_limit
+    assert (options["unacked_restore_interval"], options["unacked_restore_throttle"]) == (2, 1)
+    assert options["global_keyprefix"] == "celery:"
+    assert min(job.limit_s for job in catalogue(5)) > LEASE_S
 
 
-def test_the_housekeeping_works_on_the_real_store(postgres_url: str, valkey_url: str) -> None:
+def test_every_job_has_its_work_and_the_housekeeping_works_on_the_real_store(
+    postgres_url: str, valkey_url: str
+) -> None:
     upgrade(postgres_url)
-    parts = build_worker(load(env={"DATABASE_URL": postgres_url, "CACHE_URL": valkey_url}))
+    settings = load(env={"DATABASE_URL": postgres_url, "CACHE_URL": valkey_url, "REDIS_URL": valkey_url})
+    parts, beat = build_worker(settings), build_beat(settings)
     try:
-        parts.make_partitions()
-        assert parts.make_partitions() == {"made": []}
-        assert parts.forget_old().keys() == {"partitions", "answers", "screen_events", "sessions"}
+        now = parts.clock.now()
+        runs = [new_run(job, now + n, now=now) for n, job in enumerate(("make_partitions", "pulse", "forget_old"))]
+        runs.append(new_run("make_partitions", now + 9, now=now))
+        beat.store.enqueue(runs)
+        assert [parts.runner.run(run.run_id) for run in runs] == ["done"] * 4
+        done = {run.run_id: run.result for run in beat.store.runs(LOCAL_OWNER)}
+        assert done[runs[3].run_id] == {"made": []}
+        assert done[runs[2].run_id].keys() == {"partitions", "answers", "screen_events", "sessions", "runs"}
+        assert parts.runner._work.keys() == {job.name for job in parts.jobs}
     finally:
+        beat.close()
         parts.close()
 
 
-def test_worker_and_beat_report_by_progress_and_stop_when_told(
+def test_worker_and_two_beats_do_each_tick_once_also_over_an_emptied_broker_and_a_kill(
     postgres_url: str, valkey_url: str, data_dir: Path
 ) -> None:
     upgrade(postgres_url)
     data_dir.mkdir()
-    settings = load(env={"DATABASE_URL": postgres_url, "CACHE_URL": valkey_url}, data_dir=data_dir)
-    cache = RedisCache(valkey_url)
+    settings = load(
+        env={
+            "DATABASE_URL": postgres_url,
+            "CACHE_URL": valkey_url,
+            "REDIS_URL": valkey_url,
+            "MARKETBELL_JOBS__PULSE_EVERY_S": "1",
+        },
+        data_dir=data_dir,
+    )
+    cache, stores = RedisCache(valkey_url), PostgresStores(postgres_url, 1)
     env = {**os.environ, **settings.environment()}
-    children = []
-    for name in ("worker", "beat"):
-        with (data_dir / f"{name}.log").open("wb") as log:
-            children.append(
-                subprocess.Popen([sys.executable, "-m", f"marketbell.processes.{name}"], env=env, stderr=log)
-            )
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        with (data_dir / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen([sys.executable, "-m", f"marketbell.processes.{name}"], env=env, stderr=log)
+        children.append(child)
+        return child
 
     def state(name: str) -> object:
         return json.loads(cache.get(f"proc:{name}") or b"{}").get("state")
 
     def logs() -> str:
-        return "".join(path.read_text() for path in data_dir.glob("*.log"))
+        return "".join(path.read_text()[-3_000:] for path in data_dir.glob("*.log"))
+
+    def pulses(*states: str) -> list[int]:
+        runs = stores.jobs.runs(LOCAL_OWNER, 1_000, job="pulse")
+        return sorted(run.scheduled_at for run in runs if run.is_scheduled and run.state in (states or STATES))
 
     try:
+        worker, beats = start("worker"), [start("beat"), start("beat")]
         until(lambda: state("worker") == "ready" and state("beat") == "ready", logs)
-        until(lambda: bool(cache.keys("job:pulse:")), logs)
-        for child in children:
+        until(lambda: len(pulses("done")) >= 2, logs)
+        with redis.Redis.from_url(valkey_url) as client:
+            client.flushdb()
+        worker.kill()
+        worker.wait()
+        beats.pop().kill()
+        worker = start("worker")
+        before = len(pulses())
+        until(lambda: len(pulses("done")) >= before + 2, logs)
+        beats[0].send_signal(signal.SIGTERM)
+        assert beats[0].wait(8) == 0, logs()
+        # a lost message is replaced after ten seconds; a beat that ends leaves that to the next one
+        beats = [start("beat")]
+        until(lambda: len(pulses()) >= before + 4 and not pulses("queued", "running", "failed"), logs)
+        found = pulses()
+        assert found == list(range(found[0], found[-1] + 10**9, 10**9)), "every second once"
+        for child in (worker, *beats):
             child.send_signal(signal.SIGTERM)
-        assert [child.wait(8) for child in children] == [0, 0], logs()
+        assert [child.wait(8) for child in (worker, *beats)] == [0, 0], logs()
         assert cache.keys("proc:") == []
     finally:
         for child in children:
             if child.poll() is None:
                 child.kill()
-                child.wait()
+            child.wait()
         cache.close()
+        stores.close()
 
 
 def until(condition: Callable[[], bool], logs: Callable[[], str]) -> None:

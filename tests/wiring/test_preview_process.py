@@ -20,13 +20,17 @@ FAKE = """
     from marketbell.wiring.preview import serve
 
     def build(parts):
-        def answer(question):
+        def answer(question, told):
             if question["do"] == "die":
                 os._exit(3)
             if question["do"] == "wait":
                 time.sleep(60)
             if question["do"] == "refuse":
                 raise UserError("no such rule", field="instrument")
+            if question["do"] == "steps":
+                told(0.25, "reading")
+                time.sleep(0.3)
+                told(0.5, "evaluating")
             if question["do"] == "away":
                 raise StoreUnavailableError("the database did not answer")
             return {"url": parts["database_url"], "pid": os.getpid(), "big": question["do"] * 100_000}
@@ -99,3 +103,40 @@ def test_the_worker_ends_with_its_pipe(process: PreviewProcess) -> None:
     worker.pipe_in.close()
     assert worker.process.wait(10) == 0
     assert not alive(pid)
+
+
+def test_what_takes_long_says_how_far_it_is(process: PreviewProcess) -> None:
+    said: list[tuple[float, str]] = []
+    answer = process.at_length({"do": "steps"}, 30.0, lambda share, stage: said.append((share, stage)))
+    assert said == [(0.25, "reading"), (0.5, "evaluating")]
+    assert len(answer["big"]) == 500_000
+    assert process({"do": "a"})["pid"] == answer["pid"]
+
+
+def test_who_is_told_may_end_it(process: PreviewProcess) -> None:
+    def told(_share: float, _stage: str) -> None:
+        raise UnavailableError("not ours any more")
+
+    pid = process({"do": "a"})["pid"]
+    with pytest.raises(UnavailableError, match="not ours"):
+        process.at_length({"do": "steps"}, 30.0, told)
+    assert not alive(pid)
+    assert process({"do": "b"})["big"].startswith("b"), "the next question gets its own answer"
+
+
+def test_one_long_question_at_a_time(process: PreviewProcess) -> None:
+    def told(_share: float, _stage: str) -> None:
+        with pytest.raises(wiring.PreviewBusyError):
+            process.at_length({"do": "a"}, 30.0, told)
+
+    assert process.at_length({"do": "steps"}, 30.0, told)["pid"]
+
+
+def test_one_that_was_stopped_stays_so(process: PreviewProcess) -> None:
+    def told(_share: float, _stage: str) -> None:
+        process.stop()
+
+    with pytest.raises(UnavailableError, match="has ended"):
+        process.at_length({"do": "steps"}, 30.0, told)
+    with pytest.raises(UnavailableError, match="has ended"):
+        process({"do": "a"})

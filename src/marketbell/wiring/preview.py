@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -24,12 +25,21 @@ NICENESS = 5
 _HEAD = 4
 _FIELDS = ("code", "field")
 
-Preview = Callable[[Mapping[str, Any]], dict[str, Any]]
+_PROGRESS = "progress"
+_TELLS_EVERY_S = 0.25
+
+Told = Callable[[float, str], None]
+"""Hears how far it is: a share from 0 to 1, and a word."""
+Preview = Callable[[Mapping[str, Any], Told], dict[str, Any]]
 """Answers a question (flows/backtest/preview.Question as JSON)."""
 
 
 class PreviewGoneError(UnavailableError):
     """The process that tries rules on the past has ended. Try again."""
+
+
+class PreviewBusyError(UnavailableError):
+    """Another rule is being tried on the past."""
 
 
 @dataclass(slots=True)
@@ -46,19 +56,37 @@ class PreviewProcess:
         self._url = database_url
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
+        self._is_stopped = False
 
     def __call__(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The answer. UserError for what cannot be tried or takes too long, UnavailableError when the store is away."""
         if not self._lock.acquire(timeout=PATIENCE_S):
             raise UserError("another preview is still running: try again in a moment", field="text")
         try:
-            answer = self._ask(question)
+            answer = self._ask(question, PATIENCE_S, None)
         finally:
             self._lock.release()
-        if "error" in answer:
-            kind = UserError if answer["code"] == "user" else UnavailableError
-            raise kind(str(answer["error"]), field=str(answer.get("field") or "text"))
-        return answer
+        return _settled(answer)
+
+    def at_length(self, question: Mapping[str, Any], patience_s: float, told: Told) -> dict[str, Any]:
+        """The same for what may take long. `told` hears how far it is; what it raises ends the work.
+
+        One at a time: PreviewBusyError where another one is under way.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise PreviewBusyError
+        try:
+            answer = self._ask(question, patience_s, told)
+        finally:
+            self._lock.release()
+        return _settled(answer)
+
+    def stop(self) -> None:
+        """End what is under way: its caller gets a PreviewGoneError."""
+        worker = self._worker
+        self._is_stopped = True
+        if worker is not None:
+            worker.process.kill()
 
     def close(self) -> None:
         """End the worker."""
@@ -71,12 +99,15 @@ class PreviewProcess:
         with contextlib.suppress(BrokenPipeError):  # what it had not read is nobody's any more
             worker.pipe_in.close()
 
-    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, question: Mapping[str, Any], patience_s: float, told: Told | None) -> dict[str, Any]:
+        asked = orjson.dumps({**question, "tells": told is not None})
         for is_last in (False, True):
+            if self._is_stopped:
+                raise PreviewGoneError
             worker = self._running()
             try:
-                _write(worker.pipe_in, orjson.dumps(question))
-                answer = _read(worker.pipe_out, PATIENCE_S)
+                _write(worker.pipe_in, asked)
+                answer = self._heard(worker, patience_s, told)
             except TimeoutError:
                 self.close()
                 message = "this takes too long to try: name fewer instruments, fewer days or longer bars"
@@ -90,6 +121,22 @@ class PreviewProcess:
             if is_last:
                 raise PreviewGoneError
         raise PreviewGoneError
+
+    def _heard(self, worker: _Worker, patience_s: float, told: Told | None) -> bytes | None:
+        """The answer, behind any words of progress; None where the worker is gone. TimeoutError, OSError."""
+        until = time.monotonic() + patience_s
+        while True:
+            message = _read(worker.pipe_out, max(0.0, until - time.monotonic()))
+            if message is None or told is None:
+                return message
+            found = orjson.loads(message)
+            if _PROGRESS not in found:
+                return message
+            try:
+                told(*found[_PROGRESS])
+            except BaseException:
+                self.close()  # nobody waits for its answer, and the next question must not get it
+                raise
 
     def _running(self) -> _Worker:
         worker = self._worker
@@ -126,12 +173,39 @@ def serve(pipe_in: IO[bytes], pipe_out: IO[bytes], build: Callable[[Mapping[str,
             return
         if message is None:
             return
-        _write(pipe_out, orjson.dumps(_answer(preview, orjson.loads(message)), option=orjson.OPT_SERIALIZE_NUMPY))
+        question = orjson.loads(message)
+        told = _teller(pipe_out) if question.pop("tells", False) else _in_silence
+        _write(pipe_out, orjson.dumps(_answer(preview, question, told), option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-def _answer(preview: Preview, question: Mapping[str, Any]) -> dict[str, Any]:
+def _teller(pipe_out: IO[bytes]) -> Told:
+    """Writes progress to the pipe, a few times a second."""
+    said_s = 0.0
+
+    def tell(share: float, stage: str) -> None:
+        nonlocal said_s
+        if time.monotonic() - said_s >= _TELLS_EVERY_S:
+            said_s = time.monotonic()
+            _write(pipe_out, orjson.dumps({_PROGRESS: [share, stage]}))
+
+    return tell
+
+
+def _in_silence(_share: float, _stage: str) -> None:
+    """Nobody waits for it."""
+
+
+def _settled(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, or what it says went wrong."""
+    if "error" in answer:
+        kind = UserError if answer["code"] == "user" else UnavailableError
+        raise kind(str(answer["error"]), field=str(answer.get("field") or "text"))
+    return answer
+
+
+def _answer(preview: Preview, question: Mapping[str, Any], told: Told) -> dict[str, Any]:
     try:
-        return preview(question)
+        return preview(question, told)
     except UserError as error:
         return {"error": error.message, "code": "user", "field": error.facts.get("field")}
     except UnavailableError as error:
@@ -172,4 +246,4 @@ def build_preview(parts: Mapping[str, Any]) -> Preview:
 
     stores = PostgresStores(str(parts["database_url"]), connections=1)
     previewer = Previewer(stores.instruments, stores.bars, stores.fundamentals, calendars().sessions, SystemClock())
-    return lambda question: previewer.answer(Question.from_dict(question))
+    return lambda question, told: previewer.answer(Question.from_dict(question), told)

@@ -36,6 +36,13 @@ ROWS = 1 << 16
 _NO_PRODUCER = 0
 _ROLE = json.dumps({"role": "source"}).encode()
 
+Told = Callable[[float, str], None]
+"""Hears a share from 0 to 1 and a word for what is being done."""
+
+
+def in_silence(_share: float, _stage: str) -> None:
+    """Nobody wants to know."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -82,9 +89,10 @@ class Previewer:
         self._sessions = sessions
         self._clock = clock
 
-    def answer(self, question: Question) -> dict[str, Any]:
-        """The content of a preview (report.summary) and its `markers`."""
+    def answer(self, question: Question, told: Told = in_silence) -> dict[str, Any]:
+        """The content of a preview (report.summary) and its `markers`. `told` hears how far it is."""
         began = self._clock.monotonic()
+        told(0.0, "reading")
         wanted = set(question.keys)
         instruments = [one for one in self._instruments.all() if one.key in wanted]
         if not instruments:
@@ -94,15 +102,16 @@ class Previewer:
         needs = needs_of(plan, regular_minutes(table.open, table.close))
         loaded = self._history.load(instruments, table, needs, question.days, question.until)
         sessions = Sessions.of([self._sessions(one.calendar) for one in instruments])
-        firings = run(question.command, instruments, self._sessions, needs, loaded)
+        firings = run(question.command, instruments, self._sessions, needs, loaded, told)
+        told(1.0, "counting")
         shown = {row for row, one in enumerate(instruments) if not question.shown or one.key in question.shown}
         seen = _only(firings, shown)
         rows = {int(one.instrument_id): row for row, one in enumerate(instruments)}
         minutes = bars_of(loaded.minutes, rows, sessions.minute_bars)
         days = bars_of(loaded.days, rows, sessions.day_bars)
         stretch = _stretch(loaded, needs, instruments, table, len(shown))
-        told = summary(plan, seen, stretch, minutes, days, sessions, tuple(_notes(rule, plan, needs, loaded)), 0.0)
-        found = told | {"markers": markers(seen, plan)}
+        figures = summary(plan, seen, stretch, minutes, days, sessions, tuple(_notes(rule, plan, needs, loaded)), 0.0)
+        found = figures | {"markers": markers(seen, plan)}
         return found | {"seconds": round(self._clock.monotonic() - began, 4)}
 
 
@@ -124,6 +133,7 @@ def run(
     sessions: Callable[[str], SessionTable],
     needs: Needs,
     loaded: Loaded,
+    told: Told = in_silence,
 ) -> Firings:
     """One rule over loaded history, with the engine that runs live. UserError where it does not take the rule."""
     engine = Engine(EngineConfig(), sessions, (RuleBook,))
@@ -131,8 +141,10 @@ def run(
     begin = loaded.start
     outputs = [engine.apply([_reference(loaded.facts), _command(command, begin)])]
     past, source = _cut(needs, loaded)
-    outputs += [engine.apply([_bars(part, is_source=False)]) for part in past]
-    outputs += [engine.apply([_bars(part, is_source=True)]) for part in source]
+    parts = [*((part, False) for part in past), *((part, True) for part in source)]
+    for done, (part, is_source) in enumerate(parts):
+        outputs.append(engine.apply([_bars(part, is_source=is_source)]))
+        told((done + 1) / len(parts), "evaluating" if is_source else "warming")
     outputs.append(engine.apply([Frame(FrameKind.HEARTBEAT, 0, _NO_PRODUCER, 0, 0, loaded.end, loaded.end, 0)]))
     outputs.append(engine.finish())
     return collected(engine, outputs)

@@ -13,6 +13,7 @@ from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.pace import Speed
 from marketbell.flows.ingest.paced import PUSHED, PacedRunner
 from marketbell.flows.ingest.push import PushGate
+from marketbell.flows.ingest.refresh import Refresh
 from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.bus import Bus
@@ -81,6 +82,7 @@ class IngestDesk:
             relay=self.relay,
             library=self.library,
             speed=speed,
+            refresh=Refresh(feed.reference, feed.card.label, self.library, ports.fundamentals, ports.cache),
             loop=loop,
             others=lambda: [self.push.document()],
             hold_frames=min(hold_frames, limit) if hold_frames else None,

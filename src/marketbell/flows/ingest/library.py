@@ -52,6 +52,10 @@ class Library:
             for part in parts:
                 self._jobs.put(("history", self._put_bars(timeframe, part)))
 
+    def later(self, name: str, job: Callable[[], None]) -> None:
+        """Do something else that may take its time, in its turn."""
+        self._jobs.put((name, job))
+
     def _put_bars(self, timeframe: str, rows: Columns) -> Callable[[], None]:
         return lambda: self._bars.put(timeframe, rows)
 

@@ -24,6 +24,7 @@ from marketbell.flows.ingest.log import LogWriter, SpillFullError
 from marketbell.flows.ingest.pace import NS, Pace, Speed
 from marketbell.flows.ingest.positions import Place, applied, published
 from marketbell.flows.ingest.preamble import END_OF_SOURCE, Preamble
+from marketbell.flows.ingest.refresh import Refresh
 from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.cache import Cache
@@ -68,6 +69,7 @@ class PacedRunner:
         relay: CommandRelay,
         library: Library,
         speed: Speed,
+        refresh: Refresh | None = None,
         loop: bool = False,
         others: Callable[[], list[dict[str, Any]]] = list,
         hold_frames: int | None = None,
@@ -80,6 +82,7 @@ class PacedRunner:
         self._clock = clock
         self._relay = relay
         self._library = library
+        self._refresh = refresh
         self._loop = loop
         self._others = others
         self._hold_frames = hold_frames
@@ -173,6 +176,7 @@ class PacedRunner:
             self._recover(steady)
         if self._writer.is_open:
             self._writer.drain()
+            self._tell_news()
             self._beat()
 
     def _begin(self, steady: float) -> None:
@@ -254,6 +258,15 @@ class PacedRunner:
         self._library.put_reference(reference, self._feed.card.label)
         log.info("preamble.published", run=self.run_name, frames=len(entries), epoch=self._writer.epoch)
 
+    def _tell_news(self) -> None:
+        """Facts that were asked for anew, on the log and then in the store."""
+        if self._refresh is None or self._unsent:
+            return
+        for batch in self._refresh.news():
+            preamble = Preamble(self._writer.partitions, self._directory.partition, self._source_clock)
+            self._send(preamble.facts(batch.payload))
+            self._library.put_reference([batch], self._feed.card.label)
+
     def _beat(self) -> None:
         """Tell every partition the source's time, and the bus how far we are."""
         if self._writer.is_spilling:
@@ -271,6 +284,8 @@ class PacedRunner:
         try:
             raw = self._cache.get(CONTROL_KEY)
             wants_preamble = self._has_started and self._cache.take(REPUBLISH_KEY) is not None
+            if self._refresh is not None and self._has_started:
+                self._refresh.look()
         except BusUnavailableError:
             return
         if wants_preamble and self._writer.is_open:

@@ -3,39 +3,31 @@
 import signal
 import sys
 from types import FrameType
-from typing import Any
 
-from celery.beat import PersistentScheduler, Service
+from celery.beat import Service
 
+from marketbell.flows.jobs.planning import Planner
 from marketbell.observability import Heartbeat, serve_metrics, setup
-from marketbell.processes.worker.schedule import make_app
+from marketbell.processes.beat.clockwork import scheduler, teller
+from marketbell.processes.worker.celery_app import make_app
 from marketbell.settings import load
 from marketbell.wiring.worker import build_beat
 
 STALL_S = 30.0
 
 
+class Stopped(SystemExit):
+    """Ends the sleep between two ticks."""
+
+
 def main() -> int:
-    """Tick; where each job stood survives in DATA_DIR/beat.schedule."""
+    """Tick. Two of them may run: each run is written down once, and each message is one's to send."""
     settings = load()
     log = setup("beat", settings)
-    cache = build_beat(settings)
+    parts = build_beat(settings)
     app = make_app(settings)
-    heartbeat = Heartbeat(cache, "beat", metrics_url=serve_metrics(), stall_s=STALL_S)
-
-    class Ticking(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
-        """The scheduler, whose every tick is a sign of life."""
-
-        def tick(self, *arguments: Any, **options: Any) -> Any:
-            wait = super().tick(*arguments, **options)
-            if heartbeat.state == "starting":
-                heartbeat.ready()
-                log.info("beat.started")
-            heartbeat.progressed()
-            return wait
-
-    class Stopped(SystemExit):
-        """Ends the sleep between two ticks; the service then writes its schedule."""
+    heartbeat = Heartbeat(parts.cache, "beat", metrics_url=serve_metrics(), stall_s=STALL_S)
+    planner = Planner(parts.store, parts.jobs, parts.clock, teller(app))
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise Stopped
@@ -43,8 +35,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     with heartbeat:
-        Service(app, scheduler_cls=Ticking).start()
-    cache.close()
+        Service(app, scheduler_cls=scheduler(planner, heartbeat)).start()
+    parts.close()
     log.info("beat.stopped")
     return 0
 

@@ -1,44 +1,20 @@
-"""The jobs by name, when each is due, and how Celery is set up: what `worker` and `beat` share.
+"""How Celery is set up: what `worker` and `beat` share.
 
-A run of a job carries the key (job, slot of time): two clockworks, or a message that is delivered again, do it once.
+A message carries nothing but the id of a run; what the run is, and whether it is still to be done, stands in the
+store. So a message may be lost, come twice or come late, and the run is done once.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 from celery import Celery
-from celery.schedules import crontab, schedule
 
+from marketbell.flows.jobs.catalogue import LONGEST_S
 from marketbell.settings import Settings
 
 QUEUE = "marketbell"
+TASK = "job"
 KEY_PREFIX = "celery:"
-VISIBLE_AFTER_S = 120
-"""A message taken and not finished is handed out again after this: longer than the longest job takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`slot_s` is the shortest time between two runs; `due` is Celery's word for when."""
-
-    name: str
-    due: Any
-    slot_s: int
-    expires_s: int
-
-
-JOBS = (
-    Job("pulse", schedule(5.0), slot_s=5, expires_s=10),
-    Job("make_partitions", crontab(minute="7"), slot_s=3_600, expires_s=3_600),
-    Job("forget_old", crontab(hour="2", minute="13"), slot_s=86_400, expires_s=43_200),
-)
-
-
-def job_key(name: str, now_ns: int) -> str:
-    """The cache key of the run that belongs to this moment."""
-    slot_s = next(job.slot_s for job in JOBS if job.name == name)
-    return f"job:{name}:{now_ns // (slot_s * 10**9)}"
+VISIBLE_AFTER_S = int(LONGEST_S) + 300
+"""A message taken and not finished is handed out again after this: longer than the longest job may take."""
+TICK_S = 1.0
 
 
 def make_app(settings: Settings) -> Celery:
@@ -52,6 +28,9 @@ def make_app(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
+        # what a thread runs Celery cannot end: the worker keeps these limits itself (flows/jobs, Runner.keep)
+        task_time_limit=LONGEST_S,
+        task_soft_time_limit=None,
         task_default_queue=QUEUE,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
@@ -73,12 +52,9 @@ def make_app(settings: Settings) -> Celery:
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
         },
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.2, "interval_step": 0.2, "interval_max": 0.2},
         enable_utc=True,
         timezone="UTC",
-        beat_schedule={
-            job.name: {"task": job.name, "schedule": job.due, "options": {"expires": job.expires_s}} for job in JOBS
-        },
-        beat_max_loop_interval=2,
-        beat_schedule_filename=str(Path(settings.data_dir) / "beat.schedule"),
+        beat_max_loop_interval=TICK_S,
     )
     return app
