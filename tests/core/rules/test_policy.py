@@ -207,7 +207,7 @@ def _by_kernel(
         while at < len(part):
             fi, ff = np.empty((2 * count + 1, k.NF), np.int64), np.empty((2 * count + 1, 1))
             at = k.run(
-                rules, wide, lists.head, lists.counts, lists.entries, code, constants, pk.TENS, x,
+                rules, wide, lists.head, lists.counts, lists.entries, k.QUIET, code, constants, pk.TENS, x,
                 np.concatenate([gate_cone, cone]), batch.code, batch.constants, batch.values, np.empty(len(table)),
                 nothing, np.empty(1), np.zeros(len(part), np.int64), *columns, flags, recs, records, record_f, fi, ff,
                 at, counts,

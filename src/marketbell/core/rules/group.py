@@ -297,9 +297,10 @@ class Group:
         while at < len(bars):
             counts[:] = self.used, 0
             at = _RUN(
-                self._lines, self._wide, lists.head, lists.counts, lists.entries, code, constants, pk.TENS,
-                x, self._cones.data, block.code, block.constants, block.values, self._scratch, self._inputs.data, past,
-                rows, *columns, self.flags, self.recs, self.records, self.record_f, self._fi, self._ff, at, counts,
+                self._lines, self._wide, lists.head, lists.counts, lists.entries, k.QUIET, code, constants, pk.TENS,
+                x, self._cones.data, block.code, block.constants, block.values, self._scratch, self._inputs.data,
+                past, rows, *columns, self.flags, self.recs, self.records, self.record_f, self._fi, self._ff, at,
+                counts,
             )  # fmt: skip
             self.used = int(counts[0])
             hits += self._hits(int(counts[1]), x)

@@ -6,6 +6,7 @@ in a record that a pair gets when it first needs one. Nothing here reads a clock
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from marketbell.core.engine import predicate_kernel as pk
 
@@ -319,9 +320,102 @@ def visit(
     return used, nf
 
 
+def _quiet() -> NDArray[np.bool_]:
+    """Where an evaluation changes nothing: by kind of rule, truth (0, 1, 2 unknown) and the pair's byte.
+
+    Bits of the kind: 1, the rule is armed again when its condition is false, and a condition that stays true does not
+    fire; 2, an unknown truth is no evaluation. A pair that was never evaluated is not quiet.
+    """
+    found = np.zeros((4, 3, 256), np.bool_)
+    for kind in range(4):
+        for phase in range(EXPIRED + 1):
+            for byte in range(phase << PHASE, (phase << PHASE) + 16):
+                if phase >= DONE:
+                    found[kind, :, byte] = True
+                elif byte & EVALUATED and phase != PENDING:
+                    is_known = byte & UNKNOWN == 0
+                    found[kind, 0, byte] = is_known and phase == IDLE and byte & TRUTH == 1
+                    found[kind, 1, byte] = kind & 1 and is_known and phase in {IDLE, FIRING} and byte & TRUTH == 2
+                    found[kind, 2, byte] = kind & 2 and not is_known
+    return found
+
+
+QUIET = _quiet()
+
+
+@njit(cache=True, error_model="numpy")
+def _repeats(rows, begin, size, seen, before):
+    """Where in a block each element's row stood before it: `before` [element], -1 where it did not.
+
+    `seen` [row] is kept from block to block; it holds places of the batch.
+    """
+    has_some = False
+    for n in range(size):
+        row = rows[begin + n]
+        place = seen[row] - begin
+        before[n] = place if 0 <= place < n and rows[begin + place] == row else -1
+        has_some = has_some or before[n] >= 0
+        seen[row] = begin + n
+    return has_some
+
+
+@njit(cache=True, error_model="numpy")
+def _loud(rules, wide, quiet, block_values, rows, time, flags, begin, size, before, has_repeats, which, count):
+    """Of the wide rules over a block: which evaluations may change something, `which` [n] = rule's place, element.
+
+    `count` [element] says how many there are of each. Behind one that may, what a pair's byte will be is not known.
+    """
+    found = 0
+    is_loud = np.zeros(size, np.bool_)
+    for n in range(size):
+        count[n] = 0
+    for w in range(len(wide)):
+        p = rules[wide[w]]
+        pair = p[P_PAIR]
+        expires = p[P_EXPIRES]
+        kind = (1 if (p[P_REARM] == _FALSE and p[P_FIRE] != _EVERY) else 0) + (2 if p[P_STALE] == _SKIP else 0)
+        table = quiet[kind]
+        truths = block_values[p[P_WIDE]]
+        has_gate = p[P_GATE] >= 0
+        gates = block_values[p[P_WIDE_GATE] if has_gate else 0]
+        for n in range(size):
+            truth = truths[n]
+            byte = flags[pair + rows[begin + n]]
+            t = 2 if np.isnan(truth) else (0 if truth == 0.0 else 1)
+            is_quiet = table[t, byte] or (has_gate and gates[n] != 1.0 and byte >> PHASE != PENDING)
+            is_quiet = is_quiet and (time[begin + n] < expires or byte >> PHASE >= DONE)
+            if has_repeats:
+                is_loud[n] = not is_quiet or (before[n] >= 0 and is_loud[before[n]])
+                is_quiet = not is_loud[n]
+            if is_quiet:
+                continue
+            which[found, 0] = w
+            which[found, 1] = n
+            found += 1
+            count[n] += 1
+    return found
+
+
+@njit(cache=True, error_model="numpy")
+def _by_element(which, found, count, size, first, order):
+    """The rules' places of `which`, element by element: `order`, from first[n] on those of element n."""
+    at = 0
+    for n in range(size):
+        first[n] = at
+        at += count[n]
+    first[size] = at
+    for f in range(found):
+        n = which[f, 1]
+        order[first[n]] = which[f, 0]
+        first[n] += 1
+    for n in range(size, 0, -1):
+        first[n] = first[n - 1]
+    first[0] = 0
+
+
 @njit(cache=True, error_model="numpy")
 def run(
-    rules, wide, heads, counts_by_row, entries, code, constants, tens, x, cones, block_code, block_constants,
+    rules, wide, heads, counts_by_row, entries, quiet, code, constants, tens, x, cones, block_code, block_constants,
     block_values, values, inputs, past, rows, time, minute, date, session, close, flags, recs, records, record_f, fi,
     ff, begin, counts,
 ):  # fmt: skip
@@ -334,19 +428,31 @@ def run(
     nf = counts[1]
     total = len(rows)
     places = np.arange(total)
+    most = len(wide) * min(pk.WIDTH, total - begin)
+    which = np.empty((most, 2), np.int32)
+    order = np.empty(most, np.int32)
+    loud = np.zeros(pk.WIDTH, np.int64)
+    first = np.zeros(pk.WIDTH + 1, np.int64)
+    before = np.empty(pk.WIDTH, np.int64)
+    seen = np.full(len(heads), -1, np.int64)
     while begin < total:
         size = min(pk.WIDTH, total - begin)
         if len(wide):
             pk.block(block_code, block_constants, tens, x, places, begin, size, block_values)
+            has_repeats = _repeats(rows, begin, size, seen, before)
+            found = _loud(
+                rules, wide, quiet, block_values, rows, time, flags, begin, size, before, has_repeats, which, loud
+            )
+            _by_element(which, found, loud, size, first, order)
         for n in range(begin, begin + size):
             r = rows[n]
-            wanted = len(wide) + counts_by_row[r]  # a record and two firings each, at most
+            wanted = loud[n - begin] + counts_by_row[r]  # a record and two firings each, at most
             if used + wanted > len(records) or nf + 2 * wanted > len(fi):
                 counts[0] = used
                 counts[1] = nf
                 return n
-            for w in range(len(wide)):
-                rule = wide[w]
+            for w in range(first[n - begin], first[n - begin + 1]):
+                rule = wide[order[w]]
                 p = rules[rule]
                 bar = session[n] + (time[n] - session[n]) // p[P_BAR] * p[P_BAR] if p[P_BAR] > 0 else time[n]
                 used, nf = visit(
@@ -360,7 +466,7 @@ def run(
                 pair = entries[e, 1]
                 e = entries[e, 2]
                 p = rules[rule]
-                if p[P_PAIR] < 0:
+                if p[P_PAIR] < 0 or flags[pair] >> PHASE >= DONE:
                     continue
                 bar = session[n] + (time[n] - session[n]) // p[P_BAR] * p[P_BAR] if p[P_BAR] > 0 else time[n]
                 used, nf = visit(
