@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketbell.core.alerts.late import is_late
 from marketbell.core.alerts.pace import Pace, book
-from marketbell.core.alerts.plan import Destination, Planned, Silence, delivery_id, is_late, plan
+from marketbell.core.alerts.plan import Destination, Planned, delivery_id, plan
 from marketbell.core.alerts.retry import RetryPolicy, gives_up, wait_s
 
 DESK = Destination("slack", "c1", "desk")
@@ -31,13 +32,10 @@ def test_what_is_not_told_has_its_reason() -> None:
     assert states["gone"] == ("dead", "there is no channel webhook:gone")
 
 
-def test_a_silence_mutes_all_but_the_inbox() -> None:
-    silence = Silence(until=10, rule_uid="r", reason="holiday")
-    assert silence.covers("r", "NSE:A", 9)
-    assert not silence.covers("r", "NSE:A", 10)
-    assert not silence.covers("other", "NSE:A", 9)
-    told = plan(["slack:desk"], [DESK], silence)
-    assert [(item.state, item.reason) for item in told] == [("queued", ""), ("suppressed", "holiday")]
+def test_a_channel_that_is_not_there_is_stood_in_for_by_the_fallback() -> None:
+    told = plan(["webhook:gone"], [DESK, HOOK], "slack:desk")
+    assert [(item.address, item.state) for item in told[1:]] == [("gone", "dead"), ("c1", "queued")]
+    assert plan(["webhook"], [DESK, HOOK], "slack:desk") == [INBOX, Planned("webhook", "c3", "hook")]
 
 
 def test_delivery_ids_are_keys() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 IN_APP = "in_app"
 INBOX = "inbox"
 
-State = Literal["queued", "suppressed", "dead"]
+State = Literal["queued", "held", "suppressed", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,66 +22,47 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """Muted by hand: everything, or one rule, or one instrument, until a moment (ns UTC)."""
-
-    until: int
-    rule_uid: str = ""
-    instrument: str = ""
-    reason: str = "silenced"
-
-    def covers(self, rule_uid: str, instrument: str, now: int) -> bool:
-        """True where this silence mutes that rule on that instrument now."""
-        return (
-            now < self.until
-            and (not self.rule_uid or self.rule_uid == rule_uid)
-            and (not self.instrument or self.instrument == instrument)
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Planned:
-    """One delivery to be written. `reason` says why it is not queued."""
+    """One delivery to be written. `reason` says why it is not queued, `until` how long (ns UTC, 0: not known).
+
+    `gather` is the key of what is told together with it, where it is held. `announces`: it says that the day's
+    limit is reached instead of what happened.
+    """
 
     kind: str
     address: str
     name: str
     state: State = "queued"
     reason: str = ""
+    until: int = 0
+    gather: str = ""
+    announces: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True where somebody outside this app is to be told."""
+        return self.state == "queued" and self.kind != IN_APP
 
 
-def plan(notify: Sequence[str], destinations: Sequence[Destination], silence: Silence | None = None) -> list[Planned]:
+def plan(notify: Sequence[str], destinations: Sequence[Destination], fallback: str = "") -> list[Planned]:
     """The deliveries of one firing. The inbox is always among them; each address is told once.
 
     A word of `notify` is a kind (`slack`: every such channel), `kind:name`, or a channel's id. A word
-    that finds nothing becomes a dead delivery that says so: a firing never vanishes without a trace.
+    that finds nothing becomes a dead delivery that says so: a firing never vanishes without a trace. The rule's
+    `fallback` is told beside it then, as where a delivery dies.
     """
     found: dict[tuple[str, str], Planned] = {(IN_APP, INBOX): Planned(IN_APP, INBOX, "inbox")}
     for word in notify:
-        for planned in _named(word, destinations):
+        for planned in named(word, destinations):
             found.setdefault((planned.kind, planned.address), planned)
-    if silence is None:
-        return list(found.values())
-    return [
-        Planned(item.kind, item.address, item.name, "suppressed", silence.reason)
-        if item.state == "queued" and item.kind != IN_APP
-        else item
-        for item in found.values()
-    ]
+    if fallback and any(item.state == "dead" for item in found.values()):
+        for planned in named(fallback, destinations):
+            found.setdefault((planned.kind, planned.address), planned)
+    return list(found.values())
 
 
-def delivery_id(firing_id: str, kind: str, address: str) -> str:
-    """32 hex digits, the same however often a firing is planned: it is the idempotency key of the message."""
-    text = f"{firing_id}\0{kind}\0{address}"
-    return blake2b(text.encode(), digest_size=16, person=b"mb.delivery.1").hexdigest()
-
-
-def is_late(recorded_at: int, now: int, max_age_s: float) -> bool:
-    """True where a message leaves so long after its firing was recorded that it must say so (both ns UTC)."""
-    return now - recorded_at > max_age_s * 1e9
-
-
-def _named(word: str, destinations: Sequence[Destination]) -> list[Planned]:
+def named(word: str, destinations: Sequence[Destination]) -> list[Planned]:
+    """The deliveries that one word of a `notify` clause means; in_app means none, because it is always told."""
     kind, _, target = word.partition(":")
     if kind == IN_APP:
         return []
@@ -98,3 +79,9 @@ def _named(word: str, destinations: Sequence[Destination]) -> list[Planned]:
         else Planned(item.kind, item.channel_id, item.name, "suppressed", "the channel is switched off")
         for item in found
     ]
+
+
+def delivery_id(firing_id: str, kind: str, address: str) -> str:
+    """32 hex digits, the same however often a firing is planned: it is the idempotency key of the message."""
+    text = f"{firing_id}\0{kind}\0{address}"
+    return blake2b(text.encode(), digest_size=16, person=b"mb.delivery.1").hexdigest()
