@@ -29,7 +29,9 @@ class Twins(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with self.stores.database.transaction() as connection:
-            connection.execute("TRUNCATE ledger.firings, ledger.outbox, ledger.shard_progress")
+            connection.execute(
+                "TRUNCATE ledger.firings, ledger.outbox, ledger.shard_progress, ledger.attempts, ledger.archive"
+            )
         self.memory = MemoryStores().ledger
         self.postgres = self.stores.ledger
         self.now = 1_000

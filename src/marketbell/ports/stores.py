@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, Protocol
 from marketbell.core.columns.frame import Columns
 from marketbell.core.market.instrument import Instrument
 from marketbell.ports.jobs import JobStore
+from marketbell.ports.ledger import EVERY_FIRING, Delivery, Firing, Ledger, Sought, Tally  # noqa: F401 — for tests
 from marketbell.ports.watches import WatchStore
+from marketbell.ports.wishes import WishStore
 
 LOCAL_OWNER = "owner"
 """The one actor until accounts exist."""
@@ -163,6 +165,9 @@ class RuleStore(Protocol):
     def versions(self, owner_id: str, rule_uid: str) -> list[RuleVersion]:
         """Every wording that the owner's rule has had, newest first; [] where there is no such rule."""
 
+    def commands(self, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+        """The arm commands of versions, by (rule_uid, version): what they said when they were armed. Everyone's."""
+
     def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
         """Every armed rule of everyone with its instrument and command payload: for a log that was lost."""
 
@@ -280,148 +285,6 @@ class ScreenStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
-    """The durable fact that a rule fired. `values` holds each sub-expression's value, source and age.
-
-    `event` is fire, enter or exit; `suppressed` names what kept it from being told, "" where nothing did.
-    """
-
-    firing_id: str
-    rule_uid: str
-    rule: str
-    owner_id: str
-    instrument_id: int
-    instrument: str
-    event_time: int
-    values: dict[str, Any]
-    notify: tuple[str, ...] = ()
-    recorded_at: int = 0
-    version: int = 1
-    event: str = "fire"
-    suppressed: str = ""
-    severity: str = "normal"
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """Which firings somebody wants to see: of a rule, of an instrument (its key), those recorded after a moment."""
-
-    rule_uid: str = ""
-    instrument: str = ""
-    recorded_after: int | None = None
-
-
-EVERY_FIRING = Sought()
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How often a rule fired, suppressed firings left out, and when it did so last (ns UTC)."""
-
-    count: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message for one address. States: queued, sending, sent, retry, dead, maybe_sent, suppressed.
-
-    `was_sending` is set by a claim whose earlier taker began to send (`begin`) and let the lease run out: whether
-    it was sent is not known.
-    """
-
-    delivery_id: str
-    firing_id: str
-    channel: str
-    address: str
-    state: str
-    attempts: int = 0
-    error: str = ""
-    next_attempt_at: int = 0
-    sent_at: int = 0
-    payload: dict[str, Any] = field(default_factory=dict)
-    was_sending: bool = False
-    claim: int = field(default=0, compare=False)
-    """Which claim of it this is; a later one ends an earlier taker's right to begin."""
-
-
-class Ledger(Protocol):
-    """Firings and their deliveries. A firing id exists once, whoever writes it how often."""
-
-    def raise_fence(self, shards: Sequence[int], above: int = 0) -> int:
-        """Become the one writer of these shards: the answer is larger than any fence of theirs, and than `above`.
-
-        Who calls it holds the shards' leases. What an earlier owner appends after that is refused.
-        """
-
-    def fences(self, shards: Sequence[int]) -> list[int]:
-        """The fence of each shard, 0 where there is none."""
-
-    def append(self, firings: Sequence[Firing], shards: Sequence[int], epoch: str, offset: int, fence: int = 0) -> int:
-        """One transaction: firings (ON CONFLICT DO NOTHING) and the shards' progress. Returns how many were new.
-
-        OvertakenError, and nothing is written, where one of the shards has a larger fence.
-        """
-
-    def progress(self, shard: int) -> tuple[str, int] | None:
-        """Epoch and offset up to which the shard's firings are here."""
-
-    def firings(
-        self,
-        owner_id: str,
-        limit: int = 50,
-        before: tuple[int, str] | None = None,
-        sought: Sought = EVERY_FIRING,
-    ) -> list[tuple[Firing, list[Delivery]]]:
-        """Newest first by (event_time, firing_id); `before` is the cursor."""
-
-    def firing(self, owner_id: str, firing_id: str) -> tuple[Firing, list[Delivery]] | None:
-        """One of the owner's firings."""
-
-    def tallies(self, owner_id: str) -> dict[str, Tally]:
-        """By rule_uid, of the owner's rules that ever fired."""
-
-    def unplanned(self, limit: int = 500) -> list[Firing]:
-        """Firings without a plan, claimed with SKIP LOCKED semantics by state, never by last id."""
-
-    def plan(self, firing_id: str, deliveries: Sequence[Delivery], now: int) -> None:
-        """Commit the outbox rows (UNIQUE firing, channel, address) together with planned_at.
-
-        A firing that has its plan keeps it: planning twice is planning once.
-        """
-
-    def claim(self, now: int, lease_s: float, limit: int = 100) -> list[Delivery]:
-        """Deliveries that are due (queued, retry, or sending with an expired lease), marked sending."""
-
-    def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
-        """Say that the attempt begins now, with its number, and renew the lease.
-
-        False where it was settled already, or claimed again by somebody else.
-        """
-
-    def settle(self, delivery: Delivery, now: int) -> None:
-        """Write the outcome of an attempt: state, attempts, error, next_attempt_at, sent_at. Sent stays sent.
-
-        Of a claim that somebody else took over meanwhile, only that it was sent is worth writing.
-        """
-
-    def oldest_unsent(self) -> int | None:
-        """When the oldest firing without a plan was recorded or the oldest open delivery was queued, ns."""
-
-    def mark_read(self, owner_id: str, up_to: int) -> None:
-        """The owner has seen every firing with `recorded_at` up to that moment; never goes back."""
-
-    def read_up_to(self, owner_id: str) -> int:
-        """What `mark_read` was told last, 0 before that."""
-
-    def unread(self, owner_id: str) -> int:
-        """How many of the owner's firings were recorded after what was marked as read; suppressed ones do not count."""
-
-    def wait(self, timeout_s: float) -> bool:
-        """Block until something new is announced (LISTEN) or the time is over."""
-
-
-@dataclass(frozen=True, slots=True)
 class Watchlist:
     """Instruments somebody follows, in their order."""
 
@@ -498,6 +361,8 @@ class Stores(Protocol):
     def jobs(self) -> JobStore: ...
     @property
     def watches(self) -> WatchStore: ...
+    @property
+    def wishes(self) -> WishStore: ...
     @property
     def watchlists(self) -> WatchlistStore: ...
     @property

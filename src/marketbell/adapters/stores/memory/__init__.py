@@ -14,6 +14,7 @@ from marketbell.adapters.stores.memory.reference import MemoryFundamentals
 from marketbell.adapters.stores.memory.rules import MemoryRules
 from marketbell.adapters.stores.memory.screens import MemoryScreens
 from marketbell.adapters.stores.memory.watches import MemoryWatches
+from marketbell.adapters.stores.memory.wishes import MemoryWishes
 
 
 class MemoryStores:
@@ -31,6 +32,7 @@ class MemoryStores:
         self.ledger = MemoryLedger()
         self.jobs = MemoryJobs()
         self.watches = MemoryWatches()
+        self.wishes = MemoryWishes()
         self.watchlists = MemoryWatchlists()
         self.channels = MemoryChannels()
         self.sessions = MemorySessions()

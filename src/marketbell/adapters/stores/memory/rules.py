@@ -17,6 +17,7 @@ class MemoryRules:
     def __init__(self, outbox: Outbox | None = None) -> None:
         self._rules: dict[str, tuple[StoredRule, int, dict[str, Any]]] = {}
         self._versions: dict[str, list[RuleVersion]] = {}
+        self._armed_with: dict[tuple[str, int], dict[str, Any]] = {}
         self._outbox = outbox or Outbox()
         self._lock = threading.Lock()
 
@@ -43,6 +44,7 @@ class MemoryRules:
             )
             command = {**payload, "rule_uid": stored.rule_uid, "version": stored.version}
             self._rules[stored.rule_uid] = (stored, int(instrument_id), command)
+            self._armed_with[stored.rule_uid, stored.version] = command
             made_at = time.time_ns()
             self._versions.setdefault(stored.rule_uid, []).append(
                 RuleVersion(stored.version, stored.text, made_at, "replaced")
@@ -83,6 +85,11 @@ class MemoryRules:
                 return []
             newest, *older = reversed(self._versions[rule_uid])
             return [replace(newest, state=rule.state), *older]
+
+    def commands(self, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+        """The arm commands of versions, by (rule_uid, version)."""
+        with self._lock:
+            return {key: dict(self._armed_with[key]) for key in versions if key in self._armed_with}
 
     def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
         """Every armed rule with its instrument and the command that armed it."""

@@ -15,6 +15,7 @@ from marketbell.adapters.stores.postgres.reference import PostgresFundamentals
 from marketbell.adapters.stores.postgres.rules import PostgresRules
 from marketbell.adapters.stores.postgres.screens import PostgresScreens
 from marketbell.adapters.stores.postgres.watches import PostgresWatches
+from marketbell.adapters.stores.postgres.wishes import PostgresWishes
 
 
 class PostgresStores:
@@ -32,6 +33,7 @@ class PostgresStores:
         self.ledger = PostgresLedger(self.database)
         self.jobs = PostgresJobs(self.database)
         self.watches = PostgresWatches(self.database)
+        self.wishes = PostgresWishes(self.database)
         self.watchlists = PostgresWatchlists(self.database)
         self.channels = PostgresChannels(self.database)
         self.sessions = PostgresSessions(self.database)

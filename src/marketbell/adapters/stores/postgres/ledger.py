@@ -1,35 +1,78 @@
-"""The ledger in PostgreSQL: firings, the progress that they came with, and the outbox."""
+"""The ledger in PostgreSQL: what fired, how far the shards are, what was read. Its outbox is in deliveries.py."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, LiteralString
 
-from psycopg.types.json import Json, Jsonb
+from psycopg.types.json import Json
 
-from marketbell.adapters.stores.postgres.connections import Connection, Database
-from marketbell.core.primitives.errors import NotFoundError, OvertakenError
-from marketbell.ports.stores import EVERY_FIRING, Delivery, Firing, Sought, Tally
+from marketbell.adapters.stores.postgres.connections import Connection
+from marketbell.adapters.stores.postgres.deliveries import (
+    CHANNEL,
+    SELECT_DELIVERIES,
+    SELECT_FIRINGS,
+    Deliveries,
+    firing_of,
+)
+from marketbell.core.primitives.errors import OvertakenError
+from marketbell.ports.ledger import (
+    ENDED_STATES,
+    EVERY_FIRING,
+    Delivery,
+    Event,
+    Firing,
+    Grouped,
+    History,
+    Sought,
+    Tally,
+)
 
-CHANNEL = "marketbell_ledger"
+NAMED_INSTRUMENTS = 20
+"""Instruments that a group of firings names."""
+_ARCHIVING = 0x4D42_4152  # writers share it, the archive has it alone: no firing is written while it is moved
 
-_SELECT_FIRINGS: LiteralString = """
-    SELECT firing_id, rule_uid, rule, owner_id, instrument_id, instrument, event_time, "values", notify, recorded_at,
-        version, event, suppressed, severity
-    FROM ledger.firings
+_SOUGHT: LiteralString = """
+    owner_id = %(owner)s AND (%(rule)s = '' OR rule_uid = %(rule)s) AND (%(key)s = '' OR instrument = %(key)s)
+    AND (%(severity)s = '' OR severity = %(severity)s) AND recorded_at > %(after)s
+    AND (%(state)s = '' OR EXISTS (SELECT 1 FROM ledger.outbox
+        WHERE outbox.firing_id = firings.firing_id AND outbox.state = %(state)s))
 """
-_SELECT_DELIVERIES: LiteralString = """
-    SELECT delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at, sent_at, payload
-    FROM ledger.outbox
-"""
+
+_GROUPS: LiteralString = (
+    """
+    WITH matched AS (
+        SELECT firing_id, rule_uid, event_time, instrument, suppressed, recorded_at FROM ledger.firings WHERE
+    """  # noqa: S608 — our own words
+    + _SOUGHT
+    + """
+    ), grouped AS (
+        SELECT (array_agg(firing_id ORDER BY event_time DESC, firing_id DESC))[1] AS firing_id,
+            max(event_time) AS event_time, count(*) AS count,
+            count(*) FILTER (WHERE suppressed = '' AND recorded_at > coalesce((
+                SELECT read_up_to FROM ledger.alert_reads WHERE owner_id = %(owner)s), -1)) AS unread,
+            (array_agg(DISTINCT instrument COLLATE "C"))[1:%(named)s] AS instruments
+        FROM matched GROUP BY rule_uid
+    )
+    SELECT firing_id, count, unread, instruments FROM grouped WHERE (event_time, firing_id) < (%(time)s, %(id)s)
+    ORDER BY event_time DESC, firing_id DESC LIMIT %(limit)s
+    """
+)
+
+# one that waited again may be carried itself
+_CARRIERS: LiteralString = (
+    """
+    WITH RECURSIVE carrying (id) AS (
+        SELECT unnest(%(ids)s::text[])
+        UNION SELECT carried_by FROM ledger.outbox JOIN carrying ON delivery_id = id WHERE carried_by <> ''
+    )
+    """  # noqa: S608 — our own words
+    + SELECT_DELIVERIES
+    + "WHERE delivery_id IN (SELECT id FROM carrying) AND owner_id = %(owner)s ORDER BY seq"
+)
 
 
-class PostgresLedger:
+class PostgresLedger(Deliveries):
     """Firings and deliveries in the schema ledger; what is new is announced by NOTIFY."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._listener = database.listen(CHANNEL)
 
     def raise_fence(self, shards: Sequence[int], above: int = 0) -> int:
         """Become the one writer of these shards. Waits for what an earlier owner is just committing."""
@@ -66,6 +109,8 @@ class PostgresLedger:
         """
         now = time.time_ns()
         with self._database.transaction() as connection:
+            if firings:
+                connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_ARCHIVING,))
             # the rows stay locked to the end, so nobody can raise the fence between the check and the firings
             kept = connection.execute(
                 """
@@ -110,6 +155,7 @@ class PostgresLedger:
                     SELECT * FROM json_to_recordset(%s) AS new (firing_id text, rule_uid text, rule text,
                         owner_id text, instrument_id bigint, instrument text, event_time bigint, "values" jsonb,
                         notify jsonb, recorded_at bigint, version integer, event text, suppressed text, severity text)
+                    WHERE NOT EXISTS (SELECT 1 FROM ledger.archive WHERE archive.firing_id = new.firing_id)
                     ON CONFLICT (firing_id) DO NOTHING
                     """,
                     (Json(rows),),
@@ -134,35 +180,84 @@ class PostgresLedger:
         sought: Sought = EVERY_FIRING,
     ) -> list[tuple[Firing, list[Delivery]]]:
         """Newest first by (event_time, firing_id), each with its deliveries."""
-        event_time, firing_id = before or (2**63 - 1, "")
         with self._database.transaction() as connection:
             rows = connection.execute(
-                _SELECT_FIRINGS
+                SELECT_FIRINGS
+                + "WHERE "
+                + _SOUGHT
                 + """
-                WHERE owner_id = %(owner)s AND (event_time, firing_id) < (%(time)s, %(id)s)
-                    AND (%(rule)s = '' OR rule_uid = %(rule)s) AND (%(key)s = '' OR instrument = %(key)s)
-                    AND recorded_at > %(after)s
+                AND (event_time, firing_id) < (%(time)s, %(id)s)
                 ORDER BY event_time DESC, firing_id DESC LIMIT %(limit)s
                 """,
-                {
-                    "owner": owner_id,
-                    "time": event_time,
-                    "id": firing_id,
-                    "rule": sought.rule_uid,
-                    "key": sought.instrument,
-                    "after": -1 if sought.recorded_after is None else sought.recorded_after,
-                    "limit": limit,
-                },
+                _values(owner_id, limit, before, sought),
             ).fetchall()
             return _with_deliveries(connection, rows)
+
+    def groups(
+        self,
+        owner_id: str,
+        limit: int = 50,
+        before: tuple[int, str] | None = None,
+        sought: Sought = EVERY_FIRING,
+    ) -> list[Grouped]:
+        """Each rule's newest, with how many there are."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                _GROUPS, _values(owner_id, limit, before, sought) | {"named": NAMED_INSTRUMENTS}
+            ).fetchall()
+            rows = connection.execute(
+                SELECT_FIRINGS + "WHERE firing_id = ANY (%s)", ([row[0] for row in found],)
+            ).fetchall()
+            by_id = {firing.firing_id: (firing, several) for firing, several in _with_deliveries(connection, rows)}
+            return [
+                Grouped(by_id[key][0], tuple(by_id[key][1]), count, unread, tuple(instruments))
+                for key, count, unread, instruments in found
+            ]
 
     def firing(self, owner_id: str, firing_id: str) -> tuple[Firing, list[Delivery]] | None:
         """One of the owner's firings."""
         with self._database.transaction() as connection:
             rows = connection.execute(
-                _SELECT_FIRINGS + "WHERE firing_id = %s AND owner_id = %s", (firing_id, owner_id)
+                SELECT_FIRINGS + "WHERE firing_id = %s AND owner_id = %s", (firing_id, owner_id)
             ).fetchall()
             return next(iter(_with_deliveries(connection, rows)), None)
+
+    def history(self, owner_id: str, firing_id: str) -> History | None:
+        """What happened to one of the owner's firings, from the archive where it lies there."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                """
+                SELECT planned_at, decision, decision_reason,
+                    (SELECT min(at) FROM ledger.reads WHERE owner_id = %(owner)s AND up_to >= recorded_at)
+                FROM ledger.firings WHERE firing_id = %(id)s AND owner_id = %(owner)s
+                """,
+                {"id": firing_id, "owner": owner_id},
+            ).fetchone()
+            if row is None:
+                return _archived(connection, owner_id, firing_id)
+            rows = connection.execute(SELECT_FIRINGS + "WHERE firing_id = %s", (firing_id,)).fetchall()
+            ((firing, deliveries),) = _with_deliveries(connection, rows)
+            carriers = connection.execute(
+                _CARRIERS, {"ids": sorted({one.carried_by for one in deliveries if one.carried_by}), "owner": owner_id}
+            ).fetchall()
+            carrying = tuple(Delivery(*found) for found in carriers)
+            events = connection.execute(
+                """
+                SELECT delivery_id, at, what, number, detail FROM ledger.attempts
+                WHERE delivery_id = ANY (%s) ORDER BY at, seq
+                """,
+                ([one.delivery_id for one in (*deliveries, *carrying)],),
+            ).fetchall()
+            return History(
+                firing,
+                row[0] or 0,
+                row[1],
+                row[2],
+                tuple(deliveries),
+                carrying,
+                tuple(Event(*found) for found in events),
+                row[3] or 0,
+            )
 
     def tallies(self, owner_id: str) -> dict[str, Tally]:
         """By rule_uid, of the owner's rules that ever fired."""
@@ -176,134 +271,20 @@ class PostgresLedger:
             )
             return {uid: Tally(count, last) for uid, count, last in found}
 
-    def unplanned(self, limit: int = 500) -> list[Firing]:
-        """Firings without a plan, oldest first, except those being planned at this moment."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                _SELECT_FIRINGS
-                + "WHERE planned_at IS NULL ORDER BY recorded_at, firing_id LIMIT %s FOR UPDATE SKIP LOCKED",
-                (limit,),
-            )
-            return [_firing(row) for row in found]
-
-    def plan(self, firing_id: str, deliveries: Sequence[Delivery], now: int) -> None:
-        """Write the outbox rows and planned_at together. A firing that has its plan keeps it."""
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                "SELECT owner_id, planned_at FROM ledger.firings WHERE firing_id = %s FOR UPDATE", (firing_id,)
-            ).fetchone()
-            if row is None:
-                message = f"there is no firing {firing_id}"
-                raise NotFoundError(message)
-            owner_id, planned_at = row
-            if planned_at is not None:
-                return
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    """
-                    INSERT INTO ledger.outbox (delivery_id, firing_id, channel, address, state, attempts, error,
-                        next_attempt_at, sent_at, payload, owner_id, queued_at)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                    ON CONFLICT DO NOTHING
-                    """,
-                    [
-                        (
-                            d.delivery_id,
-                            firing_id,
-                            d.channel,
-                            d.address,
-                            d.state,
-                            d.attempts,
-                            d.error,
-                            d.next_attempt_at,
-                            d.sent_at,
-                            Jsonb(d.payload),
-                            owner_id,
-                            now,
-                        )
-                        for d in deliveries
-                    ],
-                )
-            connection.execute("UPDATE ledger.firings SET planned_at = %s WHERE firing_id = %s", (now, firing_id))
-            connection.execute("SELECT pg_notify(%s, 'outbox')", (CHANNEL,))
-
-    def claim(self, now: int, lease_s: float, limit: int = 100) -> list[Delivery]:
-        """Take deliveries that are due, each for one taker until its lease is over."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                """
-                WITH due AS (
-                    SELECT delivery_id AS due_id, state = 'sending' AND begun_at > 0 AS has_begun FROM ledger.outbox
-                    WHERE (state IN ('queued', 'retry') AND next_attempt_at <= %(now)s)
-                        OR (state = 'sending' AND lease_until <= %(now)s)
-                    ORDER BY next_attempt_at, delivery_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-                ), taken AS (
-                    UPDATE ledger.outbox SET state = 'sending', lease_until = %(until)s, claims = claims + 1
-                    FROM due WHERE delivery_id = due_id
-                    RETURNING delivery_id, firing_id, channel, address, state, attempts, error, next_attempt_at,
-                        sent_at, payload, has_begun AS was_sending, claims AS claim
-                )
-                SELECT * FROM taken ORDER BY next_attempt_at, delivery_id
-                """,
-                {"now": now, "until": now + int(lease_s * 1e9), "limit": limit},
-            )
-            return [Delivery(*row) for row in found]
-
-    def begin(self, delivery: Delivery, now: int, lease_s: float) -> bool:
-        """Say that the attempt begins now. False where it was settled or claimed again meanwhile."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                """
-                UPDATE ledger.outbox SET begun_at = %s, lease_until = %s, attempts = %s
-                WHERE delivery_id = %s AND state = 'sending' AND claims = %s
-                """,
-                (now, now + int(lease_s * 1e9), delivery.attempts, delivery.delivery_id, delivery.claim),
-            )
-            return found.rowcount == 1
-
-    def settle(self, delivery: Delivery, now: int) -> None:
-        """Write the outcome of an attempt. What was sent stays sent, whoever else tried."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                """
-                UPDATE ledger.outbox SET state = %(state)s, attempts = greatest(attempts, %(attempts)s),
-                    error = %(error)s,
-                    next_attempt_at = %(next)s, sent_at = %(sent)s, lease_until = 0, begun_at = 0
-                WHERE delivery_id = %(id)s AND (%(state)s = 'sent' OR (state <> 'sent' AND claims = %(claim)s))
-                """,
-                {
-                    "id": delivery.delivery_id,
-                    "claim": delivery.claim,
-                    "state": delivery.state,
-                    "attempts": delivery.attempts,
-                    "error": delivery.error,
-                    "next": delivery.next_attempt_at,
-                    "sent": delivery.sent_at or (now if delivery.state == "sent" else 0),
-                },
-            )
-
-    def oldest_unsent(self) -> int | None:
-        """When the oldest firing without a plan was recorded or the oldest open delivery queued, ns."""
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                """
-                SELECT least(
-                    (SELECT min(recorded_at) FROM ledger.firings WHERE planned_at IS NULL),
-                    (SELECT min(queued_at) FROM ledger.outbox WHERE state IN ('queued', 'retry')),
-                    (SELECT min(queued_at) FROM ledger.outbox WHERE state = 'sending'))
-                """
-            ).fetchone()
-            return row[0] if row else None
-
-    def mark_read(self, owner_id: str, up_to: int) -> None:
+    def mark_read(self, owner_id: str, up_to: int, now: int = 0) -> None:
         """The owner has seen everything recorded up to that moment; never goes back."""
         with self._database.transaction() as connection:
             connection.execute(
                 """
-                INSERT INTO ledger.alert_reads (owner_id, read_up_to) VALUES (%s, %s)
-                ON CONFLICT (owner_id) DO UPDATE SET read_up_to = greatest(alert_reads.read_up_to, excluded.read_up_to)
+                WITH further AS (
+                    INSERT INTO ledger.alert_reads (owner_id, read_up_to) VALUES (%(owner)s, %(up_to)s)
+                    ON CONFLICT (owner_id) DO UPDATE SET read_up_to = excluded.read_up_to
+                    WHERE alert_reads.read_up_to < excluded.read_up_to RETURNING 1
+                )
+                INSERT INTO ledger.reads (owner_id, up_to, at) SELECT %(owner)s, %(up_to)s, %(now)s FROM further
+                ON CONFLICT DO NOTHING
                 """,
-                (owner_id, up_to),
+                {"owner": owner_id, "up_to": up_to, "now": now or time.time_ns()},
             )
 
     def read_up_to(self, owner_id: str) -> int:
@@ -326,26 +307,96 @@ class PostgresLedger:
             ).fetchone()
             return int(row[0]) if row else 0
 
-    def wait(self, timeout_s: float) -> bool:
-        """Block until a firing or a plan was announced since the last call, or the time is over."""
-        return self._listener.wait(timeout_s)
+    def archive(self, before: int, limit: int = 1_000) -> int:
+        """Move what is old and over to ledger.archive, with its deliveries and their events."""
+        with self._database.transaction() as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ARCHIVING,))
+            ids = [
+                row[0]
+                for row in connection.execute(
+                    """
+                    SELECT firing_id FROM ledger.firings
+                    WHERE recorded_at < %s AND planned_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger.outbox
+                        WHERE outbox.firing_id = firings.firing_id AND state <> ALL (%s))
+                    ORDER BY recorded_at, firing_id LIMIT %s FOR UPDATE
+                    """,
+                    (before, sorted(ENDED_STATES), limit),
+                )
+            ]
+            connection.execute(
+                """
+                INSERT INTO ledger.archive (firing_id, owner_id, rule_uid, event_time, recorded_at, firing, deliveries,
+                    attempts)
+                SELECT firing_id, owner_id, rule_uid, event_time, recorded_at, to_jsonb(firings),
+                    coalesce((SELECT jsonb_agg(to_jsonb(outbox) ORDER BY outbox.seq) FROM ledger.outbox
+                        WHERE outbox.firing_id = firings.firing_id), '[]'),
+                    coalesce((SELECT jsonb_agg(to_jsonb(attempts) ORDER BY attempts.seq) FROM ledger.attempts
+                        JOIN ledger.outbox USING (delivery_id) WHERE outbox.firing_id = firings.firing_id), '[]')
+                FROM ledger.firings WHERE firing_id = ANY (%s)
+                """,
+                (ids,),
+            )
+            connection.execute(
+                """
+                DELETE FROM ledger.attempts USING ledger.outbox
+                WHERE attempts.delivery_id = outbox.delivery_id AND firing_id = ANY (%s)
+                """,
+                (ids,),
+            )
+            connection.execute("DELETE FROM ledger.firings WHERE firing_id = ANY (%s)", (ids,))
+            return len(ids)
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.close()
+
+def _values(owner_id: str, limit: int, before: tuple[int, str] | None, sought: Sought) -> dict[str, object]:
+    event_time, firing_id = before or (2**63 - 1, "")
+    return {
+        "owner": owner_id,
+        "time": event_time,
+        "id": firing_id,
+        "rule": sought.rule_uid,
+        "key": sought.instrument,
+        "severity": sought.severity,
+        "state": sought.state,
+        "after": -1 if sought.recorded_after is None else sought.recorded_after,
+        "limit": limit,
+    }
+
+
+def _archived(connection: Connection, owner_id: str, firing_id: str) -> History | None:
+    row = connection.execute(
+        """
+        SELECT firing, deliveries, attempts,
+            (SELECT min(at) FROM ledger.reads WHERE owner_id = %(owner)s AND up_to >= recorded_at)
+        FROM ledger.archive WHERE firing_id = %(id)s AND owner_id = %(owner)s
+        """,
+        {"id": firing_id, "owner": owner_id},
+    ).fetchone()
+    if row is None:
+        return None
+    kept, deliveries, attempts, read_at = row
+    firing = {name: kept[name] for name in Firing.__dataclass_fields__} | {"notify": tuple(kept["notify"])}
+    names = [name for name in Delivery.__dataclass_fields__ if name not in {"was_sending", "claim"}]
+    events = [
+        Event(found["delivery_id"], found["at"], found["what"], found["number"], found["detail"]) for found in attempts
+    ]
+    return History(
+        Firing(**firing),
+        kept["planned_at"] or 0,
+        kept["decision"],
+        kept["decision_reason"],
+        tuple(Delivery(**{name: found[name] for name in names}) for found in deliveries),
+        (),
+        tuple(sorted(events, key=lambda event: event.at)),
+        read_at or 0,
+    )
 
 
 def _with_deliveries(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Firing, list[Delivery]]]:
-    found = [(_firing(row), list[Delivery]()) for row in rows]
+    found = [(firing_of(row), list[Delivery]()) for row in rows]
     by_id = {firing.firing_id: deliveries for firing, deliveries in found}
     for row in connection.execute(
-        _SELECT_DELIVERIES + "WHERE firing_id = ANY (%s) ORDER BY queued_at, delivery_id",
+        SELECT_DELIVERIES + "WHERE firing_id = ANY (%s) ORDER BY seq",
         (list(by_id),),
     ):
         by_id[row[1]].append(Delivery(*row))
     return found
-
-
-def _firing(row: tuple[Any, ...]) -> Firing:
-    firing = Firing(*row)
-    return replace(firing, notify=tuple(firing.notify))

@@ -135,6 +135,18 @@ class PostgresRules:
             )
             return [RuleVersion(*row) for row in found]
 
+    def commands(self, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+        """The arm commands of versions, by (rule_uid, version)."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                """
+                SELECT rule_uid, version, payload FROM rules.versions
+                WHERE (rule_uid, version) IN (SELECT * FROM unnest(%s::text[], %s::integer[]))
+                """,
+                ([uid for uid, _ in versions], [version for _, version in versions]),
+            )
+            return {(uid, version): payload for uid, version, payload in found}
+
     def armed(self) -> list[tuple[StoredRule, int, dict[str, Any]]]:
         """Every armed rule with its instrument and the command that armed it."""
         with self._database.transaction() as connection:
