@@ -148,6 +148,13 @@ class Metrics:
         self.firings = counter("firings_total", "Firings written")
         self.deliveries = counter("deliveries_total", "Delivery attempts", "channel", "state")
         self.delivery_latency = histogram("delivery_seconds", "From recording a firing to having sent it", "channel")
+        self.delivery_attempts = Histogram(
+            "marketbell_delivery_attempts",
+            "Attempts until a message was accepted",
+            ("channel",),
+            registry=registry,
+            buckets=(1, 2, 3, 5, 8, 14, 100),
+        )
         self.oldest_unsent = gauge("oldest_unsent_seconds", "Age of the oldest message not sent")
         self.requests = counter("http_requests_total", "HTTP requests", "method", "route", "status")
         self.request_latency = histogram("http_request_seconds", "HTTP request duration", "method", "route")

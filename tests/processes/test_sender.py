@@ -127,7 +127,9 @@ def fire(stores: PostgresStores, name: str, count: int, notify: tuple[str, ...])
     values = {"condition": "close crosses above 1500", "value": 1500.05}
     stores.ledger.append(
         [
-            Firing(f"{name}-{n}", "r", f"{name} {n}", LOCAL_OWNER, 1, "NSE:RELIANCE", 1_000 + n, values, notify)
+            Firing(
+                f"{name}-{n}", f"{name}-{n}", f"{name} {n}", LOCAL_OWNER, 1, "NSE:RELIANCE", 1_000 + n, values, notify
+            )
             for n in range(count)
         ],
         (0,),

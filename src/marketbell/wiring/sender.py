@@ -1,14 +1,17 @@
 """What the sender is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from marketbell.core.alerts.pace import Pace
 from marketbell.core.alerts.retry import RetryPolicy
 from marketbell.flows.alerting.delivering import Deliverer, Terms
+from marketbell.flows.alerting.gathering import Gatherer
 from marketbell.flows.alerting.planning import Planner
+from marketbell.flows.alerting.signing import Links
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
-from marketbell.ports.stores import Ledger
+from marketbell.ports.ledger import Ledger
 from marketbell.settings import Settings
 
 CONNECTIONS = 4
@@ -16,9 +19,11 @@ CONNECTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class SenderParts:
-    """Planner, deliverer, and the ports that the loop itself needs. `close` lets go of connections."""
+    """Planner, gatherer, deliverer, and the ports that the loop itself needs. `close` lets go of connections."""
 
     planner: Planner
+    gatherer: Gatherer
+    paces: Mapping[str, Pace]
     deliverer: Deliverer
     ledger: Ledger
     cache: Cache
@@ -40,8 +45,8 @@ def build_sender(settings: Settings) -> SenderParts:
     from marketbell.adapters.cache.redis import RedisCache
     from marketbell.adapters.clock.system import SystemClock
     from marketbell.adapters.stores.postgres import PostgresStores
-    from marketbell.wiring.notifiers import build_notifiers
-    from marketbell.wiring.secrets import required
+    from marketbell.wiring.notifiers import build_notifiers, paces
+    from marketbell.wiring.secrets import required, signing_key
 
     clock = SystemClock()
     stores = PostgresStores(required(settings.database_url, "database_url"), CONNECTIONS)
@@ -49,14 +54,28 @@ def build_sender(settings: Settings) -> SenderParts:
     notifiers, close_notifiers = build_notifiers(settings, clock)
     terms = Terms(settings.notify.lease_s, settings.notify.max_age_s, RetryPolicy(attempts=settings.notify.attempts))
 
+    base = link_base(settings)
+    links = Links(signing_key(settings.data_dir), base)
+
     def close() -> None:
         close_notifiers()
         stores.close()
         cache.close()
 
     return SenderParts(
-        planner=Planner(stores.ledger, stores.channels, stores.instruments, clock, link_base(settings)),
-        deliverer=Deliverer(stores.ledger, stores.channels, notifiers, clock, terms),
+        planner=Planner(
+            stores.ledger,
+            stores.channels,
+            stores.instruments,
+            clock,
+            base,
+            wishes=stores.wishes,
+            rules=stores.rules,
+            links=links,
+        ),
+        gatherer=Gatherer(stores.ledger, clock, base, wishes=stores.wishes, links=links),
+        paces=paces(settings),
+        deliverer=Deliverer(stores.ledger, stores.channels, notifiers, clock, terms, wishes=stores.wishes),
         ledger=stores.ledger,
         cache=cache,
         clock=clock,

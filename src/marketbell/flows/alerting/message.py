@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.rules import words
+from marketbell.flows.alerting.signing import NO_LINKS, Links
+from marketbell.ports.ledger import Firing
 from marketbell.ports.notifiers import Message
-from marketbell.ports.stores import Firing
 
 ZONES = {"XNSE": "Asia/Kolkata", "XBOM": "Asia/Kolkata", "XNYS": "America/New_York", "XNAS": "America/New_York"}
 """Where a person of that venue looks at the clock; other venues are told in UTC."""
@@ -20,19 +21,19 @@ LONGEST_CONDITION = 90
 OLD_NS = 86_400 * 1_000_000_000
 
 
-def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> dict[str, Any]:
-    """Title, body, link and facts of a firing, as kept with its deliveries (plain values)."""
+def compose(firing: Firing, instrument: Instrument | None, link_base: str, links: Links = NO_LINKS) -> dict[str, Any]:
+    """Title, body, link and facts of a firing, as kept with its deliveries (plain values).
+
+    What a watchdog raised is about no instrument: its sentence is the title.
+    """
     known = instrument or Instrument(firing.instrument)
     symbol = known.symbol or firing.instrument
-    value, condition = firing.values.get("value"), _condition(firing)
-    moment = told_time(firing.event_time, known.calendar)
-    price = f": {_shown(firing, value, known.tick_size)}" if isinstance(value, (int, float)) else ""
-    simulated = "SIMULATED " if known.is_simulated else ""
-    urgent = "URGENT " if firing.severity == "high" else ""
-    lines = [
-        f"Rule: {firing.rule}",
-        f"Instrument: {firing.instrument}" + (f" ({known.name})" if known.name not in {"", symbol} else ""),
-    ]
+    moment = told_time(firing.event_time, known.calendar if firing.instrument else "")
+    lines = [f"Rule: {firing.rule}"]
+    if firing.instrument:
+        lines.append(
+            f"Instrument: {firing.instrument}" + (f" ({known.name})" if known.name not in {"", symbol} else "")
+        )
     sentence = str(firing.values.get("sentence") or "")
     if sentence:
         lines.append(f"Why: {sentence}")
@@ -47,10 +48,15 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
         lines.append("The market time lies in the past: these are recorded data, not the market of today.")
     if known.is_simulated:
         lines.append("This is a simulated market: no real prices.")
+    sign = (firing.owner_id, firing.firing_id, firing.recorded_at)
+    actions = [("Acknowledge", links.url("ack", *sign)), ("Snooze for a day", links.url("snooze", *sign))]
     return {
-        "title": f"{simulated}{urgent}{symbol} {condition}{price} at {moment}",
+        "title": _title(firing, known, symbol, moment),
         "body": "\n".join(lines),
+        "symbol": symbol,
         "link": f"{link_base.rstrip('/')}/alerts?firing={quote(firing.firing_id)}" if link_base else "",
+        "link_mute": links.url("mute", *sign),
+        "actions": [[words, url] for words, url in actions if url],
         "facts": {
             "firing_id": firing.firing_id,
             "rule_uid": firing.rule_uid,
@@ -64,6 +70,26 @@ def compose(firing: Firing, instrument: Instrument | None, link_base: str) -> di
             "severity": firing.severity,
             "version": firing.version,
         },
+    }
+
+
+def _title(firing: Firing, known: Instrument, symbol: str, moment: str) -> str:
+    marks = ("SIMULATED " if known.is_simulated else "") + ("URGENT " if firing.severity == "high" else "")
+    if not firing.instrument:
+        return f"{marks}{firing.values.get('sentence') or firing.rule} at {moment}"
+    value = firing.values.get("value")
+    price = f": {_shown(firing, value, known.tick_size)}" if isinstance(value, (int, float)) else ""
+    return f"{marks}{symbol} {_condition(firing)}{price} at {moment}"
+
+
+def announcement(firing: Firing, text: dict[str, Any], reason: str) -> dict[str, Any]:
+    """The one message that says that a rule goes on without messages for the rest of the day."""
+    return {
+        **text,
+        "title": f"{firing.rule}: no more messages today, {reason}",
+        "body": f"It keeps watching, and the inbox shows every alert.\nThe first that is not told: {text['title']}",
+        "actions": [],
+        "facts": {**text["facts"], "kind": "limit"},
     }
 
 
@@ -83,13 +109,18 @@ def _shown(firing: Firing, value: float, tick_size: float) -> str:
 
 def message(delivery_id: str, payload: dict[str, Any], *, late: bool) -> Message:
     """The message of a stored delivery; one that leaves late says so in its first word."""
-    title = str(payload.get("title", ""))
+    title, body = str(payload.get("title", "")), str(payload.get("body", ""))
+    if payload.get("instead_of"):
+        body = f"Sent here because {payload['instead_of']}\n{body}"
     return Message(
         delivery_id=delivery_id,
         title=LATE + title if late else title,
-        body=str(payload.get("body", "")),
+        body=body,
         link=str(payload.get("link", "")),
         facts={**payload.get("facts", {}), "is_late": late},
+        link_mute=str(payload.get("link_mute", "")),
+        lines=tuple(str(line) for line in payload.get("lines", ())),
+        actions=tuple((str(words), str(url)) for words, url in payload.get("actions", ())),
     )
 
 

@@ -24,7 +24,15 @@ def main() -> None:
     log = setup("sender", settings)
     parts = build_sender(settings)
     heartbeat = Heartbeat(parts.cache, "sender", metrics_url=serve_metrics(), stall_s=10.0).start()
-    loop = SenderLoop(parts.planner, parts.deliverer, parts.ledger, parts.clock, heartbeat)
+    loop = SenderLoop(
+        parts.planner,
+        parts.deliverer,
+        parts.ledger,
+        parts.clock,
+        heartbeat,
+        gatherer=parts.gatherer,
+        paces=parts.paces,
+    )
     log.info("sender.started")
     is_clean = asyncio.run(_run(loop))
     log.info("sender.stopped", is_clean=is_clean)

@@ -1,12 +1,13 @@
-"""The sender's loop: plan what fired, claim what is due, deliver it, wait to be woken.
+"""The sender's loop: plan what fired, gather what was held, claim what is due, deliver it, wait to be woken.
 
 One event loop; everything that blocks runs in a small pool of threads. Messages for one destination
-go one after the other and at its pace; destinations do not wait for each other.
+go one after the other, in the order in which they were planned and at its pace; destinations do not wait for each
+other. One that must be tried again does not hold up those behind it: a late alert is worse than a reordered one.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -17,10 +18,11 @@ from marketbell.core.alerts.pace import Bucket, Pace, book
 from marketbell.core.alerts.plan import IN_APP
 from marketbell.core.primitives.errors import UnavailableError
 from marketbell.flows.alerting.delivering import Deliverer
+from marketbell.flows.alerting.gathering import Gatherer
 from marketbell.flows.alerting.planning import BATCH, Planner
 from marketbell.observability import metrics
 from marketbell.ports.clock import Clock
-from marketbell.ports.stores import Delivery, Ledger
+from marketbell.ports.ledger import Delivery, Ledger
 
 T = TypeVar("T")
 
@@ -35,9 +37,6 @@ LONGEST_PACING_S = 2.0
 LEASE_SHARE = 0.8
 SLOW_S, SLOW_LANE, SLOW_WAIT_S = 1.0, 2, 1.0
 UNSENT_EVERY_S = 1.0
-
-PACES = {"slack": Pace(burst=3.0, per_s=1.0), "webhook": Pace(burst=50.0, per_s=50.0)}
-"""Slack takes about one message a second for each webhook, with short bursts."""
 
 
 class Health(Protocol):
@@ -70,6 +69,8 @@ class SenderLoop:
         health: Health,
         *,
         poll_s: float = POLL_S,
+        gatherer: Gatherer | None = None,
+        paces: Mapping[str, Pace] | None = None,
     ) -> None:
         self._planner = planner
         self._deliverer = deliverer
@@ -77,6 +78,8 @@ class SenderLoop:
         self._clock = clock
         self._health = health
         self._poll_s = poll_s
+        self._gatherer = gatherer
+        self._paces = paces or {}
         self._threads = ThreadPoolExecutor(CONCURRENCY + 4, thread_name_prefix="sender")
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._lanes: dict[tuple[str, str], _Lane] = {}
@@ -112,6 +115,8 @@ class SenderLoop:
             self._wake.clear()
             try:
                 planned = await self._blocking(self._planner.run)
+                if self._gatherer is not None:
+                    await self._blocking(self._gatherer.run)
                 free = IN_FLIGHT - len(self._flying)
                 claimed = await self._blocking(self._deliverer.claim, free) if free > 0 else []
             except UnavailableError as error:
@@ -136,7 +141,7 @@ class SenderLoop:
             await self._attempt(delivery, taken_at)
             return
         lane = self._lanes.setdefault((delivery.channel, delivery.address), _Lane())
-        pace, now = PACES.get(delivery.channel, Pace()), self._clock.monotonic()
+        pace, now = self._paces.get(delivery.channel, Pace()), self._clock.monotonic()
         longest = min(LONGEST_PACING_S, self._deliverer.terms.lease_s / 4)
         if lane.is_slow and lane.waiting >= SLOW_LANE:
             # a receiver that answers slowly must not hold the places of all the others
@@ -176,7 +181,9 @@ class SenderLoop:
             await self._settling(lambda: self._deliverer.settle(outcome))
         metrics().deliveries.labels(outcome.channel, outcome.state).inc()
         if outcome.state == "sent":
-            recorded = int(outcome.payload.get("recorded_at", outcome.sent_at))
+            metrics().delivery_attempts.labels(outcome.channel).observe(outcome.attempts)
+            # what was held on purpose is measured from its release
+            recorded = int(outcome.payload.get("due_at") or outcome.payload.get("recorded_at", outcome.sent_at))
             metrics().delivery_latency.labels(outcome.channel).observe(max(0, outcome.sent_at - recorded) / 1e9)
 
     async def _settling(self, write: Callable[[], None]) -> None:
@@ -205,8 +212,9 @@ class SenderLoop:
     async def _watch_age(self) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(UnavailableError):
-                oldest = await self._blocking(self._ledger.oldest_unsent)
-                age = 0.0 if oldest is None else max(0, self._clock.now() - oldest) / 1e9
+                now = self._clock.now()
+                oldest = await self._blocking(self._ledger.oldest_unsent, now)
+                age = 0.0 if oldest is None else max(0, now - oldest) / 1e9
                 metrics().oldest_unsent.set(age)
             await asyncio.sleep(UNSENT_EVERY_S)
 
