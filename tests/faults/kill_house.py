@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from report import Tally
 
 from marketbell.adapters.cache.redis import RedisCache
 from marketbell.adapters.servers.postgres import EmbeddedPostgres
@@ -24,6 +23,7 @@ from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.shards import Shards, stream_name
 from marketbell.ports.servers import EmbeddedServer
 from marketbell.settings import Settings
+from marketbell.wiring.rules import people, rule_desk
 
 DAY = "intraday/nse_ticks/2021-04-28"
 MARKET_S = 22_500.0
@@ -39,24 +39,6 @@ alert "Range" on ALL when close crosses above orb(15m).high at 5m close session 
 alert "Order" on ALL when close < close@15m then close > vwap within 20m at 1m close fire on enter cooldown 1h
 """
 """Rules at bars and ticks, with a memory of their own: each fires several times on that day."""
-
-
-@dataclass
-class Tally:
-    """What one kind of fault did: a row of the table."""
-
-    fault: str
-    times: int = 0
-    lost: int = 0
-    doubled: int = 0
-    recoveries: list[float] = field(default_factory=list)
-    remark: str = ""
-
-    def line(self) -> str:
-        p50, p95 = np.percentile(self.recoveries, [50, 95]) if self.recoveries else (np.nan, np.nan)
-        return (
-            f"{self.fault:<28}{self.times:>6}{self.lost:>7}{self.doubled:>9}{p50:>9.2f} s{p95:>8.2f} s  {self.remark}"
-        )
 
 
 class Child:
@@ -87,8 +69,11 @@ class Child:
         self.process.send_signal(number)
         return self.process.wait(within_s)
 
+    def log_text(self) -> str:
+        return self._log.read_text(errors="replace")
+
     def tail(self) -> str:
-        return self._log.read_text(errors="replace")[-3_000:]
+        return self.log_text()[-3_000:]
 
 
 def _server(server: EmbeddedServer, log: Path) -> Child:
@@ -105,9 +90,7 @@ def _wait(condition: Callable[[], bool], within_s: float, what: str, children: d
     while not condition():
         if time.monotonic() > deadline:
             tails = "\n".join(
-                f"--- {name}\n{child.tail()}"
-                for name, child in children.items()
-                if "stream" in name or "ingest" in name
+                f"--- {name}\n{child.tail()}" for name, child in children.items() if child.process is not None
             )
             pytest.fail(f"not within {within_s} s: {what}\n{tails}")
         time.sleep(0.05)
@@ -195,6 +178,43 @@ class House:
             if child.process is not None and child.process.poll() is None:
                 child.kill()
         self.cache.close()
+
+
+class SystemNow:
+    """The system's clock, for what is armed by hand."""
+
+    def now(self) -> int:
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def arm(stores: PostgresStores, day: Path, folder: Path, texts: Sequence[str]) -> Path:
+    """Arm rules on the day's instruments; the file that a replay arms them from."""
+    symbols = [path.name.partition(".")[0] for path in sorted(day.glob("*.csv.gz"))]
+    stores.instruments.put([Instrument(f"NSE:{symbol}") for symbol in symbols])
+    rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), SystemNow())
+    for text in texts:
+        rules.arm_file("owner", text)
+    bell = folder / "rules.bell"
+    bell.write_text(rules.export("owner"))
+    return bell
+
+
+def same_ledger(stores: PostgresStores, offline: Path, tally: Tally) -> None:
+    """Every firing of the offline replay stands in the ledger once, and nothing else does."""
+    wanted = pd.read_parquet(offline / "firings.parquet")["firing_id"].tolist()
+    with stores.database.transaction() as connection:
+        rows = connection.execute("SELECT firing_id FROM ledger.firings WHERE suppressed = ''").fetchall()
+    found = [row[0] for row in rows]
+    tally.lost += len(set(wanted) - set(found))
+    tally.doubled += len(found) - len(set(found)) + len(set(found) - set(wanted))
+    assert wanted
+    assert (tally.lost, tally.doubled) == (0, 0)
 
 
 def keys_of(offline: Path) -> dict[str, int]:

@@ -6,14 +6,13 @@ database must equal those of `marketbell replay`, and so must the firings of rul
 cooldowns and sessions; a level must have fired once, at the tick that pandas finds.
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import orjson
 import pandas as pd
 import pytest
-from kill_house import DAY, RULES, House, same_bars, same_quality, same_snapshot
+from kill_house import DAY, RULES, House, SystemNow, same_bars, same_quality, same_snapshot
 
 from marketbell.adapters.stores.postgres import PostgresStores, migrate
 from marketbell.core.market.instrument import Instrument
@@ -32,8 +31,8 @@ FINAL = 60.0
 
 
 @pytest.fixture
-def house(tmp_path: Path, shared_data: Path) -> Iterator[House]:
-    made = House(tmp_path, f"replay:{shared_data / DAY}", SPEED)
+def house(house_dir: Path, shared_data: Path) -> Iterator[House]:
+    made = House(house_dir, f"replay:{shared_data / DAY}", SPEED)
     try:
         yield made
     finally:
@@ -69,7 +68,7 @@ def test_every_kill_leaves_the_same_day(house: House, shared_data: Path, tmp_pat
     stores = PostgresStores(house.database_url)
     try:
         stores.instruments.put([Instrument(f"NSE:{symbol}") for symbol in ("RELIANCE", "TCS", "INFY")])
-        rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), _Clock())
+        rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), SystemNow())
         rule = rules.arm("owner", RULE.format(level=level))
         uids = {one.name: one.rule_uid for one in rules.arm_file("owner", RULES + JOINT)} | {rule.name: rule.rule_uid}
         bell = tmp_path / "rules.bell"
@@ -94,17 +93,6 @@ def test_every_kill_leaves_the_same_day(house: House, shared_data: Path, tmp_pat
         _same_recording(house.folder / "data" / "recordings" / "2021-04-28", offline, tmp_path / "again")
     finally:
         stores.close()
-
-
-class _Clock:
-    def now(self) -> int:
-        return time.time_ns()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 def _kill_in_turn(house: House) -> None:

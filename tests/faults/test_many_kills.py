@@ -2,29 +2,28 @@
 
 Whatever was killed and when, the ledger has every firing once, the bars are those of an undisturbed run, and
 the state that the stream ends with is, bit for bit, that of an engine which applied the same log in one go.
-Short: a few kills. With --full the counts of the fault matrix (rows 1, 4 and 6).
+Short: a few kills. With --full the counts of the fault matrix (rows 1, 4, 6 and 7).
 """
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import redis
-from kill_house import DAY, MARKET_S, RULES, House, same_bars, same_quality
+from kill_house import DAY, MARKET_S, RULES, House, arm, same_bars, same_ledger, same_quality
+from report import Tally
+from victims import Victims
 
-from conftest import Tally
 from marketbell.adapters.bus.redis import RedisBus
 from marketbell.adapters.checkpoints.files import FileCheckpoints
 from marketbell.adapters.stores.postgres import PostgresStores, migrate
 from marketbell.core.engine.engine import EngineConfig
 from marketbell.core.engine.handover import merge
-from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import BusUnavailableError
 from marketbell.core.primitives.shards import ALL_SHARDS
 from marketbell.core.rules.why import Reasons
@@ -35,18 +34,15 @@ from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.records import firing_of, rule_firing_of
 from marketbell.wiring.calendars import calendars
 from marketbell.wiring.replay import replay_to_files
-from marketbell.wiring.rules import people, rule_desk
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
-KILL_S = 4.5
+KILL_S = 9.0
 """Seconds that one kill takes of the replay, with the start after it."""
-NEAR = 40
-"""Frames behind the newest at which a stream has caught up."""
-PROGRESS_S = 15.0
-"""Within this after the broker's return the market goes on."""
 SEED = 20210428
-FULL = {"stream": 200, "stream in two": 40, "ingest": 50, "broker": 50}
+MANY = 20
+"""From so many kills on, each server stays away for a minute once."""
+FULL = {"stream": 200, "stream in two": 40, "ingest": 50, "broker": 50, "postgres": 50}
 SHORT = {"stream in two": 3}
 
 
@@ -81,25 +77,14 @@ class Tap(threading.Thread):
         self.join()
 
 
-class _Clock:
-    def now(self) -> int:
-        return time.time_ns()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
 @pytest.fixture
-def house(plan: tuple[str, int], tmp_path: Path, shared_data: Path) -> Iterator[House]:
+def house(plan: tuple[str, int], house_dir: Path, shared_data: Path) -> Iterator[House]:
     name, kills = plan
     streams = ("0-31", "32-63") if name == "stream in two" else ("0-63",)
     made = House(
-        tmp_path,
+        house_dir,
         f"replay:{shared_data / DAY}",
-        max(20.0, MARKET_S / (kills * KILL_S + 6.0)),
+        max(10.0, MARKET_S / (kills * KILL_S + 6.0)),
         streams,
         stream={"checkpoint_every_s": 0.5},
     )
@@ -134,7 +119,7 @@ def test_nothing_is_lost_or_doubled(
     migrate.upgrade(house.database_url)
     stores = PostgresStores(house.database_url)
     try:
-        bell = arm(stores, shared_data / DAY, tmp_path)
+        bell = arm(stores, shared_data / DAY, tmp_path, ["\n".join(levels(shared_data / DAY)), RULES])
         offline = tmp_path / "offline"
         replay_to_files([str(shared_data / DAY)], offline, rules=bell)
         bus = RedisBus(house.bus_url)
@@ -143,15 +128,17 @@ def test_nothing_is_lost_or_doubled(
             tap.start()
         house.start(*house.streams, "ingest")
         house.wait(lambda: house.rows() > 0, 60.0, "the first rows are published")
-        storm(house, name, kills, tally)
+        victims = Victims(house, random.Random(SEED + kills))  # noqa: S311 — a repeatable plan, no secret
+        if kills >= MANY:
+            victims.long_outages = {"bus", "cache", "postgres"}
+        victims.storm(["stream" if name.startswith("stream") else name] * kills, tally, settles=False)
         house.set_speed("max")
         house.wait(lambda: house.feed().get("state") == "ended", 120.0, "the replay ends")
         house.wait(house.has_read_everything, 60.0, "the stream has read everything")
         for stream in house.streams:
             assert house.children[stream].stop(5.0) == 0
         house.children["ingest"].stop(5.0)
-        wanted = pd.read_parquet(offline / "firings.parquet")["firing_id"].tolist()
-        ledger(stores, wanted, tally)
+        same_ledger(stores, offline, tally)
         same_bars(stores, offline)
         same_quality(stores, offline)
         if name != "broker":
@@ -161,103 +148,6 @@ def test_nothing_is_lost_or_doubled(
         bus.close()
     finally:
         stores.close()
-
-
-def arm(stores: PostgresStores, day: Path, folder: Path) -> Path:
-    """Arm the day's alerts; the file that a replay arms them from."""
-    symbols = [path.name.partition(".")[0] for path in sorted(day.glob("*.csv.gz"))]
-    stores.instruments.put([Instrument(f"NSE:{symbol}") for symbol in symbols])
-    rules = rule_desk(stores.rules, people(stores.instruments, stores.watchlists, stores.channels), _Clock())
-    for text in levels(day):
-        rules.arm("owner", text)
-    rules.arm_file("owner", RULES)
-    bell = folder / "rules.bell"
-    bell.write_text(rules.export("owner"))
-    return bell
-
-
-def storm(house: House, name: str, kills: int, tally: Tally) -> None:
-    """Kill at random moments: most of them in full work, some while the one before is just starting."""
-    chance = random.Random(SEED)  # noqa: S311 — a repeatable plan, no secret
-    for number in range(kills):
-        hurt, is_well = _victim(house, name, chance, number)
-        began = time.monotonic()
-        hurt()
-        tally.times += 1
-        if chance.random() < 0.25 and name != "broker":
-            time.sleep(chance.uniform(0.0, 1.5))
-            continue
-        house.wait(is_well, 60.0, f"{name} goes on after kill {number + 1}")
-        tally.recoveries.append(time.monotonic() - began)
-        time.sleep(chance.uniform(0.0, 1.0))
-    if name == "broker":
-        assert max(tally.recoveries) <= PROGRESS_S + OUTAGE_S
-
-
-OUTAGE_S = 1.0
-"""How long a broker stays away. The matrix's 60 s are one of the full form's kills."""
-
-
-def _victim(house: House, name: str, chance: random.Random, number: int) -> tuple[Callable[[], None], Any]:
-    """What is done this time, and how it is seen that the market goes on."""
-    before = house.rows()
-    fences = _fences(house)
-
-    def is_going_on() -> bool:
-        return (house.rows() > before or house.feed().get("state") == "ended") and _is_near(house)
-
-    if name == "ingest":
-        return lambda: house.kill_and_start("ingest"), is_going_on
-    if name == "broker":
-        way = ("kill bus", "flush bus", "kill cache", "flush cache")[number % 4]
-        return lambda: _hurt_broker(house, way), is_going_on
-    stream = chance.choice(house.streams)
-    at = house.streams.index(stream)
-
-    def is_back() -> bool:
-        now = _fences(house)
-        return len(now) == len(house.streams) and now[at] > (fences[at] if at < len(fences) else 0) and _is_near(house)
-
-    return lambda: house.kill_and_start(stream), is_back
-
-
-def _hurt_broker(house: House, way: str) -> None:
-    what, _, server = way.partition(" ")
-    if what == "kill":
-        house.children[server].kill()
-        time.sleep(OUTAGE_S)
-        house.start(server)
-    else:
-        with redis.Redis.from_url(house.bus_url if server == "bus" else house.cache_url) as client:
-            client.flushall()
-
-
-def _fences(house: House) -> list[int]:
-    status = house.document("stream:status") or {}
-    return [one["fence"] for one in status.get("processes") or () if one["is_owner"]]
-
-
-def _is_near(house: House) -> bool:
-    status = house.document("stream:status") or {}
-    parts = status.get("partitions") or []
-    return (
-        bool(parts)
-        and not status.get("problem")
-        and all(one["state"] == "running" and one["lag"] <= NEAR for one in parts)
-    )
-
-
-def ledger(stores: PostgresStores, wanted: Sequence[str], tally: Tally) -> None:
-    """Every firing of the offline replay stands there, and nothing else does."""
-    with stores.database.transaction() as connection:
-        found = [
-            row[0]
-            for row in connection.execute("SELECT firing_id FROM ledger.firings WHERE suppressed = ''").fetchall()
-        ]
-    tally.lost = len(set(wanted) - set(found))
-    tally.doubled = len(found) - len(set(found)) + len(set(found) - set(wanted))
-    assert wanted
-    assert (tally.lost, tally.doubled) == (0, 0)
 
 
 def undisturbed(house: House, entries: Sequence[tuple[int, bytes]], stores: PostgresStores, tally: Tally) -> None:

@@ -1,0 +1,131 @@
+"""Ten thousand firings, and everything between them and their reader killed at random: nothing is lost or doubled.
+
+A recorded day is replayed through real processes and servers while `stream`, `sender`, PostgreSQL and the
+Valkeys get SIGKILL in any order. The ledger must equal the offline replay's, and what the receivers heard the
+ledger. Short: a thousand firings and a handful of kills.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kill_house import DAY, MARKET_S, House, arm, same_bars, same_ledger, same_quality
+from posted import HOOKS, SLACKS, furnish, has_backlog, judge
+from receivers import Receivers
+from report import Tally
+from victims import Victims
+
+from marketbell.adapters.stores.postgres import PostgresStores, migrate
+from marketbell.wiring.replay import replay_to_files
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+SHORT, FULL = (1_000, 8), (10_000, 100)
+"""Firings, kills."""
+KILL_S = 5.0
+FEW = 3
+SEED = 20_210_429
+LEASE_S = 3.0
+
+
+@pytest.fixture
+def counts(request: pytest.FixtureRequest) -> tuple[int, int]:
+    option = request.config.getoption
+    firings, kills = FULL if option("full", default=False) else SHORT
+    return firings, option("kills", default=None) or kills
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    with Receivers() as made:
+        yield made
+
+
+@pytest.fixture
+def house(counts: tuple[int, int], house_dir: Path, shared_data: Path) -> Iterator[House]:
+    made = House(
+        house_dir,
+        f"replay:{shared_data / DAY}",
+        max(10.0, MARKET_S / (counts[1] * KILL_S + 6.0)),
+        stream={"checkpoint_every_s": 0.5},
+        notify={"allow_private": ("127.0.0.1",), "lease_s": LEASE_S},
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def crossings(day: Path, wanted: int) -> list[str]:
+    """Alerts on levels that are crossed about so often on that day, each telling one of the webhooks."""
+    found: list[tuple[str, str, float, int]] = []
+    for path in sorted(day.glob("*.csv.gz")):
+        price = pd.read_csv(path)["ltp"].to_numpy()
+        for share in np.arange(0.02, 1.0, 0.06).round(2):
+            level = round(float(np.quantile(price, share)), 2)
+            ups = int(((price[:-1] <= level) & (price[1:] > level)).sum())
+            downs = int(((price[:-1] >= level) & (price[1:] < level)).sum())
+            symbol = path.name.partition(".")[0]
+            found += [(symbol, "above", level, ups), (symbol, "below", level, downs)]
+    random.Random(SEED).shuffle(found)  # noqa: S311 — a repeatable choice
+    texts, total, few = [], 0, 0
+    for symbol, word, level, count in found:
+        if total >= wanted:
+            break
+        if not 0 < count <= wanted / 10:
+            continue
+        # Slack takes a message a second: it hears of what is rare
+        also = f", slack:s{few % SLACKS}" if count <= FEW else ""
+        few += bool(also)
+        total += count
+        texts.append(
+            f'alert "{symbol} {word} {level}" on $NSE:{symbol} when close crosses {word} {level:.2f} at tick '
+            f"fire every time notify webhook:h{len(texts) % HOOKS}{also}"
+        )
+    return texts
+
+
+def test_a_storm_of_kills_loses_and_doubles_nothing(
+    house: House,
+    counts: tuple[int, int],
+    receivers: Receivers,
+    shared_data: Path,
+    tmp_path: Path,
+    tally: Tally,
+) -> None:
+    tally.fault = "storm"
+    firings, kills = counts
+    house.start("postgres", "bus", "cache")
+    migrate.upgrade(house.database_url)
+    stores = PostgresStores(house.database_url)
+    try:
+        furnish(stores, receivers)
+        bell = arm(stores, shared_data / DAY, tmp_path, ["\n".join(crossings(shared_data / DAY, firings))])
+        offline = tmp_path / "offline"
+        replay_to_files([str(shared_data / DAY)], offline, rules=bell)
+        house.start("stream", "ingest", "sender")
+        house.wait(lambda: house.rows() > 0, 60.0, "the first rows are published")
+        chance = random.Random(SEED)  # noqa: S311 — a repeatable plan
+        victims = Victims(house, chance, lambda: len(receivers.calls), lambda: has_backlog(stores))
+        names = [("sender", "stream", "postgres", "broker")[n % 4] for n in range(kills)]
+        chance.shuffle(names)
+        victims.storm(names, tally, settles=False)
+        house.set_speed("max")
+        house.wait(lambda: house.feed().get("state") == "ended", 120.0, "the replay ends")
+        house.wait(house.has_read_everything, 60.0, "the stream has read everything")
+        assert house.children["stream"].stop(5.0) == 0
+        house.children["ingest"].stop(5.0)
+        same_ledger(stores, offline, tally)
+        same_bars(stores, offline)
+        same_quality(stores, offline)
+        house.wait(lambda: not has_backlog(stores), 300.0, "everything is sent")
+        house.children["sender"].stop(5.0)
+        judge(stores, receivers, tally, names.count("sender") + names.count("postgres"))
+        assert len(receivers.told("hook")) >= 0.9 * firings
+        for child in ("sender", "stream", "ingest"):
+            assert "Traceback" not in house.children[child].log_text(), house.children[child].tail()
+    finally:
+        stores.close()
