@@ -8,6 +8,7 @@ from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
+from marketbell.ports.ledger import Ledger
 from marketbell.ports.notifiers import Notifier
 from marketbell.ports.stores import (
     BarStore,
@@ -15,7 +16,6 @@ from marketbell.ports.stores import (
     FundamentalStore,
     IdempotencyStore,
     InstrumentStore,
-    Ledger,
     RuleStore,
     ScreenStore,
     SessionStore,

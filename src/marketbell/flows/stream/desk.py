@@ -34,8 +34,9 @@ from marketbell.ports.calendars import SessionTable
 from marketbell.ports.checkpoints import CheckpointStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.leases import Leases
+from marketbell.ports.ledger import Ledger
 from marketbell.ports.recordings import RecordingStore
-from marketbell.ports.stores import BarStore, Ledger, QualityStore, RuleStore, ScreenStore, SnapshotStore
+from marketbell.ports.stores import BarStore, QualityStore, RuleStore, ScreenStore, SnapshotStore
 
 log = structlog.stdlib.get_logger("stream.desk")
 

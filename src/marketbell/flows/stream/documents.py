@@ -18,7 +18,7 @@ from marketbell.core.engine.view import BAR_FIELDS
 from marketbell.core.language.fields import FIELDS
 from marketbell.core.quality.kinds import ACTIONS, KINDS, QualityKind
 from marketbell.ports.calendars import SessionTable
-from marketbell.ports.stores import Firing
+from marketbell.ports.ledger import Firing
 
 COLUMNS: tuple[str, ...] = (*(field.name for field in FIELDS if field.name != "src.age"), *BAR_FIELDS)
 """Values of a row behind its key. Ages are left to the reader's clock."""

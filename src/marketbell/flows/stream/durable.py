@@ -18,7 +18,8 @@ import structlog
 from marketbell.core.columns.frame import Columns
 from marketbell.core.primitives.errors import MarketbellError, OvertakenError, StoreUnavailableError
 from marketbell.core.primitives.shards import Shards
-from marketbell.ports.stores import BarStore, Firing, Ledger, QualityStore, RuleStore, SnapshotStore
+from marketbell.ports.ledger import Firing, Ledger
+from marketbell.ports.stores import BarStore, QualityStore, RuleStore, SnapshotStore
 
 log = structlog.stdlib.get_logger("stream.durable")
 

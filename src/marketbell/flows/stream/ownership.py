@@ -11,7 +11,7 @@ import structlog
 from marketbell.core.primitives.errors import StoreUnavailableError
 from marketbell.core.primitives.shards import Shards
 from marketbell.ports.leases import Lease, Leases
-from marketbell.ports.stores import Ledger
+from marketbell.ports.ledger import Ledger
 
 log = structlog.stdlib.get_logger("stream.ownership")
 

@@ -22,7 +22,7 @@ from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
-from marketbell.ports.stores import Firing
+from marketbell.ports.ledger import Firing
 
 log = structlog.stdlib.get_logger("stream.publisher")
 

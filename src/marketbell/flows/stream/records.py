@@ -13,7 +13,7 @@ from marketbell.core.rules.why import Reasons
 from marketbell.flows.stream.documents import cached_rows, row_values
 from marketbell.flows.stream.partition import Partition
 from marketbell.ports.calendars import SessionTable
-from marketbell.ports.stores import Firing
+from marketbell.ports.ledger import Firing
 
 
 def snapshot_rows(
@@ -56,6 +56,8 @@ def firing_of(fired: Fired, source: str, now: int) -> Firing:
         ),
         notify=fired.notify,
         recorded_at=now,
+        severity=str(fired.payload.get("severity") or "normal"),
+        version=fired.version,
     )
 
 

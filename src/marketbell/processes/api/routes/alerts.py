@@ -10,7 +10,7 @@ from marketbell.flows.market_views.labels import address_label
 from marketbell.flows.market_views.numbers import utc
 from marketbell.flows.market_views.paging import decode_cursor, encode_cursor
 from marketbell.flows.market_views.reader import Market
-from marketbell.ports.stores import Delivery, Firing, Sought
+from marketbell.ports.ledger import Delivery, Firing, Sought
 from marketbell.processes.api.context import asks, edge, market, owner_id, parts
 from marketbell.processes.api.routes.symbol import moment
 from marketbell.processes.api.schemas.base import Done

@@ -9,7 +9,8 @@ from marketbell.core.primitives.errors import UserError
 from marketbell.flows.accounts.decisions import Action
 from marketbell.flows.market_views.numbers import decimals_of, fixed, plain, utc
 from marketbell.flows.market_views.reader import Market
-from marketbell.ports.stores import StoredRule, Tally
+from marketbell.ports.ledger import Tally
+from marketbell.ports.stores import StoredRule
 from marketbell.processes.api.context import asks, market, owner_id, parts
 from marketbell.processes.api.idempotency import idempotent
 from marketbell.processes.api.schemas.base import Done
