@@ -102,10 +102,7 @@ def test_worker_and_two_beats_do_each_tick_once_also_over_an_emptied_broker_and_
         worker = start("worker")
         before = len(pulses())
         until(lambda: len(pulses("done")) >= before + 2, logs)
-        beats[0].send_signal(signal.SIGTERM)
-        assert beats[0].wait(8) == 0, logs()
-        # a lost message is replaced after ten seconds; a beat that ends leaves that to the next one
-        beats = [start("beat")]
+        # a message that was lost is replaced after ten seconds
         until(lambda: len(pulses()) >= before + 4 and not pulses("queued", "running", "failed"), logs)
         found = pulses()
         assert found == list(range(found[0], found[-1] + 10**9, 10**9)), "every second once"
