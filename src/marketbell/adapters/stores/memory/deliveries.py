@@ -170,7 +170,7 @@ class Deliveries:
             kept.delivery = replace(
                 kept.delivery,
                 state=delivery.state,
-                attempts=delivery.attempts,
+                attempts=max(delivery.attempts, kept.delivery.attempts),
                 error=delivery.error,
                 next_attempt_at=delivery.next_attempt_at,
                 sent_at=delivery.sent_at or (now if delivery.state == "sent" else 0),

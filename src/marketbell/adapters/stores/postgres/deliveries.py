@@ -184,7 +184,8 @@ class Deliveries:
         with self._database.transaction() as connection:
             row = connection.execute(
                 """
-                UPDATE ledger.outbox SET state = %(state)s, attempts = %(attempts)s, error = %(error)s,
+                UPDATE ledger.outbox SET state = %(state)s, error = %(error)s,
+                    attempts = greatest(attempts, %(attempts)s),
                     next_attempt_at = %(next)s, sent_at = %(sent)s, gather = %(gather)s, reference = %(reference)s,
                     ended_at = %(ended)s, lease_until = 0, begun_at = 0
                 FROM (SELECT delivery_id AS id, begun_at > 0 AS has_begun FROM ledger.outbox
