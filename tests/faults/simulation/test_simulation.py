@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import structlog
-from simulation.laws import broken
+from report import Tally
+from simulation.laws import broken, still_dead
 from simulation.scheduler import SECOND
 from simulation.world import START, World
 
@@ -22,7 +23,8 @@ from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, SessionTable
 from marketbell.flows.stream.records import firing_of
-from marketbell.ports.stores import LOCAL_OWNER, Firing
+from marketbell.ports.ledger import Firing
+from marketbell.ports.stores import LOCAL_OWNER
 
 pytestmark = pytest.mark.faults
 
@@ -86,15 +88,21 @@ def armed(ids: list[int]) -> Frame:
     return Frame(FrameKind.COMMAND, 0, 0, 0, 0, START, START, 0, {}, payload)
 
 
-def test_no_seed_loses_or_doubles_anything(request: pytest.FixtureRequest, logs: list[list[list[Firing]]]) -> None:
+def test_no_seed_loses_or_doubles_anything(
+    request: pytest.FixtureRequest, logs: list[list[list[Firing]]], tally: Tally
+) -> None:
+    tally.fault = "simulation"
     option = request.config.getoption
     count = option("seeds", default=None) or (FULL if option("full", default=False) else SHORT)
     alone = option("seed", default=None)
-    kills = freezes = unsure = 0
+    kills = freezes = unsure = replayed = 0
     for seed in range(count) if alone is None else (alone,):
         world = World(seed, logs[seed % LOGS])
         world.play()
         said = broken(world)
+        if not said and world.replay():
+            said = [*broken(world, is_replayed=True), *still_dead(world)]
+            replayed += 1
         if said:
             laws = "\n".join(said[:10])
             story = world.scheduler.told(laws)
@@ -102,10 +110,13 @@ def test_no_seed_loses_or_doubles_anything(request: pytest.FixtureRequest, logs:
         kills += world.scheduler.kills
         freezes += world.scheduler.freezes
         unsure += len(world.unsure)
+        tally.times += 1
+    tally.remark = f"{kills:,} kills, {freezes:,} times still for too long, {unsure:,} outcomes unknown"
     if alone is None:
         assert kills > count / 4
         assert freezes > count / 4
         assert unsure > count / 4
+        assert replayed > count / 4
 
 
 def test_a_law_that_is_broken_is_found(logs: list[list[list[Firing]]]) -> None:

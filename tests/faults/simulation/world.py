@@ -1,6 +1,6 @@
 """Engine, outbox, planner and deliverer over the stores in memory, with providers that fail as real ones do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -10,13 +10,16 @@ from simulation.scheduler import SECOND, Chances, Process, Scheduler
 from marketbell.adapters.clock.manual import ManualClock
 from marketbell.adapters.notifiers.in_app import InApp
 from marketbell.adapters.stores.memory import MemoryStores
+from marketbell.core.alerts.preferences import Preferences
 from marketbell.core.alerts.retry import RetryPolicy
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import DeliveryError, OvertakenError, StoreUnavailableError, UnavailableError
 from marketbell.flows.alerting.delivering import Deliverer, Terms
+from marketbell.flows.alerting.gathering import Gatherer
 from marketbell.flows.alerting.planning import Planner
+from marketbell.ports.ledger import EVERY_DEAD, Delivery, Firing
 from marketbell.ports.notifiers import Message
-from marketbell.ports.stores import LOCAL_OWNER, Channel, Delivery, Firing
+from marketbell.ports.stores import LOCAL_OWNER, Channel
 
 START = 1_700_000_000 * SECOND
 STORM_S = 60.0
@@ -27,7 +30,7 @@ LEASE_S = 10.0
 TIMEOUT_S = 5.0
 ASKED_S = 7.0
 SHARDS = (0, 1)
-WRITES = ("append", "plan", "begin", "settle", "claim", "unplanned", "raise_fence")
+WRITES = ("append", "plan_batch", "gather", "begin", "settle", "claim", "unplanned", "raise_fence")
 WAYS = ("ok", "500", "429", "no answer", "late answer", "accepts and drops", "404")
 ACCEPTING = frozenset({"ok", "late answer", "accepts and drops"})
 UNKNOWN = frozenset({"no answer", "late answer", "accepts and drops"})
@@ -35,13 +38,12 @@ UNKNOWN = frozenset({"no answer", "late answer", "accepts and drops"})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as the provider saw it. `firings` are those that its message tells."""
+    """One request as the provider saw it; `firings` are those that its message tells."""
 
     at: int
     key: str
     way: str
-    firing_id: str
-    title: str
+    firings: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -59,7 +61,9 @@ class Provider:
         world = self.world
         world.scheduler.point(f"before the request to {self.kind}")
         way = self._way()
-        call = Call(world.clock.now(), message.delivery_id, way, str(message.facts.get("firing_id")), message.title)
+        facts = message.facts
+        firings = tuple(str(one["firing_id"]) for one in facts.get("firings", [facts]))
+        call = Call(world.clock.now(), message.delivery_id, way, firings)
         self.calls.append(call)
         world.scheduler.tell(f"{self.kind} answers {way} to {message.delivery_id[:6]}")
         if way in {"no answer", "late answer"}:
@@ -88,6 +92,18 @@ class Provider:
         if self.mood == "ok":
             return "ok"
         return world.chance.choice(WAYS[1:6] if self.mood == "down" else WAYS)
+
+
+class Rules:
+    """What rules say about their messages: some have a limit, some a fallback."""
+
+    def commands(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+        found: dict[tuple[str, int], dict[str, Any]] = {}
+        for uid, version in keys:
+            number = int(uid.rpartition("-")[2])
+            fallback = {"fallback": "webhook:h1"} if number % 2 else {}
+            found[uid, version] = {"limit": 6 if number % 3 else 100, **fallback}
+        return found
 
 
 class Torn:
@@ -153,6 +169,8 @@ class World:
     def _furnish(self) -> None:
         stores = self.stores
         stores.instruments.put([Instrument("NSE:A"), Instrument("NSE:B")])
+        window = self.chance.choice((0, 5, 20))
+        stores.wishes.put_preferences(LOCAL_OWNER, Preferences(group_window_s=window))
         for channel_id, kind, is_enabled in (("h1", "webhook", True), ("s1", "slack", True), ("h2", "webhook", False)):
             stores.channels.put(Channel(channel_id, LOCAL_OWNER, kind, channel_id, {}, is_enabled))
         for number in range(1 + self.chance.randrange(2)):
@@ -167,10 +185,24 @@ class World:
         self.is_calm = True
         scheduler.chances = Chances()
         scheduler.tell("calm")
-        scheduler.run(self.clock.now() + int(CALM_S * SECOND), self._is_done)
+        self.rest()
+
+    def rest(self) -> None:
+        """Let everything work until nothing is left to do."""
+        self.scheduler.run(self.clock.now() + int(CALM_S * SECOND), self._is_done)
+
+    def replay(self) -> int:
+        """Queue what is dead anew, as a person does, and let it be sent; how many there were."""
+        self.settled.clear()
+        count = self.stores.ledger.replay(LOCAL_OWNER, EVERY_DEAD, self.clock.now())
+        self.rest()
+        return count
 
     def _is_done(self) -> bool:
-        return self.place >= len(self.log) and self.stores.ledger.oldest_unsent() is None
+        ledger = self.stores.ledger
+        if self.place < len(self.log) or ledger.oldest_unsent() is not None:
+            return False
+        return not ledger.figures(LOCAL_OWNER, 0).states.get("held")
 
     # --- the processes ---------------------------------------------------------------------------------------
 
@@ -201,7 +233,17 @@ class World:
 
     def _sender(self) -> None:
         """What the sender's loop does, one thing at a time."""
-        planner = Planner(self.ledger, self.stores.channels, self.stores.instruments, self.clock, "")  # type: ignore[arg-type]
+        wishes = self.stores.wishes
+        planner = Planner(
+            self.ledger,  # type: ignore[arg-type]
+            self.stores.channels,
+            self.stores.instruments,
+            self.clock,
+            "",
+            wishes=wishes,
+            rules=Rules(),  # type: ignore[arg-type]
+        )
+        gatherer = Gatherer(self.ledger, self.clock, "", wishes=wishes)  # type: ignore[arg-type]
         notifiers = {"in_app": InApp(), "webhook": self.hook, "slack": self.slack}
         deliverer = Deliverer(
             self.ledger,  # type: ignore[arg-type]
@@ -209,10 +251,11 @@ class World:
             notifiers,
             self.clock,
             Terms(LEASE_S, 600.0, POLICY),
+            wishes=wishes,
         )
         while True:
             try:
-                planned = planner.run()
+                planned = planner.run() + gatherer.run()
                 claimed = deliverer.claim(self.chance.randint(1, 6))
             except UnavailableError:
                 self.scheduler.sleep(0.5)
