@@ -76,7 +76,8 @@ def decide(
     if verdict.kind == "suppress":
         return Decision(verdict, tuple(_suppressed(item, verdict) for item in planned), known)
     if verdict.cause == "announce":
-        waits = quieted(wishes.preferences, zone, "normal", now) if happening.severity != "high" else None
+        severity = "high" if happening.severity == "high" else "normal"  # that silence begins is worth the morning
+        waits = quieted(wishes.preferences, zone, severity, now)
         announced = [
             _placed(replace(item, announces=True), waits or TELL, DIGEST) if item.is_open else item for item in planned
         ]

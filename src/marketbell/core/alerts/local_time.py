@@ -1,12 +1,11 @@
 """A person's clock: days and wall times of their zone, right through every change of it. Moments are ns UTC."""
 
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 DAY_S = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MINUTES_OF_A_DAY = 1_440
 
 
 def local(at: int, zone: tzinfo) -> datetime:
@@ -25,7 +24,7 @@ def moment(day: int, minutes: int, zone: tzinfo, *, is_last: bool = False) -> in
     A time that comes twice is the first of the two, or with `is_last` the second. One that is left out, because
     the clock is put forward over it, is the moment at which it is put forward.
     """
-    wall = datetime.combine(date.fromordinal(day), time(minutes // 60, minutes % 60), zone)
+    wall = datetime.fromordinal(day).replace(hour=minutes // 60, minute=minutes % 60, tzinfo=zone)
     early, late = _ns(wall.replace(fold=0)), _ns(wall.replace(fold=1))
     if early > late:
         return _put_forward(late, early, zone)
