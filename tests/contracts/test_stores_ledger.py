@@ -268,6 +268,19 @@ def test_an_overtaken_sender_may_not_begin(stores: Stores) -> None:
     assert told.state == "sent"
 
 
+def test_a_late_word_does_not_undo_the_count_of_attempts(stores: Stores) -> None:
+    planned(stores)
+    (first,) = stores.ledger.claim(now=10_000, lease_s=1)
+    first = replace(first, attempts=1)
+    assert stores.ledger.begin(first, now=10_000, lease_s=1)
+    (second,) = stores.ledger.claim(now=10_000 + 2 * SECOND, lease_s=1)
+    second = replace(second, attempts=2)
+    assert stores.ledger.begin(second, now=10_000 + 2 * SECOND, lease_s=1)
+    stores.ledger.settle(replace(first, state="sent", sent_at=5), now=10_000 + 2 * SECOND)
+    ((_, (kept,)),) = stores.ledger.firings(LOCAL_OWNER)
+    assert (kept.state, kept.attempts) == ("sent", 2)
+
+
 def test_only_the_newest_owner_of_a_shard_writes(stores: Stores) -> None:
     ledger = stores.ledger
     assert ledger.fences((3, 4)) == [0, 0]

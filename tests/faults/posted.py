@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from receivers import Receivers
+from receivers import ACCEPTING, Receivers
 from report import Tally
 
 from marketbell.adapters.stores.postgres import PostgresStores
@@ -47,11 +47,14 @@ def judge(stores: PostgresStores, receivers: Receivers, tally: Tally, faults: in
     by_id = {one["delivery_id"]: one for one in deliveries}
     told = {kind: receivers.told(kind) for kind in ("hook", "slack")}
     inbox = {one["firing_id"] for one in deliveries if one["channel"] == IN_APP and one["state"] == "sent"}
+    heard_by_key = {
+        (call.key, firing) for call in list(receivers.calls) if call.way in ACCEPTING for firing in call.firings
+    }
     lost = [f"{firing} is not in the inbox" for firing in firings.keys() - inbox]
     ends = Counter((one["channel"], one["state"]) for one in deliveries)
     for one in deliveries:
         carrier = by_id.get(one.get("carried_by") or "", one)
-        if one["channel"] == "webhook" and not told["hook"][carrier["delivery_id"]]:
+        if one["channel"] == "webhook" and (carrier["delivery_id"], one["firing_id"]) not in heard_by_key:
             lost.append(f"webhook {one['delivery_id']} is {one['state']} ({one['error']}) and was not told")
         if one["channel"] == "slack" and one["state"] == "sent" and not told["slack"][one["firing_id"]]:
             lost.append(f"slack {one['delivery_id']} is sent and was not told")
@@ -61,7 +64,12 @@ def judge(stores: PostgresStores, receivers: Receivers, tally: Tally, faults: in
         for firing, notify in firings.items()
         if any(word.startswith("webhook") for word in notify) and not heard[firing]
     ]
-    keys = {(call.firing_id, call.name, call.key) for call in receivers.calls if call.name.startswith("hook")}
+    keys = {
+        (firing, call.name, call.key)
+        for call in list(receivers.calls)
+        for firing in call.firings
+        if call.name.startswith("hook")
+    }
     twice = [f"{place} has two keys" for place, n in Counter(key[:2] for key in keys).items() if n > 1]
     twice += [f"slack was told {firing} {times} times" for firing, times in told["slack"].items() if times > 1]
     twice += [f"{key} is of no delivery" for key in told["hook"] if key not in by_id]
@@ -69,7 +77,11 @@ def judge(stores: PostgresStores, receivers: Receivers, tally: Tally, faults: in
     tally.doubled += len(twice)
     unsure = sum(count for (_, state), count in ends.items() if state == "maybe_sent")
     repeats = sum(told["hook"].values()) - len(told["hook"])
-    tally.remark = f"{len(told['hook']):,} messages told, {repeats} repeated under their own key, {unsure} maybe sent"
+    carried = sum(count for (_, state), count in ends.items() if state == "carried")
+    tally.remark = (
+        f"{len(firings):,} firings told in {len(told['hook']):,} messages ({carried:,} carried by another), "
+        f"{repeats} repeated under their own key, {unsure} maybe sent"
+    )
     assert not lost, lost[:5]
     assert not twice, twice[:5]
     assert unsure <= faults, f"{unsure} deliveries are unsure after {faults} faults: {ends}"

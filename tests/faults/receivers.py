@@ -7,6 +7,7 @@ Slack's incoming webhook, `/twilio/NAME` Twilio's messages (both without keys), 
 import asyncio
 import base64
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs
 ACCEPTING = frozenset({"ok", "late", "drop"})
 """Ways to answer after which the reader has the message, whatever the sender was told."""
 LATE_S = 30.0
+_FIRING = re.compile(r"firing=([\w.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Call:
     name: str
     key: str
     way: str
-    firing_id: str
+    firings: tuple[str, ...] = ()
+    """The firings that its text tells."""
     body: Any = None
 
 
@@ -94,10 +97,10 @@ class Receivers:
         """How often each key was tried."""
         return Counter(one.key for one in list(self.calls) if one.name.startswith(kind))
 
-    def _note(self, name: str, key: str, firing_id: str, body: Any = None) -> str:
+    def _note(self, name: str, key: str, firings: tuple[str, ...], body: Any = None) -> str:
         self._asked[name, key] += 1
         way = self.way(name, self._asked[name, key], key)
-        self.calls.append(Call(time.monotonic(), name, key, way, firing_id, body))
+        self.calls.append(Call(time.monotonic(), name, key, way, firings, body))
         return way
 
     # --- the protocols --------------------------------------------------------------------------------------------
@@ -118,8 +121,8 @@ class Receivers:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         name = first.split(" ")[1].strip("/")
-        key, firing_id, shown = _identity(name, headers, body)
-        way = self._note(name, key, firing_id, shown)
+        key, firings, shown = _identity(name, headers, body)
+        way = self._note(name, key, firings, shown)
         if self.wait_s:
             await asyncio.sleep(self.wait_s)
         if way in {"late", "silent"}:
@@ -160,7 +163,7 @@ class Receivers:
                     await say("354 go on")
                     text = (await reader.readuntil(b"\r\n.\r\n")).decode("utf-8", "replace")
                     key = _header(text, "message-id").strip("<>").partition("@")[0]
-                    way = self._note("mail", key, "", text)
+                    way = self._note("mail", key, (), text)
                     if way in {"drop", "late", "silent"}:
                         writer.transport.abort()
                         return
@@ -178,20 +181,21 @@ class Receivers:
             writer.close()
 
 
-def _identity(name: str, headers: dict[str, str], body: bytes) -> tuple[str, str, Any]:
-    """The key of a message as its provider would see one, the firing it tells of, and what to keep of it."""
+def _identity(name: str, headers: dict[str, str], body: bytes) -> tuple[str, tuple[str, ...], Any]:
+    """The key of a message as its provider would see one, the firings it tells of, and what to keep of it."""
     if name.startswith("hook"):
         told = json.loads(body)
-        return headers["idempotency-key"], str(told["facts"].get("firing_id")), told
+        facts = told["facts"]
+        return headers["idempotency-key"], tuple(str(one["firing_id"]) for one in facts.get("firings", [facts])), told
     if name.startswith("twilio"):
         form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
         assert base64.b64decode(headers.get("authorization", "").removeprefix("Basic "))
-        return form["Body"], form["Body"].rpartition("firing=")[2], form
+        return form["Body"], tuple(_FIRING.findall(form["Body"])[:1]), form
     told = json.loads(body)
     text = str(told.get("text", "")) or json.dumps(told)
     # Slack knows no keys: the firing that the link leads to tells two messages apart
-    firing_id = text.rpartition("firing=")[2].partition("|")[0].partition(">")[0]
-    return firing_id or text, firing_id, told
+    firings = tuple(_FIRING.findall(text)[:1])
+    return firings[0] if firings else text, firings, told
 
 
 def _header(text: str, name: str) -> str:

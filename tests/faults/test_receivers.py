@@ -120,4 +120,4 @@ def test_receivers_note_every_call_and_answer_as_told() -> None:
             ("twilio/a", form["Body"]),
             ("mail", "d1"),
         ]
-        assert receivers.calls[-3].firing_id == "f9"
+        assert receivers.calls[-3].firings == ("f9",)
