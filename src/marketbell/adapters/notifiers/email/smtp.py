@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from marketbell.core.primitives.errors import DeliveryError
 
@@ -46,6 +47,7 @@ class _Pinned(smtplib.SMTP):
         self._server = server
         self._context = context
         super().__init__(local_hostname=socket.gethostname() or "localhost", timeout=timeout_s)
+        self._host = server.host  # what STARTTLS checks the certificate against
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         line = socket.create_connection((self._server.address or host, port), timeout)
@@ -98,7 +100,7 @@ class Conversation:
             smtp.starttls(context=self._context)
             smtp.ehlo_or_helo_if_needed()
         if server.user:
-            smtp.login(server.user, server.password)
+            self._log_in()
         self._expect(smtp.mail(sender), _DONE)
         self._expect(smtp.rcpt(to), _DONE, 251)
         self._expect(smtp.docmd("DATA"), _GO_ON)
@@ -107,6 +109,17 @@ class Conversation:
         self._is_dotted = True
         smtp.send(b".\r\n")
         self._expect(smtp.getreply(), _DONE)
+
+    def _log_in(self) -> None:
+        """By one mechanism, once: a wrong password must not count three times at the server."""
+        smtp = self._smtp
+        smtp.user, smtp.password = self._server.user, self._server.password
+        offered = smtp.esmtp_features.get("auth", "").upper().split()
+        ways: dict[str, Any] = {"PLAIN": smtp.auth_plain, "LOGIN": smtp.auth_login, "CRAM-MD5": smtp.auth_cram_md5}
+        mechanism = next((name for name in ways if name in offered), None)
+        if mechanism is None:
+            raise smtplib.SMTPNotSupportedError("AUTH")
+        smtp.auth(mechanism, ways[mechanism])
 
     def _expect(self, answer: tuple[int, bytes], *codes: int) -> None:
         if answer[0] not in codes:
