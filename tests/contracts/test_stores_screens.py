@@ -56,6 +56,20 @@ def test_the_same_text_with_other_members_takes_its_place_too(stores: Stores) ->
     assert [payload["definition"] for _, payload in commands(stores)] == [{"when": [1]}, {"when": [3]}]
 
 
+def test_what_members_leave_at_is_kept_and_told(stores: Stores) -> None:
+    sticky = replace(CHEAP, definition={"when": [1], "leave_when": "fund.pe > 12"})
+    assert stores.screens.put(CHEAP).leave_when is None
+    stores.screens.put(sticky)
+    assert stores.screens.get(LOCAL_OWNER, "s-1") == sticky
+    assert [one.leave_when for one in stores.screens.standing()] == ["fund.pe > 12"]
+    assert [payload for _, payload in commands(stores)] == [
+        COMMAND,
+        COMMAND | {"options": {"leave_when": "fund.pe > 12"}},
+    ]
+    stores.screens.put(CHEAP)
+    assert commands(stores)[-1][1] == COMMAND
+
+
 def test_an_owner_has_a_name_once(stores: Stores) -> None:
     stores.screens.put(CHEAP)
     with pytest.raises(ConflictError, match="Cheap"):

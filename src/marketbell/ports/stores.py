@@ -185,7 +185,8 @@ class RuleStore(Protocol):
 class SavedScreen:
     """A screen that somebody keeps: it stands in the stream. Times ns UTC.
 
-    `text` is what was written, `definition` what the stream holds: canonical JSON, its lists written out.
+    `text` is what was written, `definition` what the stream holds: canonical JSON, its lists written out, and in
+    `leave_when` the condition at which a member leaves, where that is another one (a text of the language).
     """
 
     screen_id: str
@@ -195,6 +196,11 @@ class SavedScreen:
     definition: dict[str, Any]
     created_at: int = 0
     updated_at: int = 0
+
+    @property
+    def leave_when(self) -> str | None:
+        """A member stays until this holds; None: until the screen's own condition does not."""
+        return self.definition.get("leave_when")
 
 
 class ScreenEvent(NamedTuple):
@@ -228,8 +234,8 @@ def screen_command(screen: SavedScreen) -> dict[str, Any]:
         "type": "screen",
         "screen_id": screen.screen_id,
         "owner_id": screen.owner_id,
-        "definition": screen.definition,
-        "options": {},
+        "definition": {name: value for name, value in screen.definition.items() if name != "leave_when"},
+        "options": {} if screen.leave_when is None else {"leave_when": screen.leave_when},
     }
 
 

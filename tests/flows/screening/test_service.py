@@ -95,6 +95,36 @@ def test_a_condition_alone_is_kept_under_its_name(service: ScreenService, stores
     assert print_tree(from_json(command["definition"])) == saved.text
 
 
+def test_members_may_leave_later_than_they_enter(service: ScreenService, stores: MemoryStores) -> None:
+    saved = service.save(ME, "Cheap", 'screen "x" on watchlist "core" when pe < 10', " pe>12 ")
+    assert saved.leave_when == service.one(ME, saved.screen_id).leave_when == "fund.pe > 12"
+    assert commands(stores)[-1]["options"] == {"leave_when": "fund.pe > 12"}
+    assert "leave_when" not in commands(stores)[-1]["definition"]
+    # a list that changes, another name: it stays; an empty text takes it away
+    stores.watchlists.put(Watchlist("w", ME, "core", ("NSE:AAA", "NSE:BBB")))
+    assert service.follow(ME) == [saved.screen_id]
+    assert commands(stores)[-1]["options"] == {"leave_when": "fund.pe > 12"}
+    assert service.follow(ME) == []
+    assert service.change(ME, saved.screen_id, "Cheaper", saved.text).leave_when == "fund.pe > 12"
+    assert service.change(ME, saved.screen_id, "Cheaper", saved.text, "").leave_when is None
+    assert commands(stores)[-1]["options"] == {}
+
+
+@pytest.mark.parametrize(
+    ("leave_when", "said"),
+    [
+        ("pee > 12", "1:1: "),
+        ("close", "1:1: "),
+        ('screen "y" when pe > 12', "a condition alone"),
+        ("pct_of(NOBODY, close > 1) > 5%", "NOBODY"),
+    ],
+)
+def test_what_members_leave_at_is_a_condition(service: ScreenService, leave_when: str, said: str) -> None:
+    with pytest.raises(UserError, match=said) as error:
+        service.save(ME, "Cheap", "pe < 10", leave_when)
+    assert error.value.facts["field"] == "leave_when"
+
+
 def test_lists_are_written_out_for_the_stream_and_stay_in_the_text(service: ScreenService, stores: Any) -> None:
     saved = service.save(ME, "Mine", 'screen "x" on watchlist "core" when pe < 10')
     assert saved.text == 'screen "Mine" on watchlist "core" when fund.pe < 10'

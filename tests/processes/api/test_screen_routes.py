@@ -76,6 +76,19 @@ def test_a_screen_is_kept_renamed_and_deleted(api: Any) -> None:
     assert told == ["screen", "screen", "unscreen"]
 
 
+def test_members_may_leave_later_than_they_enter(api: Any) -> None:
+    body = {"name": "Cheap", "text": "pe < 10", "leave_when": "pe > 12"}
+    made = api.send("POST", "/api/screens", body, 201)
+    path = f"/api/screens/{made['screen_id']}"
+    assert made["leave_when"] == api.get(path)["leave_when"] == "fund.pe > 12"
+    assert api.send("PUT", path, {"name": "Mine", "text": "pe < 9"})["leave_when"] == "fund.pe > 12"
+    assert api.send("PUT", path, {"name": "Mine", "text": "pe < 9", "leave_when": ""})["leave_when"] is None
+    wrong = api.send("PUT", path, body | {"leave_when": "pe >"}, 400)
+    assert wrong["fields"]["leave_when"][0].startswith("1:")
+    options = [one.payload["options"] for one in api.stores.rules.unpublished()]
+    assert options == [{"leave_when": "fund.pe > 12"}, {"leave_when": "fund.pe > 12"}, {}]
+
+
 def test_the_same_key_keeps_one_screen(api: Any) -> None:
     body = {"name": "Cheap", "text": "pe < 10"}
     first = api.send("POST", "/api/screens", body, 201, **{"Idempotency-Key": "k"})

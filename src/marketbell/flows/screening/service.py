@@ -6,6 +6,7 @@ has it. A text that nobody keeps is asked once and forgotten.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -75,7 +76,7 @@ class Answered:
 class Kept:
     """A ready screen (`template`) or one that the owner keeps (`saved`), with how many are in it at `as_of` (ns UTC).
 
-    None: nobody has counted.
+    None: nobody has counted. `leave_when`: the condition at which a member leaves, where that is not its own.
     """
 
     screen_id: str
@@ -85,6 +86,7 @@ class Kept:
     description: str
     count: int | None
     as_of: int | None
+    leave_when: str | None = None
 
 
 class ScreenService:
@@ -109,18 +111,25 @@ class ScreenService:
         template = TEMPLATES.get(screen_id)
         return self._ready(template) if template else self._shown(self._mine(owner_id, screen_id))
 
-    def save(self, owner_id: str, name: str, text: str) -> Kept:
-        """Keep a new screen under a name; the text may be a condition alone. RuleErrors, ConflictError."""
+    def save(self, owner_id: str, name: str, text: str, leave_when: str | None = None) -> Kept:
+        """Keep a new screen under a name; the text may be a condition alone. RuleErrors, ConflictError.
+
+        With `leave_when` (a condition) a member stays until that holds, however often its own condition turns.
+        """
         if len(self._screens.all(owner_id)) >= MOST_SCREENS:
             raise UserError(f"{MOST_SCREENS} screens may be kept: delete one first", field="name")
-        return self._shown(self._keep(owner_id, uuid4().hex, name, text))
+        return self._shown(self._keep(owner_id, uuid4().hex, name, text, leave_when))
 
-    def change(self, owner_id: str, screen_id: str, name: str, text: str) -> Kept:
-        """Another name or text for one of the owner's screens. RuleErrors, ConflictError, NotFoundError."""
+    def change(self, owner_id: str, screen_id: str, name: str, text: str, leave_when: str | None = None) -> Kept:
+        """Another name or text for one of the owner's screens. RuleErrors, ConflictError, NotFoundError.
+
+        `leave_when`: None leaves it as it is, an empty text takes it away.
+        """
         if screen_id in TEMPLATES:
             raise ConflictError("a ready screen stays as it is: save it under a name of yours")
-        self._mine(owner_id, screen_id)
-        return self._shown(self._keep(owner_id, screen_id, name, text))
+        old = self._mine(owner_id, screen_id)
+        leaves = old.leave_when if leave_when is None else leave_when
+        return self._shown(self._keep(owner_id, screen_id, name, text, leaves))
 
     def delete(self, owner_id: str, screen_id: str) -> None:
         """Forget one of the owner's screens and take it out of the stream. NotFoundError."""
@@ -137,9 +146,10 @@ class ScreenService:
         for saved in self._screens.all(owner_id):
             try:
                 tree = self._named(saved)
-                definition = to_json(settled(tree, self._names(owner_id), self._clock.now()))
+                found = to_json(settled(tree, self._names(owner_id), self._clock.now()))
             except RuleErrors:
                 continue
+            definition = _definition(found, saved.leave_when)
             if definition != saved.definition:
                 self._screens.put(replace(saved, definition=definition, updated_at=0))
                 changed.append(saved.screen_id)
@@ -200,12 +210,13 @@ class ScreenService:
             raise NotFoundError(f"there is no screen {screen_id}")
         return found
 
-    def _keep(self, owner_id: str, screen_id: str, name: str, text: str) -> SavedScreen:
+    def _keep(self, owner_id: str, screen_id: str, name: str, text: str, leave_when: str | None) -> SavedScreen:
         called = _name(name)
         tree = replace(parse_screen(text), name=called, screen_uid=screen_id)
         market = self._names(owner_id)
         _judged(tree)
-        definition = to_json(settled(tree, market, self._clock.now()))
+        now = self._clock.now()
+        definition = _definition(to_json(settled(tree, market, now)), _leaves(leave_when, market, now))
         return self._screens.put(SavedScreen(screen_id, owner_id, called, print_screen(tree), definition))
 
     def _named(self, saved: SavedScreen) -> Screen:
@@ -229,7 +240,8 @@ class ScreenService:
 
     def _shown(self, saved: SavedScreen) -> Kept:
         tree = self._named(saved)
-        return self._counted(saved.screen_id, "saved", tree, saved.text, sentence(tree))
+        kept = self._counted(saved.screen_id, "saved", tree, saved.text, sentence(tree))
+        return replace(kept, leave_when=saved.leave_when)
 
     def _counted(self, screen_id: str, kind: str, tree: Screen, text: str, description: str) -> Kept:
         value = self._cache.get(NOW + screen_id)
@@ -285,6 +297,27 @@ def _name(name: str) -> str:
     if any(one.name.casefold() == called.casefold() for one in TEMPLATES.values()):
         raise ConflictError(f'there is a ready screen "{called}": choose another name', field="name")
     return called
+
+
+def _leaves(text: str | None, market: Market, now: int) -> str | None:
+    """The condition at which members leave, in the language's own spelling; None where nothing is said of it."""
+    if text is None or not text.strip():
+        return None
+    try:
+        tree = parse_screen(text)
+        settled(tree, market, now)
+        compile_screen(tree)
+    except UserError as error:
+        error.facts["field"] = "leave_when"
+        raise
+    if tree != Screen("", "", tree.when):
+        message = "write a condition alone: who is looked at, and in which order, the screen itself says"
+        raise UserError(message, field="leave_when")
+    return print_expression(tree.when)
+
+
+def _definition(screen: dict[str, Any], leave_when: str | None) -> dict[str, Any]:
+    return screen if leave_when is None else screen | {"leave_when": leave_when}
 
 
 def _judged(tree: Screen) -> None:

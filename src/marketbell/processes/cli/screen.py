@@ -14,6 +14,7 @@ from marketbell.core.primitives.errors import UserError
 
 if TYPE_CHECKING:
     from marketbell.core.screening.table import Found
+    from marketbell.processes.cli.api_client import Api
 
 Cell = float | int | str | bool | None
 _MOST = 1 << 30
@@ -43,6 +44,11 @@ def screen(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="So many rows.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.TABLE,
     calendar: Annotated[str | None, typer.Option("--calendar", help="XNSE, XNYS, 24/7, NONE ...")] = None,
+    save: Annotated[str | None, typer.Option("--save", metavar="NAME", help="Keep it in the running market.")] = None,
+    leave_when: Annotated[
+        str | None,
+        typer.Option("--leave-when", metavar="CONDITION", help="With --save: a member stays until this holds."),
+    ] = None,
     api: Annotated[str | None, typer.Option("--api", metavar="URL", help="Where Marketbell answers.")] = None,
     data_dir: Annotated[str | None, typer.Option("--data-dir", metavar="DIR", help="Where its owner.token is.")] = None,
 ) -> None:
@@ -50,6 +56,10 @@ def screen(
 
     For example: marketbell screen 'pe < 15 and roe > 15' --data FOLDER
     """
+    if save is not None and (data or as_of is not None):
+        raise UserError("--save keeps a screen in the running market: leave out --data and --as-of")
+    if leave_when is not None and save is None:
+        raise UserError("--leave-when is said of a screen that is kept: add --save NAME")
     if not text.strip():
         raise UserError("the screen is empty: write a condition, like pe < 15 and roe > 15")
     most = limit or (_SHOWN if format_ is Format.TABLE else _MOST)
@@ -58,7 +68,10 @@ def screen(
 
         found = _of_files(screen_files(data, text, as_of=as_of, limit=most, calendar=calendar))
     else:
-        found = _of_server(text, as_of, most, api, data_dir)
+        from marketbell.processes.cli.api_client import Api
+
+        server = Api(api, data_dir)
+        found = _of_server(server, text if save is None else _saved(server, text, save, leave_when), as_of, most)
     write(found, format_)
 
 
@@ -81,11 +94,21 @@ def _of_files(found: "Found") -> dict[str, Any]:
     }
 
 
-def _of_server(text: str, as_of: str | None, most: int, api: str | None, data_dir: str | None) -> dict[str, Any]:
+def _saved(server: "Api", text: str, name: str, leave_when: str | None) -> str:
+    """Keep the screen; gives its text as it is kept."""
+    from marketbell.core.language.printer import print_screen
     from marketbell.core.screening.templates import TEMPLATES
-    from marketbell.processes.cli.api_client import Api
 
-    server = Api(api, data_dir)
+    ready = TEMPLATES.get(text.strip())
+    body = {"name": name, "text": text if ready is None else print_screen(ready.screen), "leave_when": leave_when}
+    made = server.call("POST", "/api/screens", body)
+    typer.echo(f'kept as "{made["name"]}" ({made["screen_id"]})', err=True)
+    return str(made["text"])
+
+
+def _of_server(server: "Api", text: str, as_of: str | None, most: int) -> dict[str, Any]:
+    from marketbell.core.screening.templates import TEMPLATES
+
     asked: dict[str, Any] = {"screen_id": text.strip()} if text.strip() in TEMPLATES else {"text": text}
     if as_of is not None:
         asked["as_of"] = as_of

@@ -2570,6 +2570,11 @@ export interface components {
             count: number | null;
             /** @description Of the count. */
             as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Leave When
+             * @description A member stays until this holds; null: until `condition` does not.
+             */
+            leave_when: string | null;
         };
         /**
          * ScreenBody
@@ -2583,6 +2588,12 @@ export interface components {
              * @description `screen "NAME" when …`, or a condition alone.
              */
             text: string;
+            /**
+             * Leave When
+             * @description A condition: a member stays until it holds, so that who is near the edge does not come and go. Of a screen that is changed, null leaves it as it is and an empty text takes it away.
+             * @default null
+             */
+            leave_when?: string | null;
         };
         /**
          * ScreenChip
@@ -4360,7 +4371,7 @@ export interface operations {
                     "application/json": components["schemas"]["Screen"];
                 };
             };
-            /** @description The text cannot be read; `fields.text` says line and column */
+            /** @description The text cannot be read; `fields` says which, line and column */
             400: {
                 headers: {
                     [name: string]: unknown;

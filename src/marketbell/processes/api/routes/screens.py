@@ -67,6 +67,7 @@ def _shown(kept: "Kept") -> dict[str, Any]:
         "limit": tree.limit,
         "count": kept.count,
         "as_of": utc(kept.as_of),
+        "leave_when": kept.leave_when,
     }
 
 
@@ -87,10 +88,10 @@ def list_screens() -> dict[str, Any]:
 @idempotent
 @bp.input(ScreenBody, location="json")
 @bp.output(Screen, status_code=201)
-@bp.doc(responses={400: "The text cannot be read; `fields.text` says line and column"})
+@bp.doc(responses={400: "The text cannot be read; `fields` says which, line and column"})
 def save_screen(json_data: ScreenBody) -> dict[str, Any]:
     """Keep a screen under a name: it stands in the stream from now on."""
-    made = service().save(owner_id(), json_data.name, json_data.text)
+    made = service().save(owner_id(), json_data.name, json_data.text, json_data.leave_when)
     follow_lists()
     return _shown(made)
 
@@ -149,7 +150,7 @@ def get_screen(screen_id: str) -> dict[str, Any]:
 @bp.output(Screen)
 def replace_screen(screen_id: str, json_data: ScreenBody) -> dict[str, Any]:
     """Rename a screen of yours, or change its text."""
-    made = service().change(owner_id(), screen_id, json_data.name, json_data.text)
+    made = service().change(owner_id(), screen_id, json_data.name, json_data.text, json_data.leave_when)
     follow_lists()
     return _shown(made)
 

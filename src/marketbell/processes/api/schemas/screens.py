@@ -22,6 +22,7 @@ class Screen(Answer):
     limit: int | None
     count: int | None = Field(description="Members now; null while nobody has counted.")
     as_of: UtcTime | None = Field(description="Of the count.")
+    leave_when: str | None = Field(description="A member stays until this holds; null: until `condition` does not.")
 
 
 class ScreenList(Answer):
@@ -35,6 +36,12 @@ class ScreenBody(Question):
 
     name: str = Field(max_length=200)
     text: str = Field(max_length=10_000, description='`screen "NAME" when …`, or a condition alone.')
+    leave_when: str | None = Field(
+        None,
+        max_length=10_000,
+        description="A condition: a member stays until it holds, so that who is near the edge does not come and go. "
+        "Of a screen that is changed, null leaves it as it is and an empty text takes it away.",
+    )
 
 
 class RunBody(Question):
