@@ -41,7 +41,7 @@ FOREIGN_NAMES = {
 SECRET_URLS = frozenset({"database_url", "redis_url", "cache_url", "secrets.vault_url"})
 LAST_PORT = 65_535
 SECRET_WORDS = frozenset({
-    "finnhub.api_key", "notify.smtp_password", "secrets.vault_token", "secrets.vault_secret_id",
+    "finnhub.api_key", "watch.heartbeat_url", "notify.smtp_password", "secrets.vault_token", "secrets.vault_secret_id",
 })  # fmt: skip
 """Settings that are shown as *** only."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -154,6 +154,9 @@ class NotifySettings(_Part):
         default=10.0, ge=0.5, le=600, description="how long a claimed message is one sender's; longer than an attempt"
     )
     link_base: str | None = Field(default=None, description="what links begin with; else http://host:port")
+    operator: tuple[str, ...] = Field(
+        default=(), description="channels (slack, slack:ops …) that hear of what is not well here, beside the inbox"
+    )
     contact: str = Field(
         default="", description="mailto: or https: address that push services may write to; Apple's asks for one"
     )
@@ -173,7 +176,7 @@ class NotifySettings(_Part):
     twilio_url: HttpUrl = "https://api.twilio.com"
     sendgrid_url: HttpUrl = "https://api.sendgrid.com"
 
-    @field_validator("allow_private", "apprise_services", mode="before")
+    @field_validator("allow_private", "apprise_services", "operator", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -228,9 +231,34 @@ class ServerSettings(_Part):
 
 
 class RetentionSettings(_Part):
-    """How long minute bars are kept; firings, deliveries, daily bars and facts stay for good."""
+    """How long minute bars are kept, and when told firings go to the archive; nothing else is ever forgotten."""
 
     bars_1m_days: Annotated[int, Field(ge=1)] | None = None
+    archive_after_days: int = Field(default=365, ge=1, description="firings with their deliveries; they keep their ids")
+
+
+class WatchSettings(_Part):
+    """When something is not well, and the operator is told (notify.operator says where)."""
+
+    every_s: Seconds = Field(default=5.0, description="how often the sender looks")
+    feed_silence_s: Seconds = Field(default=60.0, description="without an event while the venue is open")
+    stuck_s: Seconds = Field(default=30.0, description="an evaluator that stands while frames come")
+    unsent_s: Seconds = Field(default=60.0, description="age of the oldest message that should have gone")
+    process_silent_s: Seconds = Field(default=30.0, description="without a word of a process")
+    disk_free_mb: int = Field(default=1_024, ge=1, description="least free space where data are kept")
+    dead_letters: int = Field(default=0, ge=0, description="messages and runs given up in a day, more are told of")
+    calm_s: Seconds = Field(default=30.0, description="well for so long, it is over")
+    heartbeat_url: str = Field(
+        default="", description="address that gets a sign of life and raises the alarm where none comes; never shown"
+    )
+    heartbeat_every_s: Seconds = 60.0
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("an address begins with https://")
+        return value
 
 
 class JobsSettings(_Part):
@@ -279,6 +307,7 @@ class Settings(_Part):
     secrets: SecretsSettings = SecretsSettings()
     servers: ServerSettings = ServerSettings()
     retention: RetentionSettings = RetentionSettings()
+    watch: WatchSettings = WatchSettings()
     jobs: JobsSettings = JobsSettings()
     logs: LogSettings = LogSettings()
 

@@ -9,6 +9,7 @@ from marketbell.flows.alerting.delivering import Deliverer, Terms
 from marketbell.flows.alerting.gathering import Gatherer
 from marketbell.flows.alerting.planning import Planner
 from marketbell.flows.alerting.signing import Links
+from marketbell.flows.watching.rounds import Rounds
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
 from marketbell.ports.ledger import Ledger
@@ -28,6 +29,8 @@ class SenderParts:
     ledger: Ledger
     cache: Cache
     clock: Clock
+    rounds: Rounds
+    """Of the watch, beside the loop."""
     close: Callable[[], None]
 
 
@@ -47,6 +50,7 @@ def build_sender(settings: Settings) -> SenderParts:
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.wiring.notifiers import build_notifiers, paces
     from marketbell.wiring.secrets import required, signing_key
+    from marketbell.wiring.watch import build_rounds
 
     clock = SystemClock()
     stores = PostgresStores(required(settings.database_url, "database_url"), CONNECTIONS)
@@ -57,8 +61,16 @@ def build_sender(settings: Settings) -> SenderParts:
     base = link_base(settings)
     links = Links(signing_key(settings.data_dir), base)
 
+    def is_working() -> bool:
+        """True while messages leave: none has waited for longer than the watch allows."""
+        oldest = stores.ledger.oldest_unsent(clock.now())
+        return oldest is None or clock.now() - oldest < settings.watch.unsent_s * 1e9
+
+    rounds, close_rounds = build_rounds(settings, stores, cache, clock, is_working)
+
     def close() -> None:
         close_notifiers()
+        close_rounds()
         stores.close()
         cache.close()
 
@@ -79,5 +91,6 @@ def build_sender(settings: Settings) -> SenderParts:
         ledger=stores.ledger,
         cache=cache,
         clock=clock,
+        rounds=rounds,
         close=close,
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from marketbell.adapters.stores.postgres import PostgresStores
 
 AHEAD = timedelta(days=62)
+DAY_NS = 86_400 * NS
+ARCHIVED_AT_ONCE = 1_000
 MARKET = "market"
 """The topic that the live process follows."""
 
@@ -113,7 +115,16 @@ def housekeeping(settings: Settings, stores: "PostgresStores", clock: Clock, job
             "runs": runs,
         }
 
-    return {"make_partitions": make_partitions, "forget_old": forget_old}
+    def archive_ledger(_run: Run, report: Report) -> dict[str, Any]:
+        before = clock.now() - settings.retention.archive_after_days * DAY_NS
+        moved = last = stores.ledger.archive(before, ARCHIVED_AT_ONCE)
+        while last == ARCHIVED_AT_ONCE:
+            report(0.0, f"{moved} moved")
+            last = stores.ledger.archive(before, ARCHIVED_AT_ONCE)
+            moved += last
+        return {"firings": moved}
+
+    return {"make_partitions": make_partitions, "forget_old": forget_old, "archive_ledger": archive_ledger}
 
 
 def backtests(try_at_length: Callable[..., dict[str, Any]], limit_s: float) -> Work:

@@ -7,6 +7,7 @@ import sys
 
 from marketbell.observability import Heartbeat, serve_metrics, setup
 from marketbell.processes.sender.loop import SenderLoop
+from marketbell.processes.sender.watch import Watch
 from marketbell.settings import load
 from marketbell.wiring.sender import build_sender
 
@@ -33,8 +34,11 @@ def main() -> None:
         gatherer=parts.gatherer,
         paces=parts.paces,
     )
+    watch = Watch(parts.rounds)
+    watch.start()
     log.info("sender.started")
     is_clean = asyncio.run(_run(loop))
+    watch.stop()
     log.info("sender.stopped", is_clean=is_clean)
     heartbeat.close()
     if not is_clean:
