@@ -8,9 +8,11 @@ from tests.core.rules import market as m
 
 from marketbell.core.columns.frame import FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
+from marketbell.core.language.fields import BY_NAME
 from marketbell.core.language.reader import parse_screen
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import UserError
+from marketbell.core.screening.fields import EngineFields, Words, stale_rows
 from marketbell.core.screening.table import Screener
 from marketbell.core.screening.templates import TEMPLATES
 
@@ -219,3 +221,27 @@ def test_an_earlier_day_is_read_from_the_days_that_are_kept() -> None:
     assert found.unknown_fields == {"close": 1, "event_time": 1}  # B's newest day is older; C has none
     assert found.as_of == m.OPENS[3] - 1
     assert Screener(engine).find(parse_screen("close > 15"), as_of=engine.now() + 1).count == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fields_one_by_one_are_those_of_the_engine(seed: int) -> None:
+    engine = _market(seed)
+    expected, now = engine.columns(), engine.now()
+    for name in (*BY_NAME, "bar.close", "change_basis"):
+        found = EngineFields(engine, now).get(name)
+        known = expected.get(name)
+        assert (found is None) == (known is None), name
+        if found is not None and known is not None:
+            assert np.array_equal(found, known, equal_nan=True), name
+    assert any(np.isfinite(expected[name]).any() for name in ("fund.pe", "change_pct", "high_52w", "volume"))
+    assert np.array_equal(
+        EngineFields(engine, now)["fund.eps[4q]"], np.full(len(engine.instruments), np.nan), equal_nan=True
+    )
+
+
+def test_old_rows_are_those_of_an_older_session_of_their_own_calendar() -> None:
+    engine = _engine(("NSE:A", 1, 100), ("NSE:B", 1, 300))
+    engine.apply_trades(m.ticks([("NSE:A", 1, 101)], start=m.OPENS[1]))
+    state = engine.tick_state()
+    told = [stale_rows(state, moment, Words(state)).tolist() for moment in (m.OPENS[0], m.OPENS[1] - 1, m.OPENS[1])]
+    assert told == [[False] * 3, [False] * 3, [False, True, False]]  # C never traded

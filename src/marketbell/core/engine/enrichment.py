@@ -16,7 +16,7 @@ from marketbell.core.engine import kernel as k
 from marketbell.core.engine.operators import ClosedBars, Operator, TickState
 from marketbell.core.fundamentals.point_in_time import FactBook
 from marketbell.core.fundamentals.published import facts_in
-from marketbell.core.fundamentals.ratios import MEDIAN_MONTHS, Ratios, eps_of, live, median_pe, settled
+from marketbell.core.fundamentals.ratios import MEDIAN_MONTHS, Ratios, eps_of, live, live_value, median_pe, settled
 from marketbell.core.language.fields import FIELDS
 from marketbell.core.primitives.errors import CheckpointError
 
@@ -158,6 +158,13 @@ class Enrichment(Operator):
         self._renew_medians(rows)
         values = {name: self._settled[name][rows] for name in NAMES}
         return live(Ratios(values, {}), columns["close"], state.F[rows, k.F_SHARES]).values
+
+    def now(self, name: str, price: Floats, state: TickState) -> Floats:
+        """One of `columns` at every row, with these last prices. It may be our own: it is not to be written to."""
+        self._advance(state)
+        if name == "fund.pe_median_5y":
+            self._renew_medians(np.arange(state.count))
+        return live_value(name, self._settled, price, state.F[: state.count, k.F_SHARES])
 
     def traced(
         self, rows: Ints, columns: Mapping[str, NDArray[Any]], state: TickState, clocks: Ints

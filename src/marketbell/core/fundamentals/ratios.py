@@ -126,24 +126,60 @@ def _growth(now: Floats, before: Floats, years: int) -> Floats:
 def live(found: Ratios, price: Floats, shares: Floats) -> Ratios:
     """`found` of `settled` with the ratios to the price. `shares` count where none are published."""
     made = Ratios(dict(found.values), dict(found.is_derived))
-    given = made.values["fund.shares_outstanding"]
-    made.values["fund.shares_outstanding"] = shares = np.where(np.isfinite(given), given, shares)
-    is_priced = np.isfinite(price) & (price > 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        eps, book = made.values["fund.eps"], made.values["fund.book_value_per_share"]
-        # Where the earnings are known, a loss is known too: a published P/E does not come through.
-        made.put("fund.pe", price_over(price, eps), is_priced & np.isfinite(eps))
-        made.values["fund.pe"] = np.where(eps <= 0, np.nan, made.values["fund.pe"])
-        made.put("fund.earnings_yield", eps / price * 100, is_priced & np.isfinite(eps))
-        made.put("fund.pb", price_over(price, book), is_priced & np.isfinite(book))
-        made.values["fund.pb"] = np.where(book <= 0, np.nan, made.values["fund.pb"])
-        cap = shares * price
-        made.put("fund.market_cap", cap, is_priced & np.isfinite(cap))
-        dividend = made.values["fund.dividend_per_share"]
-        made.put("fund.dividend_yield", dividend / price * 100, is_priced & np.isfinite(dividend))
-        sales = made.values["fund.sales"]
-        made.put("fund.ps", price_over(made.values["fund.market_cap"], sales), is_priced & np.isfinite(cap * sales))
+    made.values[_SHARES] = _shares(made.values[_SHARES], shares)
+    for name in PRICED:
+        made.values[name], made.is_derived[name] = _priced(name, made.values, price)
     return made
+
+
+def live_value(name: str, settled: Mapping[str, Floats], price: Floats, shares: Floats) -> Floats:
+    """One name of `live`; only the values that it rests on are looked at."""
+    if name == _SHARES:
+        return _shares(settled[_SHARES], shares)
+    if name not in PRICED:
+        return settled[name]
+    values = {one: settled[one] for one in (name, *PRICED[name])}
+    if _SHARES in values:
+        values[_SHARES] = _shares(values[_SHARES], shares)
+    if name == "fund.ps":
+        values["fund.market_cap"] = _priced("fund.market_cap", values, price)[0]
+    return _priced(name, values, price)[0]
+
+
+PRICED: Mapping[str, tuple[str, ...]] = {
+    "fund.pe": ("fund.eps",),
+    "fund.earnings_yield": ("fund.eps",),
+    "fund.pb": ("fund.book_value_per_share",),
+    "fund.market_cap": ("fund.shares_outstanding",),
+    "fund.dividend_yield": ("fund.dividend_per_share",),
+    "fund.ps": ("fund.sales", "fund.market_cap", "fund.shares_outstanding"),
+}
+"""Ratios to the price, and what they rest on; each stands behind those that it rests on."""
+_SHARES = "fund.shares_outstanding"
+
+
+def _shares(published: Floats, known: Floats) -> Floats:
+    return np.where(np.isfinite(published), published, known)
+
+
+def _priced(name: str, values: Mapping[str, Floats], price: Floats) -> tuple[Floats, Mask]:
+    """A ratio to the price, where its inputs are known the derived one, and where that is."""
+    base = values[PRICED[name][0]]
+    is_known = np.isfinite(price) & (price > 0) & np.isfinite(base)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if name in {"fund.pe", "fund.pb"}:
+            # Where the earnings are known, a loss is known too: a published P/E does not come through.
+            found = np.where(is_known, price_over(price, base), values[name])
+            return np.where(base <= 0, np.nan, found), is_known
+        if name == "fund.market_cap":
+            found = base * price
+            is_known &= np.isfinite(found)
+        elif name == "fund.ps":
+            found = price_over(values["fund.market_cap"], base)
+            is_known &= np.isfinite(values[_SHARES] * price * base)
+        else:
+            found = base / price * 100
+    return np.where(is_known, found, values[name]), is_known
 
 
 def price_over(price: Floats, amount: Floats) -> Floats:

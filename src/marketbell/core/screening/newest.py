@@ -4,7 +4,7 @@ Made for one moment and thrown away: the engine's state is read, never changed. 
 computed from the bars that the engine keeps, and kept by `ClosedSeries` until other bars close.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,6 @@ from marketbell.core.engine import kernel as k
 from marketbell.core.engine.across_history import AcrossHistory
 from marketbell.core.engine.cross_section import evaluate
 from marketbell.core.engine.engine import Engine
-from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.lists import Universe
 from marketbell.core.engine.operators import TickState
 from marketbell.core.engine.universes import Universes
@@ -24,6 +23,7 @@ from marketbell.core.language.plan import Input, Node, Op, Plan
 from marketbell.core.language.rule_plan import NOW
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.screening.compiled import Compiled
+from marketbell.core.screening.fields import Words, stale_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -66,6 +66,7 @@ class Who:
         self.universes = Universes(self.instruments)
         self.row_of = {key: row for row, key in enumerate(self.universe.keys)}
         self._places: dict[tuple[str, bool], Ints] = {}
+        self._kinds: dict[frozenset[str], Mask] = {}
 
     def places(self, name: str, *, is_descending: bool) -> Ints:
         """Each row's place in the order of a fact in words; equal words by key."""
@@ -75,6 +76,14 @@ class Who:
             by.sort(key=lambda row: word(self.instruments[row], name), reverse=is_descending)
             found = self._places[name, is_descending] = np.empty(len(by), np.int64)
             found[by] = np.arange(len(by))
+        return found
+
+    def of_kinds(self, kinds: Collection[str]) -> Mask:
+        """Rows of instruments of these kinds."""
+        found = self._kinds.get(frozenset(kinds))
+        if found is None:
+            found = np.array([one.kind in kinds for one in self.instruments], np.bool_)
+            self._kinds[frozenset(kinds)] = found
         return found
 
     def is_of(self, engine: Engine) -> bool:
@@ -87,18 +96,6 @@ def word(instrument: Instrument, name: str) -> str:
     if name == "instrument":
         return instrument.key
     return str(getattr(instrument, name, "") or "")
-
-
-def stale_rows(state: TickState, as_of: int) -> Mask:
-    """Rows that have traded, but not in the newest session of their calendar that had begun at `as_of` (ns UTC)."""
-    own = state.I[: state.count]
-    stale = np.zeros(state.count, np.bool_)
-    for low, high in {(int(a), int(b)) for a, b in own[:, [k.I_CAL_LO, k.I_CAL_HI]]}:
-        at = int(np.searchsorted(state.opens[low:high], as_of, side="right")) - 1
-        if at >= 0:
-            mine = (own[:, k.I_CAL_LO] == low) & (own[:, k.I_OPEN] != k.NEVER)
-            stale |= mine & (own[:, k.I_DATE] < state.dates[low + at])
-    return stale
 
 
 Fields = Callable[[str], NDArray[Any] | None]
@@ -116,12 +113,14 @@ class Newest:
         fields: Fields,
         closed: Closed,
         before: Callable[[str], Floats | None] | None = None,
+        words: Words | None = None,
     ) -> None:
         self._who = who
         self._state = state
         self._fields = fields
         self._closed = closed
         self._before = before
+        self._words = words or Words(state)
         self.now = now
         self.count = len(who.instruments)
         self._stale: Mask | None = None
@@ -137,7 +136,7 @@ class Newest:
         return self._stale
 
     def _old(self) -> Mask:
-        return stale_rows(self._state, self.now)
+        return stale_rows(self._state, self.now, self._words)
 
     def value(self, screen: Compiled, item: Input) -> Floats:
         """An output of a screen's plan at every row, NaN where unknown."""
@@ -183,10 +182,9 @@ class Newest:
         return None
 
     def _bar(self, name: str) -> Floats:
-        own = self._state.I[: self.count]
         if name in {"session", "session_open"}:
-            seen = own[:, k.I_OPEN] != k.NEVER
-            found = own[:, k.I_DATE if name == "session" else k.I_OPEN]
+            seen = self._words.i(k.I_OPEN) != k.NEVER
+            found = self._words.i(k.I_DATE if name == "session" else k.I_OPEN)
             return np.where(seen, found.astype(np.float64), np.nan)
         return self.field({"open": "close", "high": "close", "low": "close", "typical": "close"}.get(name, name))
 
@@ -199,18 +197,3 @@ class Newest:
             return np.full(self.count, np.nan)
         found = np.asarray(known, np.float64)
         return np.where(found > 0, found, np.nan) if name == "event_time" else found
-
-
-def fields_of(engine: Engine) -> Fields:
-    """The engine's fields as they stand now, and published values of quarters before (`fund.eps[4q]`)."""
-    columns, rows = engine.columns(), np.arange(len(engine.instruments))
-    now = engine.now()
-
-    def field(name: str) -> NDArray[Any] | None:
-        base, bracket, back = name.partition("[")
-        if not bracket:
-            return columns.get(name)
-        facts = next(one for one in engine.operators if isinstance(one, Enrichment))
-        return facts.offset(base, rows, np.full(len(rows), now), int(back.removesuffix("q]")))
-
-    return field

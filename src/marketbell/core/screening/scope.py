@@ -5,42 +5,40 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.engine.universes import Universes
 from marketbell.core.language.tree import Scope, ScopeKind, Screen, Symbol
-from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import UserError
+from marketbell.core.screening.newest import Who
 
 _NOBODY: Mapping[str, Sequence[str]] = {}
 
 
 def rows_of(
     screen: Screen,
-    instruments: Sequence[Instrument],
-    universes: Universes,
+    who: Who,
     now: int,
     *,
     members: Mapping[str, Sequence[str]] = _NOBODY,
     kinds: Collection[str] = (),
     is_strict: bool = True,
 ) -> NDArray[np.bool_]:
-    """A mask over the instruments that a screen looks among at `now` (ns UTC).
+    """A mask over the instruments of `who` that a screen looks among at `now` (ns UTC).
 
     `members`: keys of watchlists, under `watchlist:NAME`; of `kinds` alone where any are given. UserError for a name
     that nobody knows; without `is_strict` (a part of the market) it has no members.
     """
-    found = np.zeros(len(instruments), np.bool_)
-    rows = {one.key: row for row, one in enumerate(instruments)}
+    found = np.zeros(len(who.instruments), np.bool_)
+    rows = who.row_of
     for scope in screen.on:
         if scope.kind is ScopeKind.ALL:
             found[:] = True
         elif scope.kind is ScopeKind.NAMED:
-            if is_strict or universes.has(scope.name):
-                found |= universes.mask(scope.name, now)
+            if is_strict or who.universes.has(scope.name):
+                found |= who.universes.mask(scope.name, now)
         else:
             keys = _keys(scope, rows, members, is_strict=is_strict)
             found[[rows[key] for key in keys if key in rows]] = True
     if kinds:
-        found &= np.array([one.kind in kinds for one in instruments], np.bool_)
+        found &= who.of_kinds(kinds)
     return found
 
 

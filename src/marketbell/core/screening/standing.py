@@ -165,8 +165,7 @@ class StandingScreens(Operator):
                 _judge(part, is_whole=state.is_whole)
         scope = rows_of(
             screen.screen,
-            self._who.instruments,
-            self._who.universes,
+            self._who,
             max(state.clock, self._last),
             members=options.get("members") or {},
             kinds=tuple(options.get("kinds") or ()),

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from marketbell.core.engine import predicate_kernel as pk
 from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.predicates import Batch, PredicateTable
-from marketbell.core.language.plan import Input
+from marketbell.core.language.plan import Input, Op
 from marketbell.core.language.tree import Screen, Symbol
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidRuleError
 from marketbell.core.screening import table_kernel as k
 from marketbell.core.screening.compiled import Column, Compiled, compiled
 from marketbell.core.screening.conditions import Comparison, Operations
-from marketbell.core.screening.newest import ClosedSeries, Newest, Who, fields_of, word
+from marketbell.core.screening.fields import EngineFields
+from marketbell.core.screening.newest import ClosedSeries, Newest, Who, word
 from marketbell.core.screening.past import Past
 from marketbell.core.screening.scope import key_in, rows_of
 
@@ -91,6 +92,8 @@ class Ready:
     decisive: tuple[int, ...]
     labels: tuple[str | None, ...]
     """What a person calls each item."""
+    fields: tuple[str, ...]
+    """Registry fields that the plan reads."""
 
 
 def ready(screen: Compiled) -> Ready:
@@ -126,6 +129,7 @@ def ready(screen: Compiled) -> Ready:
         tuple(table.columns_of(*shown)),
         tuple(table.columns_of(truth)),
         tuple(screen.labels.get(item) for item in items),
+        tuple(dict.fromkeys(node.name for node in screen.whole.nodes if node.op in {Op.FIELD, Op.BAR})),
     )
 
 
@@ -160,15 +164,18 @@ class Screener:
         if not self._who.is_of(self.engine):
             self._who = Who(self.engine.instruments)
         prepared = self.prepared(screen)
-        newest: Newest = (
-            Newest(self._who, self.engine.tick_state(), self.engine.now(), fields_of(self.engine), self._closed)
-            if as_of is None or as_of >= self.engine.now()
-            else Past(self.engine, self._who, as_of)
-        )
-        scope = rows_of(screen, self._who.instruments, self._who.universes, newest.now, members=members, kinds=kinds)
+        now = self.engine.now()
+        newest = self._now(prepared, now) if as_of is None or as_of >= now else Past(self.engine, self._who, as_of)
+        scope = rows_of(screen, self._who, newest.now, members=members, kinds=kinds)
         old = newest.stale if is_every_screen_aged or prepared.compiled.reads_prices else None
         values = [newest.value(prepared.compiled, item) for item in prepared.items]
         return read(prepared, values, scope, self._who, old, limit=limit, offset=offset, as_of=newest.now)
+
+    def _now(self, prepared: Ready, now: int) -> Newest:
+        """The engine as it stands; only the fields that the screen reads are made."""
+        fields = EngineFields(self.engine, now)
+        fields.take(prepared.fields)
+        return Newest(self._who, self.engine.tick_state(), now, fields.get, self._closed, words=fields.words)
 
     def prepared(self, screen: Screen) -> Ready:
         """A screen compiled for the instruments that there are. InvalidRuleError where it cannot be."""
