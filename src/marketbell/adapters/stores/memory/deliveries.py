@@ -64,7 +64,7 @@ class Deliveries:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._outbox: dict[str, Open] = {}
-        self._events: dict[str, list[Event]] = {}
+        self._events: dict[str, list[tuple[int, Event]]] = {}
         self._counts: dict[tuple[str, str, str], Told] = {}
         self._windows: dict[tuple[str, str, str, str], Window] = {}
         self._numbers = itertools.count(1)
@@ -300,7 +300,9 @@ class Deliveries:
 
     def _happened(self, kept: Open, at: int, what: str, number: int = 0, detail: str = "") -> None:
         delivery_id = kept.delivery.delivery_id
-        self._events.setdefault(delivery_id, []).append(Event(delivery_id, at, what, number, detail))
+        self._events.setdefault(delivery_id, []).append(
+            (next(self._numbers), Event(delivery_id, at, what, number, detail))
+        )
 
     def _dead(self, owner_id: str, sought: DeadSought, states: set[str]) -> Iterator[Open]:
         for kept in self._outbox.values():

@@ -167,6 +167,7 @@ class MemoryJobs:
         before: tuple[int, str] | None = None,
         job: str = "",
         state: str = "",
+        without: str = "",
     ) -> list[Run]:
         """Newest first."""
         with self._lock:
@@ -176,6 +177,7 @@ class MemoryJobs:
                 if kept.run.owner_id in {owner_id, HOUSE}
                 and job in {"", kept.run.job}
                 and state in {"", kept.run.state}
+                and kept.run.job != without
                 and (before is None or (kept.run.created_at, kept.run.run_id) < before)
             ]
         return sorted(found, key=lambda run: (run.created_at, run.run_id), reverse=True)[:limit]

@@ -140,7 +140,7 @@ class MemoryLedger(Deliveries):
                 entry.reason,
                 tuple(deliveries),
                 tuple(carriers),
-                tuple(sorted(events, key=lambda event: event.at)),
+                tuple(event for _, event in sorted(events, key=lambda numbered: (numbered[1].at, numbered[0]))),
                 min(seen, default=0),
             )
 

@@ -178,6 +178,7 @@ class PostgresJobs:
         before: tuple[int, str] | None = None,
         job: str = "",
         state: str = "",
+        without: str = "",
     ) -> list[Run]:
         """Newest first."""
         created_at, run_id = before or (2**63 - 1, "")
@@ -187,6 +188,7 @@ class PostgresJobs:
                 SELECT {_COLUMNS} FROM jobs.runs
                 WHERE owner_id IN (%(owner_id)s, %(house)s) AND (created_at, run_id) < (%(created_at)s, %(run_id)s)
                     AND (%(job)s = '' OR job = %(job)s) AND (%(state)s = '' OR state = %(state)s)
+                    AND job <> %(without)s
                 ORDER BY created_at DESC, run_id DESC LIMIT %(limit)s
                 """,  # noqa: S608 — constants of this file
                 {
@@ -196,6 +198,7 @@ class PostgresJobs:
                     "run_id": run_id,
                     "job": job,
                     "state": state,
+                    "without": without,
                     "limit": limit,
                 },
             ).fetchall()
