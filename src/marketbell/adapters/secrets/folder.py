@@ -25,7 +25,7 @@ class FolderSecrets:
             return None
         except OSError as error:
             raise DeliveryError(f"the secret {name} cannot be read: {error.strerror}", permanent=True) from None
-        with os.fdopen(handle, "rb") as file:
+        try:
             about = os.fstat(handle)
             if not stat.S_ISREG(about.st_mode):
                 return None
@@ -33,7 +33,9 @@ class FolderSecrets:
                 raise DeliveryError(
                     f"the file of the secret {name} can be read by others: chmod 600 it", permanent=True
                 )
-            raw = file.read(LARGEST + 1)
+            raw = os.read(handle, LARGEST + 1)
+        finally:
+            os.close(handle)
         try:
             text = raw.decode()
         except UnicodeDecodeError:
