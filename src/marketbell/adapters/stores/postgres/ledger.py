@@ -330,7 +330,7 @@ class PostgresLedger(Deliveries):
                 SELECT firing_id, owner_id, rule_uid, event_time, recorded_at, to_jsonb(firings),
                     coalesce((SELECT jsonb_agg(to_jsonb(outbox) ORDER BY outbox.seq) FROM ledger.outbox
                         WHERE outbox.firing_id = firings.firing_id), '[]'),
-                    coalesce((SELECT jsonb_agg(to_jsonb(event) ORDER BY event.seq) FROM ledger.attempts AS event
+                    coalesce((SELECT jsonb_agg(to_jsonb(did) ORDER BY did.seq) FROM ledger.attempts AS did
                         JOIN ledger.outbox USING (delivery_id) WHERE outbox.firing_id = firings.firing_id), '[]')
                 FROM ledger.firings WHERE firing_id = ANY (%s)
                 """,
