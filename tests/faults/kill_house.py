@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -96,8 +97,14 @@ def _wait(condition: Callable[[], bool], within_s: float, what: str, children: d
         time.sleep(0.05)
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class House:
-    """The servers and the three processes of this test."""
+    """The servers and processes of a test; none runs before it is started by its name."""
 
     def __init__(
         self, folder: Path, feed: str, speed: float, streams: tuple[str, ...] = ("0-63",), **more: Any
@@ -111,8 +118,11 @@ class House:
         }
         self.children = {name: _server(server, folder / f"{name}.log") for name, server in self._servers.items()}
         urls = {name: server.url for name, server in self._servers.items()}
+        self.port, self.live_port = _free_port(), _free_port()
         settings = Settings(
             data_dir=folder / "data",
+            port=self.port,
+            live_port=self.live_port,
             feed=feed,
             speed=speed,
             ingest_port=0,
@@ -122,7 +132,7 @@ class House:
             **more,
         )
         environment = {**os.environ, **settings.environment()}
-        processes = {"ingest": ["ingest"], "sender": ["sender"]}
+        processes = {name: [name] for name in ("ingest", "sender", "api", "live")}
         self.streams = [stream_name(Shards.parse(text)) for text in streams]
         processes |= {name: ["stream", "--shards", text] for name, text in zip(self.streams, streams, strict=True)}
         for name, (module, *arguments) in processes.items():
@@ -143,6 +153,11 @@ class House:
     def kill_and_start(self, name: str) -> None:
         self.children[name].kill()
         self.start(name)
+
+    def is_ready(self, name: str) -> bool:
+        """True where the process that was started last says that it is ready."""
+        process, said = self.children[name].process, self.document(f"proc:{name}") or {}
+        return process is not None and said.get("pid") == process.pid and said.get("state") == "ready"
 
     def has_read_everything(self) -> bool:
         """True when every shard's owner has applied all rows of the source."""

@@ -113,7 +113,11 @@ def test_a_storm_of_kills_loses_and_doubles_nothing(
         bell = arm(stores, shared_data / DAY, tmp_path, ["\n".join(crossings(shared_data / DAY, firings))])
         offline = tmp_path / "offline"
         replay_to_files([str(shared_data / DAY)], offline, rules=bell)
-        house.start("stream", "ingest", "sender")
+        house.start("stream", "sender")
+        house.wait(
+            lambda: house.is_ready("stream") or bool(house.document("stream:status")), 120.0, "the stream stands"
+        )
+        house.start("ingest")
         house.wait(lambda: house.rows() > 0, 60.0, "the first rows are published")
         chance = random.Random(SEED)  # noqa: S311 — a repeatable plan
         victims = Victims(house, chance, lambda: len(receivers.calls), lambda: has_backlog(stores))

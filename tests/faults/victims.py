@@ -21,6 +21,9 @@ LONG_OUTAGE_S = 60.0
 PROGRESS_S = 15.0
 """Within this after a server's return everything goes on."""
 
+WITHIN_S = 180.0
+"""After this nothing comes back any more, however busy the machine is."""
+
 Hurt = Callable[[], None]
 IsBack = Callable[[], bool]
 
@@ -52,7 +55,7 @@ class Victims:
             if self.chance.random() < 0.25 and name not in {"broker", "postgres"} and not settles:
                 time.sleep(self.chance.uniform(0.0, 1.5))
                 continue
-            self.house.wait(is_back, 60.0, f"{name} goes on after kill {at + 1}")
+            self.house.wait(is_back, WITHIN_S, f"{name} goes on after kill {at + 1}")
             tally.recoveries.append(time.monotonic() - began - self.away_s)
             time.sleep(self.chance.uniform(0.0, 0.6))
 
@@ -71,7 +74,7 @@ class Victims:
             return lambda: self._broker(way), is_going_on
         if name == "postgres":
             number_of = signal.SIGKILL if number % 2 == 0 else signal.SIGQUIT
-            return lambda: self._postgres(number_of), lambda: is_going_on() and self._is_ready("sender")
+            return lambda: self._postgres(number_of), lambda: is_going_on() and self._may_send()
         if name == "ingest":
             return lambda: self.house.kill_and_start("ingest"), is_going_on
         stream = self.chance.choice(self.house.streams)
@@ -98,12 +101,9 @@ class Victims:
         status = self.house.document("stream:status") or {}
         return [one["fence"] for one in status.get("processes") or () if one["is_owner"]]
 
-    def _is_ready(self, name: str) -> bool:
-        child = self.house.children.get(name)
-        if child is None or child.process is None:
-            return True
-        said = self.house.document(f"proc:{name}") or {}
-        return said.get("pid") == child.process.pid and said.get("state") == "ready"
+    def _may_send(self) -> bool:
+        """True where the sender works, or this house has none."""
+        return self.house.children["sender"].process is None or self.house.is_ready("sender")
 
     def _sender(self) -> tuple[Hurt, IsBack]:
         before = 0
@@ -113,7 +113,7 @@ class Victims:
             self.house.kill_and_start("sender")
             before = self.delivered()
 
-        return hurt, lambda: self._is_ready("sender") and (self.delivered() > before or not self.has_backlog())
+        return hurt, lambda: self.house.is_ready("sender") and (self.delivered() > before or not self.has_backlog())
 
     def _away_s(self, server: str) -> float:
         if server in self.long_outages:
