@@ -111,14 +111,16 @@ class ScreenService:
         template = TEMPLATES.get(screen_id)
         return self._ready(template) if template else self._shown(self._mine(owner_id, screen_id))
 
-    def save(self, owner_id: str, name: str, text: str, leave_when: str | None = None) -> Kept:
+    def save(
+        self, owner_id: str, name: str, text: str, leave_when: str | None = None, screen_id: str | None = None
+    ) -> Kept:
         """Keep a new screen under a name; the text may be a condition alone. RuleErrors, ConflictError.
 
         With `leave_when` (a condition) a member stays until that holds, however often its own condition turns.
         """
         if len(self._screens.all(owner_id)) >= MOST_SCREENS:
             raise UserError(f"{MOST_SCREENS} screens may be kept: delete one first", field="name")
-        return self._shown(self._keep(owner_id, uuid4().hex, name, text, leave_when))
+        return self._shown(self._keep(owner_id, screen_id or uuid4().hex, name, text, leave_when))
 
     def change(self, owner_id: str, screen_id: str, name: str, text: str, leave_when: str | None = None) -> Kept:
         """Another name or text for one of the owner's screens. RuleErrors, ConflictError, NotFoundError.

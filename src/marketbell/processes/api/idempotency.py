@@ -2,8 +2,9 @@
 
 import functools
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 from flask import Response, current_app, request
 
@@ -37,6 +38,9 @@ def idempotent(view: F) -> F:
         if not parts().cache.add(running, b"1", _RUNNING_S):
             raise ConflictError("a request with this Idempotency-Key is being answered right now")
         try:
+            known = parts().idempotency.recall(owner_id(), key)
+            if known is not None:  # another one was answered between the look and the lock
+                return _replay(known, body_hash)
             response = current_app.make_response(view(*args, **kwargs))
             if response.status_code < 300:
                 parts().idempotency.remember(
@@ -47,6 +51,18 @@ def idempotent(view: F) -> F:
         return response
 
     return cast("F", once)
+
+
+def fresh_id() -> str:
+    """The id of what a request makes. Under a key it follows from the key.
+
+    So a request that is sent again because its answer was lost with the process makes the same thing, not a second.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not key or not owner_id():
+        return uuid4().hex
+    text = f"{owner_id()}\0{request.method}\0{request.path}\0{key}"
+    return blake2b(text.encode(), digest_size=16, person=b"mb.idempotent.1").hexdigest()
 
 
 def _replay(known: tuple[bytes, int, bytes], body_hash: bytes) -> Response:

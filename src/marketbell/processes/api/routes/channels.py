@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
-from uuid import uuid4
 
 from apiflask import APIBlueprint
 
@@ -13,7 +12,7 @@ from marketbell.flows.accounts.decisions import Action, Resource
 from marketbell.ports import stores
 from marketbell.ports.notifiers import Message
 from marketbell.processes.api.context import asks, demand, owner_id, parts
-from marketbell.processes.api.idempotency import idempotent
+from marketbell.processes.api.idempotency import fresh_id, idempotent
 from marketbell.processes.api.schemas.base import Done
 from marketbell.processes.api.schemas.channels import (
     Channel,
@@ -112,7 +111,7 @@ def create_channel(json_data: ChannelBody) -> dict[str, Any]:
     config = checked(_card(json_data.kind), json_data.config)
     made = parts().channels.put(
         stores.Channel(
-            uuid4().hex, owner_id(), json_data.kind, _named(json_data.name), config, is_enabled=json_data.is_enabled
+            fresh_id(), owner_id(), json_data.kind, _named(json_data.name), config, is_enabled=json_data.is_enabled
         )
     )
     return _shown(made)
@@ -157,7 +156,7 @@ def test_channel(channel_id: str) -> dict[str, Any]:
     from marketbell.wiring.sender import link_base
 
     message = Message(
-        delivery_id=uuid4().hex,
+        delivery_id=fresh_id(),
         title="Marketbell: test message",
         body="This channel works. Alerts will look like this one.",
         link=f"{link_base(parts().settings).rstrip('/')}/settings",

@@ -9,7 +9,7 @@ from marketbell.flows.market_views.numbers import NS, utc
 from marketbell.flows.market_views.paging import decode_cursor
 from marketbell.flows.market_views.reader import Market
 from marketbell.processes.api.context import asks, market, owner_id, parts
-from marketbell.processes.api.idempotency import idempotent
+from marketbell.processes.api.idempotency import fresh_id, idempotent
 from marketbell.processes.api.schemas.base import Done
 from marketbell.processes.api.schemas.screens import (
     DaysQuery,
@@ -91,7 +91,7 @@ def list_screens() -> dict[str, Any]:
 @bp.doc(responses={400: "The text cannot be read; `fields` says which, line and column"})
 def save_screen(json_data: ScreenBody) -> dict[str, Any]:
     """Keep a screen under a name: it stands in the stream from now on."""
-    made = service().save(owner_id(), json_data.name, json_data.text, json_data.leave_when)
+    made = service().save(owner_id(), json_data.name, json_data.text, json_data.leave_when, screen_id=fresh_id())
     follow_lists()
     return _shown(made)
 

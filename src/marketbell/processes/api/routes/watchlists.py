@@ -1,7 +1,6 @@
 """Watchlists. A change is announced to the live server, so that open pages follow."""
 
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import structlog
@@ -11,7 +10,7 @@ from marketbell.core.primitives.errors import NotFoundError, UnavailableError
 from marketbell.flows.accounts.decisions import Action, Resource
 from marketbell.ports import stores
 from marketbell.processes.api.context import asks, demand, market, owner_id, parts
-from marketbell.processes.api.idempotency import idempotent
+from marketbell.processes.api.idempotency import fresh_id, idempotent
 from marketbell.processes.api.schemas.base import Done
 from marketbell.processes.api.schemas.people import Watchlist, WatchlistBody, WatchlistList
 
@@ -69,7 +68,7 @@ def list_watchlists() -> dict[str, Any]:
 def create_watchlist(json_data: WatchlistBody) -> dict[str, Any]:
     """Make a watchlist."""
     made = parts().watchlists.put(
-        stores.Watchlist(uuid4().hex, owner_id(), json_data.name.strip(), _instruments(json_data))
+        stores.Watchlist(fresh_id(), owner_id(), json_data.name.strip(), _instruments(json_data))
     )
     _announce(made.watchlist_id)
     return _shown(made)
