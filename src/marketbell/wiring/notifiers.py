@@ -59,11 +59,11 @@ def build_notifiers(settings: Settings, clock: Clock) -> tuple[dict[str, Notifie
     http = GuardedHttp(settings.notify.allow_private)
     secrets = build_secrets(settings, clock)
     makers = _makers(settings, clock, http, secrets)
-    notifiers: dict[str, Notifier] = {
-        kind: Sealed(_Later(card, makers[kind]), card, secrets)
-        for kind, card in cards(settings).items()
-        if kind in makers
-    }
+    later = {kind: _Later(card, makers[kind]) for kind, card in cards(settings).items() if kind in makers}
+    if "apprise" in later:
+        # its plugins take a second or more: that must not be a second of the first message's lease
+        threading.Thread(target=later["apprise"].made, name="apprise", daemon=True).start()
+    notifiers: dict[str, Notifier] = {kind: Sealed(one, cards(settings)[kind], secrets) for kind, one in later.items()}
     notifiers["in_app"] = InApp()
 
     def close() -> None:
@@ -88,11 +88,15 @@ class _Later:
         self._made: Notifier | None = None
         self._lock = threading.Lock()
 
-    def send(self, config: dict[str, Any], message: Message) -> str:
-        """Make it once, then as it does."""
+    def made(self) -> Notifier:
+        """Itself, made at the first call."""
         with self._lock:
-            made = self._made = self._made or self._make()
-        return made.send(config, message)
+            self._made = self._made or self._make()
+            return self._made
+
+    def send(self, config: dict[str, Any], message: Message) -> str:
+        """As it does."""
+        return self.made().send(config, message)
 
 
 def _makers(settings: Settings, clock: Clock, http: Outgoing, secrets: Secrets) -> dict[str, Callable[[], Notifier]]:

@@ -32,6 +32,13 @@ def test_what_is_not_told_has_its_reason() -> None:
     assert states["gone"] == ("dead", "there is no channel webhook:gone")
 
 
+def test_mail_is_another_word_for_email() -> None:
+    found = plan(["mail", "mail:me"], [Destination("email", "c1", "me"), Destination("email", "c2", "you")])
+    assert [(item.kind, item.address, item.state) for item in found[1:]] == [
+        ("email", "c1", "queued"), ("email", "c2", "queued"),
+    ]  # fmt: skip
+
+
 def test_a_channel_that_is_not_there_is_stood_in_for_by_the_fallback() -> None:
     told = plan(["webhook:gone"], [DESK, HOOK], "slack:desk")
     assert [(item.address, item.state) for item in told[1:]] == [("gone", "dead"), ("c1", "queued")]

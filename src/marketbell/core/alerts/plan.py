@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
+from marketbell.core.language.vocabulary import SAME_CHANNEL
+
 IN_APP = "in_app"
 INBOX = "inbox"
 
@@ -63,7 +65,8 @@ def plan(notify: Sequence[str], destinations: Sequence[Destination], fallback: s
 
 def named(word: str, destinations: Sequence[Destination]) -> list[Planned]:
     """The deliveries that one word of a `notify` clause means; in_app means none, because it is always told."""
-    kind, _, target = word.partition(":")
+    said, _, target = word.partition(":")
+    kind = SAME_CHANNEL.get(said, said)
     if kind == IN_APP:
         return []
     found = [

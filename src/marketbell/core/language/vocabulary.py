@@ -17,8 +17,11 @@ LEVEL_FIELDS = frozenset({"close"})
 
 CHANNELS = (
     "in_app", "webhook", "slack", "telegram", "sms", "mail", "email", "whatsapp", "discord", "teams", "push", "voice",
+    "apprise",
 )  # fmt: skip
 """Kinds of channels that a rule may name; which of them can be told is the sender's matter."""
+SAME_CHANNEL = {"mail": "email"}
+"""Words for a kind that has another name in the list of channels."""
 ACTIONS = ("paper_buy", "paper_sell", "paper_close")
 UPDATES = ("chain", "shareholding", "fundamentals", "news")
 """What `at update` may wait for."""

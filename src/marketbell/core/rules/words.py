@@ -78,6 +78,7 @@ _CHANNELS = {
     "email": "by e-mail",
     "push": "by push message",
     "voice": "by phone",
+    "apprise": "by Apprise",
 }
 _UPDATES = {
     "chain": "the option chain",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from marketbell.core.language.tree import ChannelRef, Screen
-from marketbell.core.language.vocabulary import CHANNELS, hint
+from marketbell.core.language.vocabulary import CHANNELS, SAME_CHANNEL, hint
 from marketbell.core.primitives.errors import UserError
 from marketbell.core.rules.resolve import Market
 from marketbell.ports.stores import Channel, ChannelStore, InstrumentStore, WatchlistStore
@@ -51,6 +51,8 @@ def _channel(word: str, channels: Sequence[Channel]) -> ChannelRef:
     kind, _, target = word.partition(":")
     if kind not in CHANNELS:
         raise UserError(f"unknown channel `{word}`{hint(kind, CHANNELS)}", field="notify")
-    if target and not any(c.kind == kind and target in {c.name, c.channel_id} for c in channels):
+    if target and not any(
+        c.kind == SAME_CHANNEL.get(kind, kind) and target in {c.name, c.channel_id} for c in channels
+    ):
         raise UserError(f"you have no channel `{word}`: add it first, or write `{kind}`", field="notify")
     return ChannelRef(kind, target)
