@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import apprise
+from apprise.plugins import N_MGR
 
 from marketbell.core.alerts.wording import assembled
 from marketbell.core.primitives.errors import DeliveryError
@@ -28,6 +29,9 @@ class Apprise:
         self._asset = apprise.AppriseAsset(
             app_id="Marketbell", app_desc="Marketbell", app_url="", async_mode=False, plugin_paths=[]
         )
+
+        plugins: Any = N_MGR  # untyped
+        plugins.load_modules()
 
     def send(self, config: dict[str, Any], message: Message) -> str:
         """Hand it to the library, within the administrator's list."""
