@@ -160,6 +160,7 @@ def test_lists_are_the_owners_and_the_houses_newest_first(stores: Stores) -> Non
     assert [run.created_at for run in found] == [T + 3 * S, T + S, T]
     assert stores.jobs.runs(LOCAL_OWNER, 1, (T + 3 * S, found[0].run_id)) == [found[1]]
     assert [run.job for run in stores.jobs.runs(LOCAL_OWNER, job="backtest")] == ["backtest"]
+    assert stores.jobs.runs(LOCAL_OWNER, without="a") == stores.jobs.runs(LOCAL_OWNER, job="backtest")
     assert stores.jobs.runs(LOCAL_OWNER, state="dead") == []
     assert stores.jobs.run(LOCAL_OWNER, runs[2].run_id) is None
     assert stores.jobs.run(LOCAL_OWNER, runs[0].run_id) is not None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from marketbell.adapters.stores.postgres import PostgresStores
 from marketbell.adapters.stores.postgres.migrate import upgrade
 from marketbell.core.market.instrument import Instrument
 from marketbell.flows.accounts.tokens import LiveTokens
+from marketbell.flows.jobs.documents import document as job_document
 from marketbell.flows.live.board import COLUMNS
 from marketbell.flows.live.replica import Replica
+from marketbell.ports.jobs import new_run
 from marketbell.ports.servers import EmbeddedServer
 from marketbell.ports.stores import LOCAL_OWNER, SavedScreen, Watchlist
 
@@ -216,6 +219,22 @@ def test_screen_room_is_its_owners_or_a_templates(live: Live, page: Page) -> Non
     live.stores.screens.put(SavedScreen("s2", "somebody else", "Theirs", "close > 5", {}))
     assert page.join("screen:s2")["ok"] is False
     assert page.join("screen:none")["ok"] is False
+
+
+def test_job_room_tells_how_far_a_run_is_to_its_owner(live: Live, page: Page) -> None:
+    now = time.time_ns()
+    mine = new_run("backtest", now, owner_id=LOCAL_OWNER, now=now)
+    theirs = new_run("backtest", now + 1, owner_id="somebody", now=now)
+    live.stores.jobs.enqueue([mine, theirs])
+    assert page.join(f"job:{theirs.run_id}")["code"] == "not_found"
+    assert page.join("job:nothing")["code"] == "not_found"
+    name = f"job:{mine.run_id}"
+    run = page.room(name)
+    assert run.data["job"]["state"] == "queued"
+    live.publish(type="job", **job_document(replace(theirs, state="running", progress=0.75)))
+    live.publish(type="job", **job_document(replace(mine, state="running", progress=0.25, stage="evaluating")))
+    eventually(lambda: run.data["job"]["progress"] == 0.25)
+    assert (run.data["job"]["state"], run.data["job"]["stage"]) == ("running", "evaluating")
 
 
 def test_watchlist_room_follows_changes(live: Live, page: Page) -> None:

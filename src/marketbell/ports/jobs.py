@@ -133,8 +133,12 @@ class JobStore(Protocol):
         before: tuple[int, str] | None = None,
         job: str = "",
         state: str = "",
+        without: str = "",
     ) -> list[Run]:
-        """The owner's and the house's, newest first by (created_at, run_id); `before` is the cursor."""
+        """The owner's and the house's, newest first by (created_at, run_id); `before` is the cursor.
+
+        Of a job, in a state, and `without` those of another job, where these are given.
+        """
 
     def dead(self, owner_id: str, limit: int = 100) -> list[DeadLetter]:
         """Dead letters that nobody has replayed, newest first."""

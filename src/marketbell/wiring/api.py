@@ -8,6 +8,7 @@ from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
+from marketbell.ports.jobs import JobStore
 from marketbell.ports.ledger import Ledger
 from marketbell.ports.notifiers import Notifier
 from marketbell.ports.stores import (
@@ -21,6 +22,7 @@ from marketbell.ports.stores import (
     SessionStore,
     WatchlistStore,
 )
+from marketbell.ports.wishes import WishStore
 from marketbell.settings import Settings
 
 
@@ -42,7 +44,9 @@ class ApiParts:
     fundamentals: FundamentalStore
     rules: RuleStore
     screens: ScreenStore
+    jobs: JobStore
     ledger: Ledger
+    wishes: WishStore
     watchlists: WatchlistStore
     channels: ChannelStore
     sessions: SessionStore
@@ -90,7 +94,9 @@ def build_api(settings: Settings) -> ApiParts:
         fundamentals=stores.fundamentals,
         rules=stores.rules,
         screens=stores.screens,
+        jobs=stores.jobs,
         ledger=stores.ledger,
+        wishes=stores.wishes,
         watchlists=stores.watchlists,
         channels=stores.channels,
         sessions=stores.sessions,

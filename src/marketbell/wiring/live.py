@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
+from marketbell.ports.jobs import JobStore
 from marketbell.ports.stores import InstrumentStore, ScreenStore, WatchlistStore
 from marketbell.settings import Settings
 
@@ -21,6 +22,7 @@ class LiveParts:
     instruments: InstrumentStore
     watchlists: WatchlistStore
     screens: ScreenStore
+    jobs: JobStore
     owner_token: str
     signing_key: bytes
     close: Callable[[], None] = lambda: None
@@ -51,6 +53,7 @@ def build_live(settings: Settings) -> LiveParts:
         instruments=stores.instruments,
         watchlists=stores.watchlists,
         screens=stores.screens,
+        jobs=stores.jobs,
         owner_token=owner_token(settings.data_dir),
         signing_key=signing_key(settings.data_dir),
         close=close,
@@ -73,6 +76,7 @@ def memory_live(settings: Settings, owner_token: str) -> LiveParts:
         instruments=stores.instruments,
         watchlists=stores.watchlists,
         screens=stores.screens,
+        jobs=stores.jobs,
         owner_token=owner_token,
         signing_key=owner_token.encode(),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from marketbell.core.primitives.errors import UnavailableError
-from marketbell.flows.jobs.catalogue import BACKTEST, NS, Job, catalogue
+from marketbell.flows.jobs.catalogue import BACKTEST, NS, PULSE, Job, catalogue
 from marketbell.flows.jobs.documents import JOB, document
 from marketbell.flows.jobs.fundamentals import refresher
 from marketbell.flows.jobs.running import BusyError, Report, Runner, StoppedError, Work
@@ -70,6 +70,8 @@ def build_worker(settings: Settings) -> WorkerParts:
     limits = {job.name: job.limit_s for job in jobs}
 
     def told(run: Run) -> None:
+        if run.job == PULSE:
+            return
         try:
             bus.publish(MARKET, 0, orjson.dumps({"type": JOB, **document(run)}))
         except UnavailableError:
@@ -77,7 +79,7 @@ def build_worker(settings: Settings) -> WorkerParts:
 
     work: dict[str, Work] = {
         **housekeeping(settings, stores, clock, jobs),
-        "pulse": lambda _run, _report: {},
+        PULSE: lambda _run, _report: {},
         "refresh_fundamentals": refresher(cache, clock),
         BACKTEST: backtests(trying.at_length, limits[BACKTEST]),
     }

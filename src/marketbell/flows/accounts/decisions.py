@@ -53,10 +53,18 @@ class Decision:
     reason: str
 
 
-PUBLIC: Final = frozenset({(Action.READ, "health"), (Action.LOGIN, "session"), (Action.READ, "ingest_docs")})
-"""What needs no login: the health answer and the way in."""
+PUBLIC: Final = frozenset(
+    {
+        (Action.READ, "health"),
+        (Action.LOGIN, "session"),
+        (Action.READ, "ingest_docs"),
+        (Action.READ, "signed_link"),
+        (Action.WRITE, "signed_link"),
+    }
+)
+"""What needs no login: the health answer, the way in, and links that carry their own signature."""
 
-ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "screen", "user"})
+ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "screen", "job", "user"})
 
 
 def decide(actor: Actor, action: Action, resource: Resource) -> Decision:

@@ -76,7 +76,7 @@ def at(cron: str, zone: str = "UTC") -> At:
     return At(parse(cron), zone)
 
 
-BACKTEST = "backtest"
+BACKTEST, PULSE = "backtest", "pulse"
 LONGEST_S = 1_800.0
 """No job may take longer: messages of a worker that was killed come back after this."""
 
@@ -84,7 +84,7 @@ LONGEST_S = 1_800.0
 def catalogue(pulse_every_s: int) -> Sequence[Job]:
     """Every job. A pulse goes the whole way from the clockwork to the store; what stops it stops all work."""
     return (
-        Job("pulse", "Proof that scheduled work is done", Every(pulse_every_s), 30.0, catch_up=60, keep_s=3_600.0),
+        Job(PULSE, "Proof that scheduled work is done", Every(pulse_every_s), 30.0, catch_up=60, keep_s=3_600.0),
         Job("make_partitions", "Partitions for the bars to come", at("7 * * * *"), _MINUTE_S),
         Job("forget_old", "Old bars, answers, sessions and runs are deleted", at("13 2 * * *"), 15 * _MINUTE_S),
         Job("archive_ledger", "Old firings with their deliveries to the archive", at("43 2 * * *"), 15 * _MINUTE_S),

@@ -135,6 +135,11 @@ class MarketBoard:
         self.parts[name] = value
         self.part_version[name] = self.version
 
+    def drop_part(self, name: str) -> None:
+        """Forget a named part that nobody looks at."""
+        self.parts.pop(name, None)
+        self.part_version.pop(name, None)
+
     def _apply_screen(self, document: Mapping[str, Any]) -> None:
         """Members in their order, or who came and went since."""
         screen_id = str(document["screen_id"])

@@ -178,6 +178,24 @@ class ScreenView:
 
 
 @dataclass(frozen=True, slots=True)
+class JobView:
+    """One run of a job: how far it is."""
+
+    run_id: str
+    columns: tuple[int, ...] = ()
+    every: int = 1
+
+    def keys(self, _board: MarketBoard, /) -> Sequence[str]:
+        """It has no rows."""
+        return ()
+
+    def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """`job` {run_id, job, state, progress, stage, attempts, error, times ns UTC}, when it changed."""
+        name = f"job:{self.run_id}"
+        return {"job": board.parts[name]} if board.part_version.get(name, 0) > since else {}
+
+
+@dataclass(frozen=True, slots=True)
 class UserView:
     """A person's own room: it has no rows, only alerts."""
 

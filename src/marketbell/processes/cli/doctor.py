@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from marketbell.settings import Settings
+
+if TYPE_CHECKING:
+    from marketbell.ports.cache import Cache
 
 EXIT_MISSING = 2
 
@@ -126,6 +129,23 @@ def _web() -> Finding:
     return Finding("web app", "note", "not built", "run ./dev web")
 
 
+def _watches(cache: "Cache") -> Iterator[Finding]:
+    """What the sender's watch has raised."""
+    import orjson
+
+    from marketbell.flows.watching.rounds import RAISED_KEY
+
+    raw = cache.get(RAISED_KEY)
+    if raw is None:
+        yield Finding("watch", "note", "nobody keeps watch", "is the sender running?")
+        return
+    items = orjson.loads(raw)["items"]
+    for one in items:
+        yield Finding("watch", "bad", one["said"])
+    if not items:
+        yield Finding("watch", "ok", "nothing is raised")
+
+
 def _servers(settings: Settings, *, runs: bool) -> Iterator[Finding]:
     """Whether the servers that are in use, or given by URL, answer."""
     from marketbell.core.primitives.errors import MarketbellError
@@ -139,8 +159,11 @@ def _servers(settings: Settings, *, runs: bool) -> Iterator[Finding]:
     for name, url in (("bus", settings.redis_url), ("cache", settings.cache_url)):
         if url:
             try:
-                open_cache(url).get("doctor")
+                cache = open_cache(url)
+                cache.get("doctor")
                 yield Finding(f"{name} server", "ok", "answers")
+                if name == "cache" and runs:
+                    yield from _watches(cache)
             except MarketbellError as error:
                 yield Finding(f"{name} server", "bad", error.message)
     if settings.database_url:

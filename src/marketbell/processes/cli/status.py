@@ -51,6 +51,7 @@ def _gather(run: dict[str, Any], cache_url: str) -> dict[str, Any]:
     import orjson
 
     from marketbell.core.primitives.errors import UnavailableError
+    from marketbell.flows.watching.rounds import RAISED_KEY
     from marketbell.processes.up.supervisor import pss_of
     from marketbell.wiring.up import open_cache, read_heartbeats
 
@@ -58,11 +59,13 @@ def _gather(run: dict[str, Any], cache_url: str) -> dict[str, Any]:
     said: dict[str, Any] = {}
     engine: Any = None
     feeds: Any = None
+    watches: list[dict[str, Any]] = []
     trouble = None
     try:
         said = dict(read_heartbeats(cache))
         engine = orjson.loads(cache.get("stream:status") or b"null")
         feeds = orjson.loads(cache.get("feeds") or b"null")
+        watches = orjson.loads(cache.get(RAISED_KEY) or b"{}").get("items") or []
     except UnavailableError as error:
         trouble = error.message
     finally:
@@ -82,6 +85,7 @@ def _gather(run: dict[str, Any], cache_url: str) -> dict[str, Any]:
         "processes": processes,
         "stream": engine,
         "feeds": feeds,
+        "watches": watches,
         "trouble": trouble,
     }
 
@@ -120,5 +124,7 @@ def _print(found: dict[str, Any]) -> None:
     problem = (found["stream"] or {}).get("problem")
     if problem:
         typer.echo(f"the engine: {problem}")
+    for one in found["watches"]:
+        typer.echo(f"not well: {one['said']}")
     if found["trouble"]:
         typer.echo(f"the cache: {found['trouble']}")

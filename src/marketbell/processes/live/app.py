@@ -19,6 +19,7 @@ from marketbell.core.screening.templates import TEMPLATES
 from marketbell.flows.accounts.decisions import Action, Actor, Resource, decide
 from marketbell.flows.accounts.limits import RateLimit
 from marketbell.flows.accounts.tokens import LiveTokens, read_any_token
+from marketbell.flows.jobs.documents import document as job_document
 from marketbell.observability import metrics, metrics_page
 from marketbell.processes.live.directory import Directory
 from marketbell.processes.live.follow import Follower
@@ -32,7 +33,7 @@ MAX_CLIENTS_EACH_ADDRESS = 2_500
 MAX_ROOMS_EACH_CLIENT = 200
 CONNECTED_AT_MOST_S = 12 * 3_600.0
 """A connection older than this is closed; the page comes back with a fresh token."""
-_ROOM = re.compile(r"^(market|universe|(instrument|watchlist|screen|user):[^\s\x00-\x1f]{1,80})$")
+_ROOM = re.compile(r"^(market|universe|(instrument|watchlist|screen|job|user):[^\s\x00-\x1f]{1,80})$")
 
 log = structlog.stdlib.get_logger("live")
 
@@ -196,7 +197,7 @@ class LiveServer:
             if found is None:
                 return None, not_there
             owner_id, keys, title = found.owner_id, found.instruments, found.name
-        if kind == "screen" and not self._has_screen(client.actor, word):
+        if not self._exists(client.actor, kind, word):
             return None, not_there
         if not decide(client.actor, Action.JOIN, Resource(kind, word, owner_id)).allowed:
             return None, not_there
@@ -214,6 +215,19 @@ class LiveServer:
             self.hub.show_watchlist(hall, title, keys)
             hall.room.open(self.hub.board)
         return hall, {}
+
+    def _exists(self, actor: Actor, kind: str, word: str) -> bool:
+        """False for a screen or a run that is not there for them."""
+        if kind == "screen":
+            return self._has_screen(actor, word)
+        return kind != "job" or self._has_run(actor, word)
+
+    def _has_run(self, actor: Actor, run_id: str) -> bool:
+        """True for a run of theirs or of the house's; how far it is, is loaded."""
+        run = self.parts.jobs.run(actor.owner_id, run_id)
+        if run is not None:
+            self.hub.board.put_part(f"job:{run_id}", job_document(run))
+        return run is not None
 
     def _has_screen(self, actor: Actor, screen_id: str) -> bool:
         """True for a template and for one of theirs; what is known of its members is loaded."""

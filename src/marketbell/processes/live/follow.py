@@ -125,6 +125,8 @@ class Follower:
         if kind == "firing":
             owner_id = str(document.get("owner_id") or "owner")
             self._hub.alert(owner_id, {k: v for k, v in document.items() if k != "type"})
+        elif kind == "job":
+            self._hub.show_job(str(document.get("run_id")), {k: v for k, v in document.items() if k != "type"})
         elif kind == "watchlist":
             self.show_watchlist(str(document.get("watchlist_id")))
         elif self._hub.board.apply(document) and self.waiting_since_s is None:

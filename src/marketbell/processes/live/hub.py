@@ -10,6 +10,7 @@ from marketbell.flows.live.board import MarketBoard
 from marketbell.flows.live.rooms import Room
 from marketbell.flows.live.views import (
     InstrumentView,
+    JobView,
     MarketView,
     ScreenView,
     UniverseView,
@@ -77,6 +78,11 @@ class Hub:
         if isinstance(view, WatchlistView):
             view.show(name, keys, self.board)
 
+    def show_job(self, run_id: str, document: dict[str, Any]) -> None:
+        """How far a run is, for those who look at it; a run that nobody looks at is not kept."""
+        if f"job:{run_id}" in self.halls:
+            self.board.put_part(f"job:{run_id}", document)
+
     # -- members -------------------------------------------------------------------------------------------------
 
     def enter(self, client: Client, hall: Hall, position: str | None) -> None:
@@ -123,7 +129,7 @@ class Hub:
             room = hall.room
             if not hall.members:
                 if now_s - hall.empty_since_s > FORGET_EMPTY_S:
-                    del self.halls[room.name]
+                    self._forget(room.name)
                     continue
                 if now_s - hall.empty_since_s > COMPOSE_EMPTY_S:
                     continue
@@ -142,6 +148,12 @@ class Hub:
         if dropped:
             metrics().queue_dropped.labels("live").inc(dropped)
         return frames, deliveries
+
+    def _forget(self, name: str) -> None:
+        """A room that nobody comes back to; what the board has of a run only its room shows."""
+        del self.halls[name]
+        if name.startswith("job:"):
+            self.board.drop_part(name)
 
     def alert(self, owner_id: str, payload: dict[str, Any]) -> int:
         """Say an alert in its owner's room, to everybody there, at once. Returns how many got it."""
@@ -162,6 +174,8 @@ def _view(name: str) -> View:
         return WatchlistView(word)
     if kind == "screen":
         return ScreenView(word)
+    if kind == "job":
+        return JobView(word)
     if kind == "user":
         return UserView()
     return UniverseView() if kind == "universe" else MarketView()

@@ -10,6 +10,8 @@ from marketbell import __version__
 from marketbell.core.primitives.errors import ForbiddenError, UnavailableError
 from marketbell.core.primitives.shards import Shards, stream_name
 from marketbell.flows.accounts.decisions import Action
+from marketbell.flows.market_views.numbers import utc
+from marketbell.flows.watching.rounds import RAISED_KEY
 from marketbell.observability import metrics_page
 from marketbell.processes.api.context import asks, edge, parts
 from marketbell.processes.api.schemas.market import Health, Ready
@@ -33,8 +35,10 @@ def required(settings: Settings) -> frozenset[str]:
 @bp.doc(responses={503: "Some process is not ready"})
 def healthz() -> Any:
     """200 when every process is ready, else 503 and which are not."""
+    raised: list[dict[str, Any]] = []
     try:
         states = {name: str(beat.get("state", "missing")) for name, beat in edge().reader.processes().items()}
+        raised = edge().reader.document(RAISED_KEY).get("items") or []
     except UnavailableError:
         states = {}
     wanted = required(parts().settings)
@@ -44,6 +48,7 @@ def healthz() -> Any:
         "status": "unavailable" if not_ready else "ok",
         "processes": dict(sorted(states.items())),
         "not_ready": not_ready,
+        "watches": [{"watch": one["watch"], "since": utc(one["since"]), "said": one["said"]} for one in raised],
         "version": __version__,
     }
     return (body, 503, {"Retry-After": "2"}) if not_ready else body

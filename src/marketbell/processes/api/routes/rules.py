@@ -192,9 +192,13 @@ def preview_rule(json_data: PreviewBody) -> dict[str, Any]:
     key = now.universe.resolve(json_data.instrument, now.rows).key if json_data.instrument else ""
     until = now.clock or parts().clock.now()
     asked = question(json_data.text, people().market(owner_id()), owner_id(), key, until)
-    answer = parts().preview(asked | {"days": json_data.days, "until": until})
+    return tried(parts().preview(asked | {"days": json_data.days, "until": until}), now)
+
+
+def tried(answer: Mapping[str, Any], now: Market) -> dict[str, Any]:
+    """What trying a rule found (flows/backtest/report), as it is answered."""
     history = answer["history"]
-    return answer | {
+    return dict(answer) | {
         "markers": [_marker(one, now) for one in answer["markers"]],
         "history": history | {"from": utc(history["from"]), "to": utc(history["to"])},
     }

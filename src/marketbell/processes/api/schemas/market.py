@@ -185,12 +185,23 @@ class Status(Answer):
     version: str
 
 
+class RaisedWatch(Answer):
+    """Something that the watch found not well, and since when."""
+
+    watch: str = Field(
+        description="feed_silent, stream_stuck, unsent, disk, dead_letters or process_silent, and of what."
+    )
+    since: UtcTime | None
+    said: str
+
+
 class Health(Answer):
-    """`ok` when every process is ready."""
+    """`ok` when every process is ready. What the watch has raised stands beside it and does not change the status."""
 
     status: Literal["ok", "unavailable"]
     processes: dict[str, str] = Field(description="State by process.")
     not_ready: list[str]
+    watches: list[RaisedWatch]
     version: str
 
 
