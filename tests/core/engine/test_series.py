@@ -1,35 +1,47 @@
 """Watched series: equal to the same expressions over closed bars, wherever the log was cut and whatever was saved."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.engine.series_market import (
+    DAY_5,
+    IDS,
+    KEYS,
+    M5,
+    OPENS,
+    TABLE,
+    TICKS,
+    frame,
+    heartbeat,
+    history,
+    live_ticks,
+    log_of,
+    minute_history,
+    new,
+    past,
+    table,
+    trades,
+    watch,
+)
 
 from marketbell.adapters.calendars.dated import CalendarCatalogue
-from marketbell.core.columns.frame import Columns, Frame, FrameKind
+from marketbell.core.columns.frame import FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.engine.program import evaluate
-from marketbell.core.engine.series import Series
 from marketbell.core.engine.timeframes import Bars, Sessions, roll
 from marketbell.core.engine.watching import compile_texts
 from marketbell.core.indicators import moves
 from marketbell.core.market.instrument import Instrument
-from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable
+from marketbell.core.market.session import DAY, MINUTE, SECOND
 from marketbell.core.market.timeframe import DAY_1, MINUTE_1, Timeframe
 
 # ruff: noqa: PD011 — the values of bars are no DataFrame
 
-FIRST_DAY = 18_701  # Monday, 2021-03-15
-KEYS = ("NSE:A", "NSE:B", "NSE:C")
-INSTRUMENTS = [Instrument(key) for key in KEYS]
-IDS = [int(one.instrument_id) for one in INSTRUMENTS]
-M5 = Timeframe.parse("5m")
 TEXTS = {
     "fast": "ema(close, 3)@5m",
     "cross": "sma(close, 2)@5m > ema(close, 2)@15m",
@@ -50,67 +62,6 @@ FIELDS = {
 
 TICKWISE = {"ten": "sma(close, 2)@10s", "volume": "volume@90s", "tick": "(sma(close, 3) - close@1m)@tick",
             "move": "(close rises by 2 within 40m)@tick", "seen": "(close > 58 seen in last 3m)@tick"}  # fmt: skip
-
-
-def table(name: str = "") -> SessionTable:
-    """Forty days of one hour on weekdays, ending in a minute of 30 s."""
-    days = np.array([d for d in range(FIRST_DAY, FIRST_DAY + 60) if (d + 3) % 7 < 5][:40], np.int64)
-    opens = days * DAY + 4 * 3_600 * SECOND
-    return SessionTable(name, "UTC", opens, opens + 59 * MINUTE + 30 * SECOND, days, np.zeros(40, np.uint8))
-
-
-TABLE = table()
-OPENS = TABLE.open
-
-
-def new(**more: Any) -> Engine:
-    engine = Engine(EngineConfig(), table)
-    if more:
-        engine.series = Series(**more)
-        engine.operators = (*engine.operators[:-1], engine.series)
-    engine.define(INSTRUMENTS)
-    return engine
-
-
-def frame(kind: FrameKind, columns: Columns | None = None, payload: Any = None, at: int = 0) -> Frame:
-    found = columns or {}
-    count = len(found.get("instrument_id", ()))
-    raw = json.dumps(payload).encode() if payload else b""
-    return Frame(kind, 0, 7, 0, 0, at, at, count, found, raw)
-
-
-def watch(texts: dict[str, str] | None = None, uid: str = "w", timeframe: str = "5m") -> Frame:
-    return frame(
-        FrameKind.COMMAND,
-        payload={"type": "watch", "uid": uid, "expressions": texts or TEXTS, "timeframe": timeframe},
-    )
-
-
-def trades(rows: Sequence[tuple[int, int, float]]) -> Columns:
-    """(instrument, time, price), a unit each."""
-    times = np.array([row[1] for row in rows], np.int64)
-    return {
-        "instrument_id": np.array([IDS[row[0]] for row in rows], np.int64),
-        "event_time": times,
-        "ingest_time": times.copy(),
-        "price": np.array([row[2] for row in rows], np.float64),
-        "size": np.ones(len(rows)),
-    }
-
-
-def history(rows: Sequence[tuple[int, int, float]], seconds: int = 60) -> Frame:
-    price = np.array([row[2] for row in rows], np.float64)
-    columns = {
-        "instrument_id": np.array([IDS[row[0]] for row in rows], np.int64),
-        "timeframe_s": np.full(len(rows), seconds, np.int32),
-        "start": np.array([row[1] for row in rows], np.int64),
-        **{name: price.copy() for name in ("open", "high", "low", "close", "volume", "prev_close")},
-    }
-    return frame(FrameKind.BAR, columns)
-
-
-def heartbeat(at: int) -> Frame:
-    return frame(FrameKind.HEARTBEAT, at=at)
 
 
 def bars_of(outputs: Sequence[Outputs], engine: Engine) -> dict[Timeframe, Bars]:
@@ -142,31 +93,6 @@ def expected(outputs: Sequence[Outputs], engine: Engine, texts: dict[str, str]) 
     return last
 
 
-def log_of(spots: Sequence[tuple[int, int, int, int]]) -> list[tuple[int, int, float]]:
-    """Ticks in the order of their arrival from (instrument, gap in 100 ms, back in ms, price), over several days."""
-    out = []
-    clock, newest = int(OPENS[0]), [0] * len(KEYS)
-    for row, gap, back, price in spots:
-        clock += gap * SECOND // 10
-        at = int(np.searchsorted(OPENS, clock, side="right")) - 1
-        if clock >= TABLE.close[at]:
-            clock = int(OPENS[at + 1]) + gap % 600 * SECOND // 10
-            at += 1
-        t = max(clock - back * SECOND // 1_000, newest[row] - 2 * SECOND, int(OPENS[at]))
-        newest[row] = max(newest[row], t)
-        out.append((row, t, float(price)))
-    return out
-
-
-TICKS = st.lists(
-    st.tuples(
-        st.integers(0, 2), st.one_of(st.integers(0, 900), st.integers(0, 30_000)), st.integers(0, 2_500),
-        st.integers(50, 60),
-    ),
-    min_size=1, max_size=150,
-)  # fmt: skip
-
-
 @settings(max_examples=20, deadline=None)
 @given(TICKS, st.lists(st.integers(0, 150), max_size=8), st.integers(0, 8))
 def test_values_do_not_depend_on_cuts_or_restarts(
@@ -175,7 +101,7 @@ def test_values_do_not_depend_on_cuts_or_restarts(
     ticks = log_of(spots)
     whole = new()
     out = [
-        whole.apply([watch(), watch(FIELDS, "f", "1m"), watch(TICKWISE, "t", "10s")]),
+        whole.apply([watch(TEXTS), watch(FIELDS, "f", "1m"), watch(TICKWISE, "t", "10s")]),
         whole.apply_trades(trades(ticks)),
     ]
     out.append(whole.finish())
@@ -184,7 +110,7 @@ def test_values_do_not_depend_on_cuts_or_restarts(
         np.testing.assert_array_equal(whole.series.values("w", name, is_warm=False), values, err_msg=name)
 
     engine = new()
-    engine.apply([watch(), watch(FIELDS, "f", "1m"), watch(TICKWISE, "t", "10s")])
+    engine.apply([watch(TEXTS), watch(FIELDS, "f", "1m"), watch(TICKWISE, "t", "10s")])
     parts: list[dict[Timeframe, Bars]] = []
     for number, (low, high) in enumerate(zip([0, *sorted(cuts)], [*sorted(cuts), len(ticks)], strict=True)):
         if number == restart:
@@ -264,44 +190,29 @@ def test_tentative_values_are_those_of_the_bar_if_it_closed_now() -> None:
     assert engine.tentative().values(engine.series.result("mean", "mean"), rows)[0] == 57.0
 
 
-def minute_history(until: int, count: int, row: int = 0) -> list[tuple[int, int, float]]:
-    """Minutes of sessions before `until`, oldest first, prices 1, 2, 3 …."""
-    starts = np.concatenate([np.arange(o, c, MINUTE) for o, c in zip(TABLE.open, TABLE.close, strict=True)])
-    starts = starts[starts < until][-count:]
-    return [(row, int(start), float(n + 1)) for n, start in enumerate(starts)]
-
-
-DAY_5 = int(OPENS[5])
-
-
-def live_ticks(row: int, first: int, minutes: int, begin: float = 100.0) -> list[tuple[int, int, float]]:
-    return [(row, first + n * MINUTE + 5 * SECOND, begin + n) for n in range(minutes)]
-
-
 @pytest.mark.parametrize("order", ["history first", "watch first", "watch in the middle of the day"])
 def test_history_and_live_bars_are_one_series(order: str) -> None:
     """300 minutes of history, then 20 live ones: the values are those of 320 minutes in one piece."""
     texts = {"mean": "sma(close, 30)@1m", "slow": "ema(close, 20)@5m", "held": "(close - ema(close, 3)@15m)@5m"}
-    past = minute_history(DAY_5, 300)
+    history_ = minute_history(DAY_5, 300)
     live = live_ticks(0, DAY_5, 22)
+    stored = [*history_, *((0, t // MINUTE * MINUTE, p) for _, t, p in live[:11])]
     engine = new(ring_minutes=64)
-    first, second = history(past[:170]), history(past[170:])
+    first, second = history(history_[:170]), history(history_[170:])
     if order == "history first":
         engine.apply([first, second])
         engine.apply([watch(texts)])
         engine.apply_trades(trades(live))
     elif order == "watch first":
-        engine.apply([watch(texts)])
-        engine.apply([first, second])
+        engine.apply([watch(texts), past(history_, compile_texts(texts, M5))])
         engine.apply_trades(trades(live))
     else:
         engine.apply_trades(trades(live[:12]))
-        engine.apply([watch(texts)])
-        engine.apply([first, second])
+        engine.apply([watch(texts), past(stored, compile_texts(texts, M5))])
         engine.apply_trades(trades(live[12:]))
     assert engine.series.gaps("w") == []
     sessions = Sessions.of([TABLE])
-    closed = [*past, *((0, t // MINUTE * MINUTE, p) for _, t, p in live[:21])]
+    closed = [*history_, *((0, t // MINUTE * MINUTE, p) for _, t, p in live[:21])]
     price = np.array([row[2] for row in closed])
     minutes = sessions.minute_bars(
         np.zeros(len(closed)), np.array([row[1] for row in closed]), np.column_stack([price] * 6)
@@ -321,17 +232,21 @@ def test_history_and_live_bars_are_one_series(order: str) -> None:
     assert np.isnan(engine.series.values("w", "mean")[1:]).all()
 
 
+MEAN = {"mean": "sma(close, 10)@1m"}
+MEAN_PLAN = compile_texts(MEAN, MINUTE_1)
+
+
 @pytest.mark.parametrize("is_late", [False, True])
 def test_a_hole_before_live_is_told_and_not_bridged(*, is_late: bool) -> None:
     engine = new()
-    past = history(minute_history(int(OPENS[4]), 100))  # a whole session is missing
+    stored = past(minute_history(int(OPENS[4]), 100), MEAN_PLAN)  # a whole session is missing
     live = live_ticks(0, DAY_5, 13)
-    engine.apply([watch({"mean": "sma(close, 10)@1m"}, timeframe="1m")])
+    engine.apply([watch(MEAN, timeframe="1m")])
     if is_late:
         engine.apply_trades(trades(live[:5]))
-        engine.apply([past])
+        engine.apply([stored])
     else:
-        engine.apply([past])
+        engine.apply([stored])
         assert engine.series.values("w", "mean")[0] == np.mean(range(91, 101))
         engine.apply_trades(trades(live[:5]))
     gap = {"instrument_id": IDS[0], "timeframe": "1m", "from": int(TABLE.close[3]), "until": DAY_5}
@@ -345,13 +260,13 @@ def test_a_hole_before_live_is_told_and_not_bridged(*, is_late: bool) -> None:
 
 def test_an_instrument_that_trades_late_has_no_hole_where_the_stream_was_there() -> None:
     engine = new()
-    engine.apply([watch({"mean": "sma(close, 10)@1m"}, timeframe="1m"), heartbeat(DAY_5 - MINUTE)])
-    engine.apply([history(minute_history(DAY_5, 100))])
+    stored = past(minute_history(DAY_5, 100), MEAN_PLAN)
+    engine.apply([watch(MEAN, timeframe="1m"), heartbeat(DAY_5 - MINUTE), stored])
     engine.apply_trades(trades(live_ticks(0, DAY_5 + 20 * MINUTE, 3)))
     assert engine.series.gaps("w") == []
     assert engine.series.values("w", "mean")[0] == np.mean([*range(93, 101), 100.0, 101.0])
     without = new()
-    without.apply([watch({"mean": "sma(close, 10)@1m"}, timeframe="1m"), history(minute_history(DAY_5, 100))])
+    without.apply([watch(MEAN, timeframe="1m"), stored])
     without.apply_trades(trades(live_ticks(0, DAY_5 + 20 * MINUTE, 3)))
     assert len(without.series.gaps("w")) == 1
 
@@ -431,7 +346,7 @@ def test_watches_share_and_end_and_say_what_is_wrong() -> None:
 
 def test_checkpoints_are_cut_and_joined_by_rows() -> None:
     engine = new()
-    engine.apply([watch(), history(minute_history(DAY_5, 100)), history([(1, int(OPENS[4]), 7.0)], 86_400)])
+    engine.apply([watch(TEXTS), history(minute_history(DAY_5, 100)), history([(1, int(OPENS[4]), 7.0)], 86_400)])
     engine.apply_trades(trades([*live_ticks(0, DAY_5, 7), *live_ticks(2, DAY_5, 7)]))
     series = engine.series
     whole = series.checkpoint(3)

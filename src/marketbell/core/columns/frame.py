@@ -89,7 +89,8 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
     ),
     # Closed bars known from elsewhere. `timeframe_s` 60 or 86400; `start` ns UTC; `prev_close` the venue's
     # own, where the source gives one. A payload {"role": "source"} says that these bars are the market
-    # itself (a replayed bar file); without it they are history.
+    # itself (a replayed bar file), {"role": "past", …} that they are what the store kept of this market, for
+    # who begins to watch (core/engine/past_bars.py: also longer bars); without a role they are history.
     FrameKind.BAR: (
         ("instrument_id", "<i8"),
         ("timeframe_s", "<i4"),
@@ -100,6 +101,8 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
         ("close", "<f8"),
         ("volume", "<f8"),
         ("prev_close", "<f8"),
+        ("trades", "<i8"),
+        ("vwap", "<f8"),
     ),
     FrameKind.HEARTBEAT: (),
     FrameKind.COMMAND: (),

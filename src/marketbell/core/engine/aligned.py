@@ -118,6 +118,13 @@ class Sessions:
         """Daily bars that start at their session's open. One outside of every session is its UTC day."""
         return self._base(rows, start, values, trades, DAY, Timeframe("d"))
 
+    def bars(self, timeframe: Timeframe, rows: Ints, start: Ints, values: Floats, trades: Ints) -> Bars:
+        """Bars of some length inside a session, by their starts. ValueError for ticks, days and longer ones."""
+        if timeframe.nanoseconds is None:
+            message = f"bars of {timeframe} have no length inside a session"
+            raise ValueError(message)
+        return self._base(rows, start, values, trades, timeframe.nanoseconds, timeframe)
+
     def tick_bars(
         self, rows: Ints, times: Ints, price: Floats, amount: Floats | None = None, late: int = 2 * SECOND
     ) -> Bars:

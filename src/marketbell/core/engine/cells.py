@@ -48,6 +48,16 @@ class Cell:
         elif self.run is not None:
             self.run(self.state, rows, x, self.parameters, keep, out)
 
+    def take(self, other: "Cell", rows: Ints, theirs: Ints) -> None:
+        """Take over the state of these rows from the same node elsewhere; `theirs` are their numbers over there."""
+        self.widen(other.places)
+        self.state[rows, : other.places] = other.state[theirs]
+        self.state[rows, other.places :] = 0.0
+        self.last[:, rows] = other.last[:, theirs]
+        self.seen[rows] = other.seen[theirs]
+        if self.roller is not None and other.roller is not None:
+            self.roller.sf[rows], self.roller.si[rows] = other.roller.sf[theirs], other.roller.si[theirs]
+
     def widen(self, places: int) -> None:
         """Give every row at least so many places."""
         more = places - self.places

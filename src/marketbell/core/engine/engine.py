@@ -23,6 +23,7 @@ from marketbell.core.engine.lists import Universe, market_lists
 from marketbell.core.engine.open_minutes import open_minutes
 from marketbell.core.engine.operators import Begun, ClosedBars, Ticks, TickState
 from marketbell.core.engine.outputs import BAR_COLUMNS, QUALITY_COLUMNS, Gap, Outputs, joined
+from marketbell.core.engine.past_bars import PAST
 from marketbell.core.engine.patterns import Patterns
 from marketbell.core.engine.program import Tentative
 from marketbell.core.engine.scratch import Scratch
@@ -242,17 +243,23 @@ class Engine:
             self._instants(frame.event_max, collected)
             self._heartbeat(frame.event_max, collected, is_clock=True)
         elif frame.kind is FrameKind.BAR:
-            role = json.loads(frame.payload).get("role") if frame.payload else None
-            if role == "source":
-                self._timed_bars(columns, collected)
-            else:
-                self._history(columns, collected)
+            self._bars(columns, json.loads(frame.payload) if frame.payload else {}, collected)
         elif frame.kind is FrameKind.PROFILE:
             self._profiles(columns)
         elif frame.kind is FrameKind.COMMAND:
             self._command(dated(json.loads(frame.payload), frame.event_min), frame.event_min, collected)
         elif frame.kind is FrameKind.REFERENCE:
             self._reference(json.loads(frame.payload), collected)
+
+    def _bars(self, columns: Columns, payload: Mapping[str, Any], collected: Collected) -> None:
+        """Bars by their role: the market itself, what the store kept of it, or history."""
+        role = payload.get("role")
+        if role == "source":
+            self._timed_bars(columns, collected)
+        elif role == PAST:
+            self.series.past(self._rows_of(columns["instrument_id"]), columns, payload, self.tick_state())
+        else:
+            self._history(columns, collected)
 
     # --- instants ------------------------------------------------------------------------------
 

@@ -77,8 +77,13 @@ class Feed:
 
     def closed(self, minutes: Bars, days: Bars, until: Ints, sessions: Sessions) -> dict[Timeframe, Bars]:
         """Bars of all timeframes that closed: with these minutes and days, or because time passed (`until` a row)."""
+        return self._closed(self.timeframes, minutes, days, until, sessions)
+
+    def _closed(
+        self, timeframes: Iterable[Timeframe], minutes: Bars, days: Bars, until: Ints, sessions: Sessions
+    ) -> dict[Timeframe, Bars]:
         out: dict[Timeframe, Bars] = {}
-        for timeframe in self.timeframes:
+        for timeframe in timeframes:
             if timeframe == MINUTE_1:
                 out[timeframe] = minutes
             elif timeframe == DAY_1:
@@ -94,6 +99,20 @@ class Feed:
                     parts.append(self.tick_rollers[timeframe].due(until, sessions))
                 out[timeframe] = Bars.joined(parts)
         return {timeframe: bars for timeframe, bars in out.items() if len(bars)}
+
+    def resumed(
+        self, longer: Mapping[Timeframe, tuple[Bars, Ints]], minutes: Bars, days: Bars, until: Ints, sessions: Sessions
+    ) -> dict[Timeframe, Bars]:
+        """As `closed`, where longer bars are known: by timeframe these, and from when on (ns, a row) minutes go on."""
+        out: dict[Timeframe, Bars] = {}
+        for timeframe, (bars, opened) in longer.items():
+            roller = self.rollers[timeframe]
+            rest = roller.add(minutes.take(minutes.start >= opened[minutes.rows]), sessions)
+            found = self._complete(timeframe, Bars.joined([bars, rest, roller.due(until, sessions)]))
+            if len(found):
+                out[timeframe] = found
+        others = self.timeframes - longer.keys()
+        return out | self._closed(others, minutes, days, until, sessions)
 
     def begin(self, timeframe: Timeframe, since: Ints) -> None:
         """Bars of a rolled timeframe that start before `since` (ns, a row; NEVER: none) lack parts: leave them out."""

@@ -203,6 +203,11 @@ class Nodes:
                 found.add(number)
         return frozenset(found)
 
+    @property
+    def nodes(self) -> dict[int, Node]:
+        """The nodes by number, each behind those that it reads."""
+        return {number: cell.node for number, cell in self._cells.items()}
+
     def reset(self, rows: Ints, numbers: Iterable[int] | None = None) -> None:
         """Forget what these rows have seen, in all nodes or the given ones."""
         for number in self._cells if numbers is None else numbers:
@@ -244,14 +249,39 @@ class Nodes:
             if mine not in numbers:
                 continue
             own = self._cells[mine]
-            own.widen(cell.places)
-            own.state[rows, : cell.places] = cell.state[source]
-            own.state[rows, cell.places :] = 0.0
-            own.last[:, rows] = cell.last[:, source]
-            own.seen[rows] = cell.seen[source]
+            own.take(cell, rows, source)
             own.past_end, own.past = cell.past_end, cell.past
-            if own.roller is not None and cell.roller is not None:
-                own.roller.sf[rows], own.roller.si[rows] = cell.roller.sf[source], cell.roller.si[source]
+
+    def adopt_better(
+        self, other: "Nodes", rows: Ints, theirs: Ints, numbers: Iterable[int], needed: Mapping[int, int]
+    ) -> None:
+        """Take over, node by node, the state of the rows of which the other program knows more.
+
+        It does where it has seen more bars; or where it has seen all that it looks back at (`needed` bars), and this
+        one does not know the value, or does not know what it rests on so well. `theirs` are the numbers of the rows
+        over there, `numbers` its nodes that may be taken.
+        """
+        allowed = set(numbers)
+        mapped: dict[int, int] = {}
+        whole: dict[int, NDArray[np.bool_]] = {}
+        taken: dict[int, NDArray[np.bool_]] = {}
+        for number, cell in other._cells.items():
+            inputs = tuple(Input(mapped.get(item.node, -1), item.output) for item in cell.node.inputs)
+            mine = self._numbers.get(key_of(replace(cell.node, inputs=inputs)))
+            if mine is None:
+                continue
+            mapped[number] = mine
+            own = self._cells[mine]
+            below = {item.node for item in cell.node.inputs}
+            seen = cell.seen[theirs]
+            is_whole = np.logical_and.reduce([seen >= needed[number], *(whole[one] for one in below)])
+            is_new = np.isnan(own.last[:, rows]).any(axis=0) & ~np.isnan(cell.last[:, theirs]).all(axis=0)
+            better = np.logical_or.reduce([is_new, *(taken[one] for one in below)])
+            at = (seen > own.seen[rows]) | (is_whole & better)
+            whole[number], taken[number] = is_whole, at & (number in allowed)
+            at = np.flatnonzero(taken[number])
+            if len(at):
+                own.take(cell, rows[at], theirs[at])
 
     # --- checkpoints -------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 """Standing series: expressions that somebody watches, kept up to date for all rows at every bar's close.
 
 A watch begins by a command of the log and computes for every instrument. It is warmed from the bars that
-the engine keeps (the newest minutes, the days) and from history that stands on the log behind the watch
-(BAR frames of 60 s and of days, oldest first for each instrument), as far as these are older than the row's
-first live bar. Where a whole minute of session time, or a session, is missing between history and live, the
-history is left out: the series is unknown until it is warm from live bars, and `gaps` says so.
+the engine keeps (the newest minutes, the days; kept.py), and from stored bars that follow the command on the
+log (BAR frames of the role `past`; past_bars.py): what these know longer than the program is taken over. Where
+a whole minute of session time, or a session, is missing between history and live, the history is left out:
+the series is unknown until it is warm from live bars, and `gaps` says so.
 
 Command: {"type": "watch", "uid", "expressions": {name: text}, "timeframe": "5m"} and {"type": "unwatch", "uid"}.
 """
@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
-from marketbell.core.engine.coverage import Coverage
 from marketbell.core.engine.feeding import NEVER, Feed
+from marketbell.core.engine.kept import Kept
 from marketbell.core.engine.operators import Begun, ClosedBars, Operator, Ticks, TickState
+from marketbell.core.engine.past_bars import PastBars
+from marketbell.core.engine.priming import Priming
 from marketbell.core.engine.program import CrossSection, Program, Tentative
 from marketbell.core.engine.sampling import FieldSampler
-from marketbell.core.engine.stored_bars import DayShelf, MinuteRing
 from marketbell.core.engine.timeframes import Bars, Sessions
 from marketbell.core.engine.watching import compile_texts, inputs_form, inputs_of, plan_form, plan_of
 from marketbell.core.language.plan import Input, Op, Plan
@@ -36,8 +37,7 @@ Floats = NDArray[np.float64]
 
 RING_MINUTES = 64
 SHELF_DAYS = 372
-_KEPT_BARS = 200_000
-_COUNTS = ("live_count", "ring_newest", "warm_newest")
+_TOLD_BARS = 200_000
 _NOTHING = np.empty(0, np.int64)
 
 Listener = Callable[[Mapping[Timeframe, Bars], Mapping[int, Floats]], None]
@@ -75,21 +75,10 @@ class Series(Operator):
         self._results: dict[str, dict[str, Input]] = {}
         self.rejected: dict[str, str] = {}
         """Watches that could not begin, and why."""
-        self._ring = MinuteRing(ring_minutes)
-        self._shelf = DayShelf(shelf_days)
-        self._warming: Program | None = None
-        self._warm_feed = Feed()
-        self._cold: frozenset[int] = frozenset()
-        self._cold_timeframes: frozenset[Timeframe] = frozenset()
-        self._has_warmed = False
-        self._cover = Coverage()
-        self._live_count = np.zeros(0, np.int64)
-        self._ring_newest = np.empty(0, np.int64)
-        self._warm_newest = np.empty(0, np.int64)
-        self._stale = np.zeros(0, np.bool_)
-        self._has_stale = False
-        self._kept: list[tuple[Timeframe, Bars]] = []
-        self._kept_count = 0
+        self._kept = Kept(ring_minutes, shelf_days)
+        self._priming = Priming()
+        self._told: list[tuple[Timeframe, Bars]] = []
+        self._told_count = 0
         self.bars_dropped = 0
         self._tick_scopes: dict[str, NDArray[np.bool_]] = {}
         self._of_ticks: set[str] = set()
@@ -152,7 +141,6 @@ class Series(Operator):
         self._tick_scopes.pop(uid, None)
         self._of_ticks.discard(uid)
         self.program.drop(results.values())
-        self._cold &= self.program.numbers
         if not is_replaced:
             self._feed.use(self.program.timeframes)
             self._use_fields()
@@ -192,32 +180,14 @@ class Series(Operator):
         return self._plans
 
     def _begin(self, plan: Plan, new: frozenset[int], timeframes: frozenset[Timeframe], state: TickState) -> None:
-        """Warm new nodes from the bars that are kept, and let history that is still to come warm them further."""
+        """Warm new nodes from the bars that are kept."""
         rows = np.arange(self._rows)
         program, feed = self._empty(plan)
-        self._since(feed)
-        minutes, days = self._ring.bars(rows, self._sessions), self._days(rows)
+        self._kept.begin(feed)
+        minutes, days = self._kept.minutes(rows), self._kept.days(rows)
         program.commit(feed.closed(minutes, days, self._until(state), self._sessions))
         self.program.adopt(program, rows, new)
         self._feed.adopt(feed, rows, only=timeframes)
-        if self._warming is None or self._has_warmed:
-            self._warming, self._warm_feed = self._empty(plan)
-            self._cold, self._cold_timeframes, self._has_warmed = new, timeframes, False
-            self._warm_newest[:] = NEVER
-        else:
-            self._warming.extend(plan)
-            self._warm_feed.use(self._warming.timeframes)
-            self._cold, self._cold_timeframes = self._cold | new, self._cold_timeframes | timeframes
-
-    def _since(self, feed: Feed) -> None:
-        """Leave out longer bars that began before what is kept."""
-        ring_lost, oldest = self._ring.oldest()
-        shelf_lost = self._shelf.count >= self._shelf.most
-        for timeframe in feed.rollers:
-            if timeframe.is_intraday:
-                feed.begin(timeframe, np.where(ring_lost, oldest, NEVER))
-            else:
-                feed.begin(timeframe, np.where(shelf_lost, self._shelf.start[:, 0], NEVER))
 
     def _empty(self, *plans: Plan) -> tuple[Program, Feed]:
         """A program of these plans that has seen nothing, and its feed."""
@@ -239,22 +209,12 @@ class Series(Operator):
         for row in range(self._rows, count):
             self._idents.append(int(state.instruments[row].instrument_id))
         self._rows = count
-        for program in (self.program, self._warming):
-            if program is not None:
-                program.grow(count)
-                program.sessions = self._sessions
-        for feed in (self._feed, self._warm_feed):
-            feed.late = state.late
-            feed.grow(count)
+        self.program.grow(count)
+        self.program.sessions = self._sessions
+        self._feed.late = state.late
+        self._feed.grow(count)
         self._sampler.grow(count, state.late)
-        self._ring.grow(count)
-        self._shelf.grow(count)
-        self._cover.grow(count)
-        more = count - len(self._live_count)
-        self._live_count = np.concatenate([self._live_count, np.zeros(more, np.int64)])
-        self._ring_newest = np.concatenate([self._ring_newest, np.full(more, NEVER)])
-        self._warm_newest = np.concatenate([self._warm_newest, np.full(more, NEVER)])
-        self._stale = np.concatenate([self._stale, np.zeros(more, np.bool_)])
+        self._kept.grow(count, self._sessions)
         self._use_fields()
 
     @property
@@ -312,14 +272,15 @@ class Series(Operator):
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:
         self._settle_days()
-        self._cover.heartbeat(state.clock)
+        self._kept.cover.heartbeat(state.clock)
         if len(minutes.rows) or len(days.rows):
             self.version += 1
             minutes, days = _contiguous(minutes), _contiguous(days)
-            self._meet(minutes, days)
-            self._ring.push(minutes.rows, minutes.start, minutes.trades, minutes.values)
-            np.add.at(self._live_count, minutes.rows, 1)
-            self._shelf.put(days.rows, days.start, days.values)
+            holes, day_holes = self._kept.take(minutes, days)
+            if len(holes):
+                self.program.reset(holes, self.program.numbers - self.program.of_days)
+                self._feed.reset(holes, is_intraday=True)
+            self._forget_days(day_holes)
         if not self._feed.timeframes:
             return
         found = self._feed.closed(
@@ -334,7 +295,7 @@ class Series(Operator):
             for timeframe in (self._sampled.keys() & found.keys()) - {TICK}:
                 found[timeframe] = self._sampler.sampled(found[timeframe], self._sampled[timeframe], state)
             self._announce(found, self.program.commit(found))
-            self._keep(found)
+            self._note(found)
         self._sampler.settle()
 
     def _until(self, state: TickState) -> Ints:
@@ -344,139 +305,57 @@ class Series(Operator):
         inside = np.where(own[:, k.I_SEALED] == 1, own[:, k.I_CLOSE], np.maximum(newest - state.late, opened))
         return np.where(opened == k.NEVER, NEVER, inside)
 
-    # --- where history and live meet ---------------------------------------------------------------
+    # --- history -----------------------------------------------------------------------------------
 
-    def _meet(self, minutes: ClosedBars, days: ClosedBars) -> None:
-        """A row's first live bars: what history it has must reach up to them."""
-        rows, day_rows = self._cover.begin(minutes, days, self._sessions)
+    def _forget_days(self, rows: Ints) -> None:
+        """Days are missing before the first live session of these rows."""
         if len(rows):
-            self._live_count[rows] = 0
-            holes = self._cover.minute_holes(rows, self._sessions)
-            self._ring.clear(holes)
-            self.program.reset(holes, self.program.numbers - self.program.of_days)
-            self._feed.reset(holes, is_intraday=True)
-        if len(day_rows):
-            self._meet_days(day_rows)
+            self.program.reset(rows, self.program.of_days)
+            self._feed.reset(rows, is_intraday=False)
 
-    def _days(self, rows: Ints) -> Bars:
-        """The days of these rows that follow each other without a hole."""
-        days = self._shelf.bars(rows, self._sessions)
-        return days.take(days.start >= self._cover.first_known_day()[days.rows])
-
-    def _meet_days(self, rows: Ints) -> None:
-        holes = self._cover.day_holes(rows, self._sessions)
-        if len(holes):
-            self.program.reset(holes, self.program.of_days)
-            self._feed.reset(holes, is_intraday=False)
-
-    def history(self, rows: Ints, columns: Mapping[str, NDArray[Any]], state: TickState) -> None:
+    def history(self, rows: Ints, columns: Mapping[str, NDArray[Any]], state: TickState) -> None:  # noqa: ARG002 — it says all
         self.version += 1
-        close = columns["close"]
-        known = (rows >= 0) & (close > 0) & np.isfinite(close)
-        values = np.column_stack([columns[n] for n in ("open", "high", "low", "close", "volume")] + [close * np.nan])
-        for seconds, take in ((86_400, self._day_history), (60, self._minute_history)):
-            at = np.flatnonzero(known & (columns["timeframe"] == seconds))
-            if len(at):
-                at = at[np.lexsort((columns["start"][at], rows[at]))]
-                take(rows[at], columns["start"][at], np.ascontiguousarray(values[at]), state)
+        self._forget_days(self._kept.history(rows, columns))
 
-    def _day_history(self, rows: Ints, start: Ints, values: Floats, _: TickState) -> None:
-        first = self._cover.first_day[rows]
-        older = (first == NEVER) | (start < first)
-        if not older.any():
-            return
-        rows, start, values = rows[older], start[older], values[older]
-        self._shelf.put(rows, start, values)
-        touched = np.unique(rows)
-        self._cover.day_covered[touched] = np.maximum(self._cover.day_covered[touched], start.max())
-        self._meet_days(touched[self._cover.first_day[touched] != NEVER])
-        self._stale[touched] = True
-        self._has_stale = True
+    def past(
+        self, rows: Ints, columns: Mapping[str, NDArray[Any]], payload: Mapping[str, Any], state: TickState
+    ) -> None:
+        """Stored bars of whole instruments (past_bars.py), for the watches that `watches` names, or for all.
+
+        What they know better than the program is taken over; what is known stays.
+        """
+        self._settle_days()
+        self.version += 1
+        past = PastBars.read(rows, columns, payload, self._sessions)
+        names = payload.get("watches")
+        plans = self._plans if names is None else {one: self._plans[one] for one in names if one in self._plans}
+        joined = self._kept.join(past)
+        until, facts = self._until(state), self._facts(state)
+        self._priming.prime(self.program, self._feed, plans, self._kept, past, joined, until, facts)
+
+    def _facts(self, state: TickState) -> Callable[[Bars, Collection[str]], Mapping[str, Floats]]:
+        """What of the fields at the ends of stored bars can be told: published values."""
+
+        def told(bars: Bars, names: Collection[str]) -> Mapping[str, Floats]:
+            close = np.ascontiguousarray(bars.values[:, 3])
+            return self._sampler.fields(bars.rows, bars.end, state.I[bars.rows], names, state, close)
+
+        return told
 
     def _settle_days(self) -> None:
         """Feed the days of rows whose history has grown anew: once for many frames of it."""
-        if not self._has_stale:
-            return
-        rows = np.flatnonzero(self._stale)
-        self._stale[:], self._has_stale = False, False
+        rows = self._kept.take_stale()
         nodes = self.program.of_days
-        if not nodes:
+        if not len(rows) or not nodes:
             return
         program, feed = self._empty(*self._plans.values())
         feed.use(timeframe for timeframe in feed.timeframes if not timeframe.is_intraday)
         until = np.full(self._rows, NEVER)
-        days = self._days(rows)
+        days = self._kept.days(rows)
         np.maximum.at(until, days.rows, days.end)
         program.commit(feed.closed(Bars.empty(), days, until, self._sessions))
         self.program.adopt(program, rows, nodes)
         self._feed.adopt(feed, rows, only=feed.timeframes)
-
-    def _minute_history(self, rows: Ints, start: Ints, values: Floats, state: TickState) -> None:
-        first = self._cover.first_minute[rows]
-        older = (first == NEVER) | (start < first)
-        rows, start, values = rows[older], start[older], values[older]
-        if not len(rows):
-            return
-        touched = np.unique(rows)
-        bars = self._sessions.minute_bars(rows, start, values)
-        self._cover.covered[touched] = np.maximum(self._cover.covered[touched], bars.end.max())
-        waiting = self._cover.first_minute[rows] == NEVER
-        new = waiting & (start > self._ring_newest[rows])
-        self._ring.push(rows[new], start[new], bars.trades[new], values[new])
-        np.maximum.at(self._ring_newest, rows[new], start[new])
-        if self._warming is None:
-            return
-        self._has_warmed = True
-        before = self._warm_newest[touched]
-        bars = bars.take(start > self._warm_newest[rows])
-        until = np.full(self._rows, NEVER)
-        np.maximum.at(until, bars.rows, bars.end)
-        np.maximum.at(self._warm_newest, bars.rows, bars.start)
-        days = self._days(touched)
-        low = np.full(self._rows, NEVER)
-        low[touched] = before
-        days = days.take((days.end > low[days.rows]) & (days.end <= until[days.rows]))
-        self._warming.commit(self._warm_feed.closed(bars, days, until, self._sessions))
-        self._warm(touched, until, state)
-
-    def _warm(self, rows: Ints, until: Ints, state: TickState) -> None:
-        """Take the warmed state over; rows that are live get their own minutes on top of it."""
-        nodes = self._cold - self.program.of_days
-        timeframes = [timeframe for timeframe in self._cold_timeframes if timeframe.is_intraday]
-        if self._warming is None or not nodes:
-            return
-        is_live = self._cover.first_minute[rows] != NEVER
-        waiting, live = rows[~is_live], rows[is_live]
-        self.program.adopt(self._warming, waiting, nodes)
-        self._feed.adopt(self._warm_feed, waiting, only=timeframes)
-        if not len(live):
-            return
-        holes = self._cover.minute_holes(live, self._sessions)
-        is_lost = self._live_count[live] > self._ring.size
-        lost = live[is_lost]
-        self._cover.hole_from[lost] = self._cover.covered[lost]
-        self._cover.hole_until[lost] = self._ring.oldest()[1][lost]
-        live = np.setdiff1d(live[~is_lost], holes)
-        if not len(live):
-            return
-        program, feed = self._warming.taken(live), self._warm_feed.taken(live)
-        sessions = self._sessions.take(live)
-        minutes = self._ring.bars(live, self._sessions)
-        minutes = minutes.take(minutes.start >= self._cover.first_minute[minutes.rows])
-        days = self._days(live)
-        days = days.take(days.end > until[days.rows])
-        place = np.zeros(self._rows, np.int64)
-        place[live] = np.arange(len(live))
-        program.commit(
-            feed.closed(
-                minutes.numbered(place[minutes.rows]),
-                days.numbered(place[days.rows]),
-                self._until(state)[live],
-                sessions,
-            )
-        )
-        self.program.adopt(program, live, nodes, np.arange(len(live)))
-        self._feed.adopt(feed, live, np.arange(len(live)), only=timeframes)
 
     # --- what readers see --------------------------------------------------------------------------
 
@@ -502,7 +381,7 @@ class Series(Operator):
     def days(self, until: int) -> Bars:
         """The days that are kept and follow each other without a hole, those that ended at `until` (ns) or before."""
         self._settle_days()
-        days = self._days(np.arange(self._rows))
+        days = self._kept.days(np.arange(self._rows))
         return days.take(days.end <= until)
 
     def read(
@@ -520,8 +399,8 @@ class Series(Operator):
         program = Program(plan, self._rows, sessions=self._sessions, foreign=of_key.get, cross=cross, is_strict=True)
         feed = Feed(self._late, self._rows)
         feed.use(program.timeframes)
-        self._since(feed)
-        minutes, days, complete = self._ring.bars(rows, self._sessions), self._days(rows), self._until(state)
+        self._kept.begin(feed)
+        minutes, days, complete = self._kept.minutes(rows), self._kept.days(rows), self._until(state)
         if until is not None:
             minutes, days = minutes.take(minutes.end <= until), days.take(days.end <= until)
             complete = np.minimum(complete, until)
@@ -567,7 +446,8 @@ class Series(Operator):
         is_intraday = any(timeframe.is_intraday and timeframe != TICK for timeframe in plan.timeframes)
         is_daily = any(not timeframe.is_intraday for timeframe in plan.timeframes)
         for is_asked, prefix, timeframe in ((is_intraday, "", MINUTE_1), (is_daily, "day_", DAY_1)):
-            low, high = getattr(self._cover, f"{prefix}hole_from"), getattr(self._cover, f"{prefix}hole_until")
+            cover = self._kept.cover
+            low, high = getattr(cover, f"{prefix}hole_from"), getattr(cover, f"{prefix}hole_until")
             out += [
                 {"instrument_id": self._idents[row], "timeframe": str(timeframe), "from": int(low[row]),
                  "until": int(high[row])}
@@ -575,48 +455,40 @@ class Series(Operator):
             ]  # fmt: skip
         return out
 
-    def _keep(self, found: Mapping[Timeframe, Bars]) -> None:
+    def _note(self, found: Mapping[Timeframe, Bars]) -> None:
         for timeframe, bars in found.items():
             if timeframe not in {TICK, MINUTE_1, DAY_1}:
-                self._kept.append((timeframe, bars))
-                self._kept_count += len(bars)
-        while self._kept_count > _KEPT_BARS:
-            gone = len(self._kept.pop(0)[1])
-            self._kept_count -= gone
+                self._told.append((timeframe, bars))
+                self._told_count += len(bars)
+        while self._told_count > _TOLD_BARS:
+            gone = len(self._told.pop(0)[1])
+            self._told_count -= gone
             self.bars_dropped += gone
 
     def take_bars(self) -> dict[Timeframe, Bars]:
         """Bars of longer timeframes and of seconds that closed since the last call."""
         parts: dict[Timeframe, list[Bars]] = {}
-        for timeframe, bars in self._kept:
+        for timeframe, bars in self._told:
             parts.setdefault(timeframe, []).append(bars)
-        self._kept, self._kept_count = [], 0
+        self._told, self._told_count = [], 0
         return {timeframe: Bars.joined(some) for timeframe, some in parts.items()}
 
     # --- checkpoints -------------------------------------------------------------------------------
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
         self._settle_days()
-        arrays = {f"row.{name}": getattr(self, f"_{name}")[:count].copy() for name in _COUNTS}
+        arrays = self._kept.checkpoint(count)
         parts: list[tuple[str, Mapping[str, NDArray[Any]]]] = [
-            ("cover", self._cover.checkpoint(count)),
-            ("ring", self._ring.checkpoint(count)),
-            ("shelf", self._shelf.checkpoint(count)),
             ("program", self.program.checkpoint(count)),
             ("feed", self._feed.checkpoint(count)),
             ("fields", self._sampler.checkpoint(count) if self.wants_minutes else {}),
         ]
-        if self._warming is not None:
-            parts += [("warming", self._warming.checkpoint(count)), ("warm_feed", self._warm_feed.checkpoint(count))]
         for prefix, own in parts:
             arrays |= {f"{prefix}.{name}": array for name, array in own.items()}
         meta = {
             "plans": {uid: plan_form(plan) for uid, plan in self._plans.items()},
             "results": {uid: inputs_form(found.items()) for uid, found in self._results.items()},
             "rejected": self.rejected,
-            "cold": sorted(self._cold),
-            "cold_timeframes": sorted(map(str, self._cold_timeframes)),
-            "has_warmed": self._has_warmed,
         }
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         return arrays
@@ -624,34 +496,21 @@ class Series(Operator):
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:  # noqa: ARG002 — see grow
         try:
             meta = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
-            for name in _COUNTS:
-                getattr(self, f"_{name}")[: len(arrays[f"row.{name}"])] = arrays[f"row.{name}"]
-            self._cover.restore(_part(arrays, "cover"))
-            self._ring.restore(_part(arrays, "ring"))
-            self._shelf.restore(_part(arrays, "shelf"))
+            self._kept.restore(arrays)
             self._plans = {uid: plan_of(form) for uid, form in meta["plans"].items()}
             self._of_ticks = {uid for uid, plan in self._plans.items() if TICK in plan.timeframes}
             self._results = {uid: dict(inputs_of(form)) for uid, form in meta["results"].items()}
             self.rejected = meta["rejected"]
-            self._cold = frozenset(meta["cold"])
-            self._cold_timeframes = frozenset(map(Timeframe.parse, meta["cold_timeframes"]))
-            self._has_warmed = bool(meta["has_warmed"])
-            self._restore_program(self.program, self._feed, arrays, "")
+            self.program.grow(self._rows)
+            self.program.restore(_part(arrays, "program"))
+            self._feed.use(self.program.timeframes)
+            self._feed.restore(_part(arrays, "feed"))
             self._use_fields()
             if self.wants_minutes:
                 self._sampler.restore(_part(arrays, "fields"))
-            if "warming.nodes" in arrays:
-                self._warming, self._warm_feed = self._empty()
-                self._restore_program(self._warming, self._warm_feed, arrays, "warm")
         except (KeyError, ValueError, UserError) as error:
             message = f"the checkpoint's series do not fit this program: {error}"
             raise CheckpointError(message) from error
-
-    def _restore_program(self, program: Program, feed: Feed, arrays: Mapping[str, NDArray[Any]], prefix: str) -> None:
-        program.grow(self._rows)
-        program.restore(_part(arrays, "warming" if prefix else "program"))
-        feed.use(program.timeframes)
-        feed.restore(_part(arrays, "warm_feed" if prefix else "feed"))
 
     def split(self, arrays: Mapping[str, NDArray[Any]], rows: Ints, count: int) -> dict[str, NDArray[Any]]:
         mine = {name: array for name, array in arrays.items() if not _is_common(name)}
