@@ -96,6 +96,12 @@ class RuleService:
             self._rules.disarm(owner_id, uid)
         return self._arm(owner_id, self._told(owner_id, tree_of(old), None), old.group)
 
+    def begin_anew(self, owner_id: str, uid: str) -> StoredRule:
+        """Let a rule begin anew whatever its state, as its next version: it starts idle on every instrument."""
+        if self.one(owner_id, uid).state == "armed":
+            self._rules.disarm(owner_id, uid)
+        return self.arm_again(owner_id, uid)
+
     def arm_file(self, owner_id: str, text: str, group: str = "") -> list[StoredRule]:
         """Arm every rule of a file, or none of them where one is wrong."""
         return list(self.bring(owner_id, text, group).items)

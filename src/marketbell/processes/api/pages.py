@@ -22,3 +22,18 @@ def message_page(status: int, title: str, text: str, refresh_to: str | None = No
     response = Response(body, status, content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def button_page(title: str, text: str, action: str) -> Response:
+    """A page that offers one thing and does it when its button is pressed, never by being looked at."""
+    body = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
+        f"<title>{escape(title)} · Marketbell</title><style>{_STYLE}button{{font:inherit;padding:.6rem 1.2rem}}</style>"
+        f"</head><body><main><h1>{escape(title)}</h1><p>{escape(text)}</p>"
+        f'<form method="post" action="{escape(action)}"><button type="submit">{escape(title)}</button></form>'
+        "</main></body></html>"
+    )
+    response = Response(body, 200, content_type="text/html; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
