@@ -33,7 +33,7 @@ def masked(text: str) -> bytes:
 class Member:
     """One client."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str = TOKEN) -> None:
         self.buffer = bytearray()
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -43,9 +43,14 @@ class Member:
             self._read()
         del self.buffer[: self.buffer.index(b"\r\n\r\n") + 4]
         self._until(b"0{")
-        self.socket.sendall(masked("40" + json.dumps({"token": TOKEN})))
+        self.socket.sendall(masked("40" + json.dumps({"token": token})))
         self._until(b"40")
-        self.socket.sendall(masked('420["join",{"room":"market"}]'))
+        self.socket.setblocking(False)
+
+    def join(self, room: str) -> None:
+        """Enter a room and wait for its answer."""
+        self.socket.setblocking(True)
+        self.socket.sendall(masked("420" + json.dumps(["join", {"room": room}])))
         self._until(b"430")
         self.socket.setblocking(False)
 
@@ -95,6 +100,7 @@ def main(port: int, count: int) -> None:
     members = {}
     for _ in range(count):
         member = Member(port)
+        member.join("market")
         members[member.socket.fileno()] = member
         poll.register(member.socket.fileno(), select.EPOLLIN)
     stdin = sys.stdin.fileno()
