@@ -93,6 +93,29 @@ def test_known_urls_are_taken_under_their_usual_names_and_shown_without_password
     assert ours.redis_url == "redis://h:2"
 
 
+def test_channels_and_secrets_are_set_shown_with_their_origin_and_covered() -> None:
+    env = {
+        "VAULT_ADDR": "https://vault.example.com:8200",
+        "VAULT_TOKEN": "very-secret-token",
+        "MARKETBELL_NOTIFY__SMTP_PASSWORD": "very-secret-password",
+        "MARKETBELL_NOTIFY__APPRISE_SERVICES": "ntfys, pover",
+        "MARKETBELL_SECRETS__SOURCES": "vault,file",
+    }
+    settings = load(env=env)
+    assert settings.notify.apprise_services == ("ntfys", "pover")
+    assert settings.secrets.sources == ("vault", "file")
+    assert "very-secret" not in str(settings.shown())
+    assert settings.origins()["secrets.vault_url"] == "environment variable VAULT_ADDR"
+    assert load(env=settings.environment()).secrets == settings.secrets
+    for name, value in (
+        ("SECRETS__SOURCES", "file,cloud"),
+        ("NOTIFY__CONTACT", "me"),
+        ("NOTIFY__TWILIO_URL", "ftp://x"),
+    ):
+        with pytest.raises(InvalidSettingError, match=name.lower().replace("__", ".")):
+            load(env={f"MARKETBELL_{name}": value})
+
+
 def test_the_data_folder_follows_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr("sys.platform", "linux")
