@@ -156,5 +156,5 @@ class JobStore(Protocol):
         """
 
 
-RESEND_FIRST_S = 10.0
+RESEND_FIRST_S = 5.0
 RESEND_LONGEST_S = 600.0
