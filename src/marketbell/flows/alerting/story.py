@@ -80,7 +80,12 @@ def _is_ours(event: Event, by_id: Mapping[str, Delivery], history: History) -> b
     if event.delivery_id in mine:
         return True
     carried = [other.at for other in history.events if other.what == "carried" and other.detail == event.delivery_id]
-    return event.delivery_id in by_id and bool(carried) and event.at >= min(carried) and event.what != "held"
+    return (
+        event.delivery_id in by_id
+        and bool(carried)
+        and event.at >= min(carried)
+        and event.what not in {"held", "queued"}
+    )
 
 
 def _happened(event: Event, by_id: Mapping[str, Delivery], history: History) -> Line:
@@ -90,8 +95,6 @@ def _happened(event: Event, by_id: Mapping[str, Delivery], history: History) -> 
         detail = f"attempt {event.number}"
     elif event.what == "carried":
         detail = "told together with others, in one message"
-    elif event.what == "queued" and any(one.carried_by == event.delivery_id for one in history.deliveries):
-        detail = "in the message of another alert"
     elif event.what == "replayed":
         detail = "by hand"
     what = WORDS.get(event.what, event.what)
