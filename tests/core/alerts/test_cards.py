@@ -65,6 +65,12 @@ def test_the_way_follows_from_what_is_filled() -> None:
         ({"to": "a@b.example", "url": "ftp://x"}, "config.url"),
         ({"to": "a@b.example", "url": "https://u:p@x.example"}, "config.url"),
         ({"to": "a@b.example", "url": "https://[::1"}, "config.url"),
+        ({"to": "a@b.example", "url": "https://"}, "config.url"),
+        ({"to": "a@b.example", "url": "https:///path"}, "config.url"),
+        ({"to": "a@b.example", "url": "https://x.example:99999/"}, "config.url"),
+        ({"to": "a@b.example", "url": "https://x.example:0/"}, "config.url"),
+        ({"to": "a@b.example", "url": "https://u@x.example/"}, "config.url"),
+        ({"to": "a@b.example", "url": "https://x.example/a b"}, "config.url"),
         ({"to": "a@b.example", "url": "https://x.example/" + "y" * 2_000}, "config.url"),
         ({"to": "a@b.example", "is_html": "yes"}, "config.is_html"),
         (OWN | {"password": {"secret": "../../etc/passwd"}}, "config.password"),
@@ -74,6 +80,13 @@ def test_the_way_follows_from_what_is_filled() -> None:
 )
 def test_what_is_wrong_is_named(config: dict[str, Any], field: str) -> None:
     assert wrong(config) == field
+
+
+@pytest.mark.parametrize(
+    "url", ["HTTPS://X.example", "http://127.0.0.1:8700/x?y=z#f", "https://[::1]:1/", "https://ünï.example/@a"]
+)
+def test_addresses_that_are_fine(url: str) -> None:
+    assert checked(CARD, {"to": "a@b.example", "url": url})["url"] == url
 
 
 def test_an_edit_keeps_what_is_not_given() -> None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from marketbell.core.alerts.pace import Pace
 from marketbell.core.primitives.errors import UserError
@@ -19,9 +18,14 @@ SECRET = "secret"  # noqa: S105 — the key of a reference
 """A value may be `{"secret": NAME}`: looked up when a message is sent, never stored with the channel."""
 
 _EMAIL = re.compile(r"[^\s@,;<>\"'()\[\]\\]+@[^\s@,;<>\"'()\[\]\\]+\Z")
+_URL = re.compile(
+    r"https?://(?P<user>[^/?#]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]\s]+)(?::(?P<port>\d{1,5}))?(?:[/?#]\S*)?\Z",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*(#[A-Za-z0-9_.-]+)?\Z")
 _LONGEST_NAME = 200
 _LONGEST_EMAIL = 254
+_LAST_PORT = 65_535
 _HIDDEN = frozenset({"secret", "url", "email"})
 
 
@@ -129,8 +133,8 @@ def public(card: Card, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _masked(one: Field, value: str) -> str:
     if one.type == "url":
-        host = urlsplit(value).hostname
-        return f"{host}/…" if host else "…"
+        found = _URL.match(value)
+        return f"{found['host'].lower()}/…" if found else "…"
     if one.type == "email":
         user, _, domain = value.rpartition("@")
         return f"{user[:1]}…@{domain}"
@@ -224,11 +228,7 @@ def _problem(one: Field, text: str) -> str:
 
 
 def _url_problem(text: str) -> str:
-    try:
-        pieces = urlsplit(text)
-        is_good = pieces.scheme in {"http", "https"} and bool(pieces.hostname) and pieces.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good:
+    found = _URL.match(text)
+    if found is None or not 0 < int(found["port"] or 443) <= _LAST_PORT:
         return "is an address that begins with https://"
-    return "must not carry a user or password" if pieces.username or pieces.password else ""
+    return "must not carry a user or password" if found["user"] else ""
