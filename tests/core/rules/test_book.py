@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.rules import market as m
 
-from marketbell.core.columns.frame import FrameKind
+from marketbell.core.columns.frame import Frame, FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.market.session import MINUTE, SECOND
 from marketbell.core.rules.book import RuleBook
@@ -166,6 +166,44 @@ def test_schedules_come_by_the_log() -> None:
     out.append(engine.finish())
     # 10:00 is 45 minutes behind the open; the price is that of the tick before, the days are closed ones
     assert m.told(*out) == [("s", "NSE:A", 2 * 86_400 + 2_700.0)]
+
+
+def beats(seconds: list[float]) -> list[Frame]:
+    """The log's clock alone: the market is quiet."""
+    return [m.frame(FrameKind.HEARTBEAT, time=m.OPEN + round(second * SECOND)) for second in seconds]
+
+
+@pytest.mark.parametrize("every_s", [1.0, 7.0, 900.0, 2_000.0])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_schedules_come_in_a_quiet_market_once_each_over_restarts(every_s: float, *, restarts: bool) -> None:
+    """No tick comes for an hour; heartbeats do, some of them twice as after a crash, some that tell an older time."""
+    text = 'alert "s" on $NSE:A when close > 1 at schedule "*/10 * * * *" fire every time'
+    engine = m.new()
+    out = [engine.apply(m.arm(text)), engine.apply_trades(m.ticks([("NSE:A", 1.0, 100.0)]))]
+    times = [2.0 + n * every_s for n in range(int(3_600 / every_s) + 2)]
+    step = max(1, len(times) // 40)
+    for at in range(0, len(times), step):
+        part = times[at : at + step]
+        out.append(engine.apply(beats(part)))
+        if restarts:
+            engine = Engine.restore(engine.checkpoint(), EngineConfig(), m.table, (RuleBook,))
+            out.append(engine.apply(beats([part[-1], part[0]])))
+    fired = [second for _, _, second in m.told(*out)]
+    # 09:20, 09:30 … in India: five minutes behind the open, and every ten from there
+    assert fired == [float(second) for second in range(300, int(times[-1]) + 1, 600)]
+
+
+def test_a_log_that_stood_still_gives_what_was_missed_once_and_in_its_order() -> None:
+    text = 'alert "s" on $NSE:A when close > 1 at schedule "*/10 * * * *" fire every time'
+    engine = m.new()
+    out = [engine.apply(m.arm(text)), engine.apply_trades(m.ticks([("NSE:A", 1.0, 100.0)]))]
+    out.append(engine.apply(beats([2.0])))
+    # the provider was away from here for forty minutes; its first tick is of the time when it was back
+    out.append(engine.apply_trades(m.ticks([("NSE:A", 2_400.0, 0.5)])))
+    out.append(engine.apply(beats([2_401.0, 2_401.0])))
+    assert [second for _, _, second in m.told(*out)] == [300.0, 900.0, 1_500.0, 2_100.0]
+    prices = [set(one.values.values()) & {100.0, 0.5} for one in m.fired(*out)]
+    assert prices == [{100.0}] * 4, "by the price of then, not by the one that came later"
 
 
 def test_news_brings_an_evaluation_about() -> None:

@@ -144,3 +144,52 @@ def test_through_the_runner_and_the_engine(kit: Any) -> None:
     assert sum(one["gaps"] for one in world.stream.runner.status()["partitions"]) == 1
     assert world.ingest.runner.state == "running"
     source.close()
+
+
+class SetClock(ManualClock):
+    """Its wall can be set, as by a person or after a machine slept; the steady clock does not notice."""
+
+    def __init__(self, now_ns: int) -> None:
+        super().__init__(now_ns)
+        self.set_by_s = 0.0
+
+    def set(self, seconds: float) -> None:
+        self.set_by_s += seconds
+        self.move(seconds)
+
+    def monotonic(self) -> float:
+        return super().monotonic() - self.set_by_s
+
+
+@pytest.mark.parametrize("hour", [3_600, -3_600, 300, -300])
+def test_a_quiet_live_market_has_the_walls_time_also_when_the_wall_is_set(kit: Any, hour: int) -> None:
+    """What is due at a time of day goes by this clock: it moves without a single event, and never back."""
+    provider = Provider()
+    provider.may_connect.set()
+    clock = SetClock(NOON)
+    source = PushedSource(provider, clock)
+    world = kit.World(feed_maker=lambda: source, speed=1.0, clock=clock)
+    runner = world.ingest.runner
+
+    def turns(seconds: float) -> list[int]:
+        seen = []
+        for _ in range(int(seconds / 0.25)):
+            clock.move(0.25)
+            world.ingest.turn()
+            seen.append(runner.source_clock)
+        return seen
+
+    turns(2)
+    assert provider.is_up.wait(5)
+    turns(30)
+    assert runner.source_clock == clock.now()
+    before = runner.source_clock
+    clock.set(hour)
+    seen = turns(10)
+    assert seen == sorted(seen)
+    assert runner.source_clock == max(before, clock.now())
+    if hour < 0:
+        clock.set(-hour)
+        turns(1)
+        assert runner.source_clock == clock.now(), "it goes on where the wall comes past it again"
+    source.close()

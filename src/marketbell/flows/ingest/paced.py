@@ -24,6 +24,7 @@ from marketbell.flows.ingest.log import LogWriter, SpillFullError
 from marketbell.flows.ingest.pace import NS, Pace, Speed
 from marketbell.flows.ingest.positions import Place, applied, published
 from marketbell.flows.ingest.preamble import END_OF_SOURCE, Preamble
+from marketbell.flows.ingest.pushed import PushedSource
 from marketbell.flows.ingest.refresh import Refresh
 from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
@@ -86,6 +87,7 @@ class PacedRunner:
         self._loop = loop
         self._others = others
         self._hold_frames = hold_frames
+        self._is_live = isinstance(feed, PushedSource)
         self._pace = Pace(speed)
         self._pass = 0
         self._has_started = False
@@ -321,6 +323,9 @@ class PacedRunner:
         if due is None or (self._pace.speed is not None and due <= self._preroll_until):
             return self._end(steady) if due is None else self._preroll(steady)
         self._say("running")
+        if self._is_live:
+            # the venue's time is the wall's: a steady clock stands while a machine sleeps, and knows of no setting
+            self._pace.start(due, steady)
         now = self._pace.now(steady)
         if self._pace.speed is not None and due - now > _DEAD_TIME:
             # nothing happens for long: the market is closed, and nobody wants to wait for it
