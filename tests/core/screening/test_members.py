@@ -11,10 +11,11 @@ from tests.core.screening.texts import CONDITIONS, NUMBERS
 
 from marketbell.core.language.reader import parse_screen
 from marketbell.core.screening.compiled import compiled
-from marketbell.core.screening.member_kernel import ENTER, LEAVE, UPDATE
+from marketbell.core.screening.member_kernel import ENTER, LEAVE
 from marketbell.core.screening.members import FRESH, Members
 
 ROWS = 6
+UPDATE = 2
 _compiled = cache(lambda text: compiled(parse_screen(text)))
 _EVERYBODY = np.ones(ROWS, np.bool_)
 
@@ -53,7 +54,7 @@ def _values(random: np.random.Generator, members: Members, rows: int) -> Any:
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_what_is_told_is_what_a_plain_evaluation_finds(data: st.DataObject) -> None:
     draw, random = data.draw, np.random.default_rng(data.draw(st.integers(0, 1 << 32)))
@@ -87,8 +88,14 @@ def test_what_is_told_is_what_a_plain_evaluation_finds(data: st.DataObject) -> N
             for number, at, kinds in changes.by_screen()
             for row, what in zip(at, kinds, strict=True)
         }
-        assert said == plain.take(members, before, after, is_all=is_all)
+        updates = changes.updates
         assert len(said) == len(changes)
+        said |= {
+            (members.screen(number).screen_id, row, UPDATE)
+            for number in updates.screens.tolist()
+            for row in updates.of(number).tolist()
+        }
+        assert said == plain.take(members, before, after, is_all=is_all)
         assert np.array_equal(members.x, after, equal_nan=True)
         for number, one in members.screens:
             assert set(members.rows_in(number).tolist()) == plain.held[one.screen_id]
@@ -109,9 +116,10 @@ def test_more_screens_than_a_word_has_bits_and_more_lines_than_there_was_room_fo
     screens = [number for number, *_ in changes.by_screen()]
     assert screens == list(range(1, 150))
     changes = members.take(np.array([7]), np.array([[99.5], [1.0]]))
-    leaves = changes.screens[changes.what == LEAVE]
-    assert leaves.tolist() == list(range(1, 100))
-    assert changes.screens[changes.what == UPDATE].tolist() == list(range(100, 150))
+    assert changes.screens.tolist() == list(range(1, 100))
+    assert set(changes.what.tolist()) == {LEAVE}
+    assert changes.updates.screens.tolist() == list(range(100, 150))
+    assert changes.updates.of(120).tolist() == [7]
 
 
 def test_what_only_gone_screens_read_is_tidied_away() -> None:

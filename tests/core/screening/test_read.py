@@ -32,7 +32,7 @@ def _plain(screen: Compiled, places: list[str], values: dict[str, Any]) -> list[
     return list(table.batch(slots).run(x))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(st.data())
 def test_what_is_read_is_what_a_plain_evaluation_finds(data: st.DataObject) -> None:
     draw, random = data.draw, np.random.default_rng(data.draw(st.integers(0, 1 << 32)))

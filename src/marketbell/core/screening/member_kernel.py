@@ -11,9 +11,9 @@ from marketbell.core.engine import predicate_kernel as pk
 # ruff: noqa: ANN001, ANN201, ANN202, C901, PLR0912, PLR0915 — kernels are typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-ENTER, LEAVE, UPDATE = 0, 1, 2
-SCREEN_BITS, WHAT_BITS = 34, 2
-"""A line is one number: the screen above bit 34, the place among the rows given above bit 2, what happened."""
+ENTER, LEAVE = 0, 1
+SCREEN_BITS, WHAT_BITS = 34, 1
+"""A line is one number: the screen above bit 34, the place among the rows given above bit 1, what happened."""
 _ONE = np.uint64(1)
 
 
@@ -51,7 +51,8 @@ def advance(
     fresh, level_begins, levels, level_screens, always_begins, always_screens, reader_begins, reader_screens, shows,
     test_begins, test_columns, test_ops, test_levels, need_begins, needs, denied, leave_of,
     root_slots, cone_begins, cones, code, constants, tens,
-    scope, members, counts, now, slot_values, own, root_values, root_stamps, stamps, queue, moved, shown, stamp, out,
+    scope, members, counts, now, slot_values, own, root_values, root_stamps, stamps, queue, moved, stamp, out, told,
+    all_told,
 ):  # fmt: skip
     """Take new values and let rows enter and leave; gives how many of `rows` are done and how many lines `out` has.
 
@@ -59,7 +60,8 @@ def advance(
     screen is evaluated for it where the change can have turned it: a level of `levels` lies between old and new,
     a column of `always` changed, or one that it reads became known or unknown. Screens of `fresh` are evaluated for
     every row given; with `is_all` all are, and nothing counts as an update. It stops before a row for which `out` may
-    be too short, and goes on from `start` with `count` lines.
+    be too short, and goes on from `start` with `count` lines. `told` [rows given, words] takes, as bits, who was a
+    member and is one, and has a value changed of those in `shows`; `all_told` those of all rows together.
 
     The lists by column, by screen and by root (a slot that is evaluated by its operations) stand one behind the
     other, with where each begins. A screen's truth holds where its comparisons (`test_`) and its roots (`needs`,
@@ -81,6 +83,8 @@ def advance(
             if value != old and not (np.isnan(value) and np.isnan(old)):
                 moved[changes] = c
                 changes += 1
+        for w in range(words):
+            told[n, w] = 0
         if changes == 0 and not is_all and len(fresh) == 0:
             continue
         stamp[0] += 1
@@ -124,8 +128,10 @@ def advance(
                         stamps[s] = mark
                         queue[size] = s
                         size += 1
-            for w in range(words):  # who was a member and may have to say that it changed
-                shown[w] = members[r, w]
+            for w in range(words):
+                for m in range(changes):
+                    told[n, w] |= shows[moved[m], w]
+                told[n, w] &= members[r, w]
         for m in range(changes):
             x[moved[m], r] = values[moved[m], n]
         for q in range(size):
@@ -164,23 +170,9 @@ def advance(
                 counts[s] += 1 if is_in else -1
                 out[count] = (s << SCREEN_BITS) | (n << WHAT_BITS) | (ENTER if is_in else LEAVE)
                 count += 1
-        if changes and not is_all:
-            for w in range(words):
-                seen = np.uint64(0)
-                for m in range(changes):
-                    seen |= shows[moved[m], w]
-                seen &= shown[w] & members[r, w]  # was a member and still is one
-                s = w << 6
-                while seen != 0:
-                    if (seen & np.uint64(0xFF)) == 0:
-                        seen >>= np.uint64(8)
-                        s += 8
-                        continue
-                    if (seen & _ONE) != 0:
-                        out[count] = (s << SCREEN_BITS) | (n << WHAT_BITS) | UPDATE
-                        count += 1
-                    seen >>= _ONE
-                    s += 1
+        for w in range(words):
+            told[n, w] &= members[r, w]
+            all_told[w] |= told[n, w]
     return len(rows), count
 
 

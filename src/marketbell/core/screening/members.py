@@ -60,12 +60,34 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Updates:
+    """Members that stay, and of which a value changed that their screen shows or rests on; looked up when asked for.
+
+    `told` are bits [rows, words] of the rows that were given, `together` those of all of them.
+    """
+
+    rows: Ints
+    told: Words
+    together: Words
+
+    @property
+    def screens(self) -> Ints:
+        """Numbers of the screens that have any."""
+        return np.flatnonzero(np.unpackbits(self.together.view(np.uint8), bitorder="little"))
+
+    def of(self, number: int) -> Ints:
+        """Rows of a screen's, ascending."""
+        return np.sort(self.rows[_BIT(self.told, number, len(self.rows))])
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened, by screen, then by row: screen numbers, rows, and what (member_kernel.ENTER, LEAVE, UPDATE)."""
+    """Who entered and who left, by screen, then by row: screen numbers, rows, and what (member_kernel.ENTER, LEAVE)."""
 
     screens: Ints
     rows: Ints
     what: Ints
+    updates: Updates
 
     def __len__(self) -> int:
         return len(self.screens)
@@ -77,9 +99,6 @@ class Changes:
         edges = [0, *(np.flatnonzero(np.diff(self.screens)) + 1).tolist(), len(self.screens)]
         for begin, end in itertools.pairwise(edges):
             yield int(self.screens[begin]), self.rows[begin:end], self.what[begin:end]
-
-
-_NOTHING = Changes(_NOBODY, _NOBODY, _NOBODY)
 
 
 class Members:
@@ -287,7 +306,7 @@ class Members:
             np.array(list(roots), np.int64), cone_begins, cones, code, constants, pk.TENS, self._scope, self._members,
             self._counts, np.empty((count, 1)), np.empty(len(code)), np.empty(0), np.empty(len(roots)),
             np.zeros(len(roots), np.int64), np.zeros(len(screens), np.int64), np.empty(len(screens), np.int64),
-            np.empty(count, np.int64), np.empty(self._members.shape[1], np.uint64), self._stamp,
+            np.empty(count, np.int64), self._stamp,
         )  # fmt: skip
 
     def take(self, rows: Ints, values: Floats, *, is_all: bool = False) -> Changes:
@@ -300,24 +319,26 @@ class Members:
         rows, values = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(values)
         if not self._numbers:
             self.x[:, rows] = values
-            return _NOTHING
+            return Changes(_NOBODY, _NOBODY, _NOBODY, Updates(_NOBODY, self._members[:0], np.zeros(1, np.uint64)))
         new = np.array(sorted(self._new), np.int64) if self._new else _NOBODY
+        told, together = np.empty((len(rows), self._members.shape[1]), np.uint64), np.zeros_like(self._members[0])
         done = count = 0
         while True:
-            done, count = _ADVANCE(self.x, rows, values, is_all, done, count, new, *self._lists, self._out)
+            done, count = _ADVANCE(
+                self.x, rows, values, is_all, done, count, new, *self._lists, self._out, told, together
+            )
             if done == len(rows):
                 break
             self._out = np.concatenate([self._out, np.empty(len(self._out) + len(self._screens), np.int64)])
         if len(rows) == self.rows:
             self._new.clear()
-        if not count:
-            return _NOTHING
         lines = self._out[:count].copy()
         if count > len(self._screens):
             _BY_SCREEN(self._out[:count], np.empty(len(self._screens) + 1, np.int64), lines)
         else:
             lines.sort()
-        return Changes(lines >> k.SCREEN_BITS, rows[(lines >> k.WHAT_BITS) & _PLACE], lines & _WHAT)
+        places = (lines >> k.WHAT_BITS) & _PLACE
+        return Changes(lines >> k.SCREEN_BITS, rows[places], lines & _WHAT, Updates(rows, told, together))
 
     def ordered(self, number: int, key_places: Ints) -> Ints:
         """Rows of a screen's members in its order, ties by key, unknown ones last."""

@@ -26,8 +26,8 @@ from marketbell.core.language.tree import Screen, Symbol
 from marketbell.core.market.session import SECOND
 from marketbell.core.primitives.errors import CheckpointError, UserError
 from marketbell.core.screening.compiled import Compiled, compiled
-from marketbell.core.screening.member_kernel import ENTER, UPDATE
-from marketbell.core.screening.members import FRESH, Members
+from marketbell.core.screening.member_kernel import ENTER
+from marketbell.core.screening.members import FRESH, Members, Updates
 from marketbell.core.screening.newest import Newest, Who
 from marketbell.core.screening.scope import key_in, rows_of
 from marketbell.core.screening.templates import TEMPLATES, Template
@@ -55,7 +55,13 @@ class Delta:
     at: int
     count: int
     events: tuple[tuple[str, int], ...]
-    updated: Ints = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
+    _updates: Updates | None = field(default=None, compare=False, repr=False)
+    _number: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def updated(self) -> Ints:
+        """Rows of members that were told anew, ascending."""
+        return np.empty(0, np.int64) if self._updates is None else self._updates.of(self._number)
 
 
 @dataclass(slots=True)
@@ -100,6 +106,7 @@ class StandingScreens(Operator):
         self._last = 0
         self._is_new = True
         self._deltas: list[Delta] = []
+        self._updated: dict[str, Delta] = {}
         self._rejected: list[tuple[str, str]] = []
         self.problems: dict[str, str] = {}
         """Screens that cannot be evaluated here, and why."""
@@ -245,20 +252,24 @@ class StandingScreens(Operator):
         rows = np.arange(state.count)
         changes = self._members.take(rows, found, is_all=self._is_new)
         self._is_new = False
-        deltas = []
-        for number, changed, what in changes.by_screen():
+        moved = {
+            number: tuple(
+                ("enter" if one == ENTER else "leave", row) for row, one in zip(at.tolist(), what.tolist(), strict=True)
+            )
+            for number, at, what in changes.by_screen()
+        }
+        counts = self._members.counts
+        for number, events in moved.items():
             screen_id = self._members.screen(number).screen_id
             held = self._held[screen_id]
-            moved = what != UPDATE
-            events = tuple(
-                ("enter" if kind == ENTER else "leave", row)
-                for row, kind in zip(changed[moved].tolist(), what[moved].tolist(), strict=True)
+            held.seq = now // _MS
+            self._deltas.append(Delta(screen_id, held.owner_id, held.seq, now, int(counts[number]), events))
+        for number in changes.updates.screens.tolist():
+            screen_id = self._members.screen(number).screen_id
+            held = self._held[screen_id]
+            self._updated[screen_id] = Delta(
+                screen_id, held.owner_id, held.seq, now, int(counts[number]), (), changes.updates, number
             )
-            if events:
-                held.seq = now // _MS
-            count = int(self._members.counts[number])
-            deltas.append(Delta(screen_id, held.owner_id, held.seq, now, count, events, changed[~moved]))
-        self._deltas += sorted(deltas, key=lambda one: one.screen_id)  # whatever order the table has them in
 
     def _values(self, state: TickState, now: int) -> Floats:
         """All columns of the table, [columns, rows]."""
@@ -281,8 +292,9 @@ class StandingScreens(Operator):
     # --- what readers see --------------------------------------------------------------------------
 
     def take_deltas(self) -> list[Delta]:
-        """What happened since the last call."""
-        found, self._deltas = self._deltas, []
+        """What happened since the last call: entries and leaves, and of each screen its newest updates."""
+        found = sorted([*self._deltas, *self._updated.values()], key=lambda one: (one.at, one.screen_id))
+        self._deltas, self._updated = [], {}
         return found
 
     def members(self, screen_id: str) -> Ints:
