@@ -122,6 +122,10 @@ def test_labels_and_what_is_public() -> None:
     assert label(phone, {"to": "+919876543210"}) == "…3210"
     assert label(phone, {"url": "https://hooks.example.com/T0/secret"}) == "hooks.example.com/…"
     assert label(phone, {}) == "…"
+    room = Card("x", "X", (Field("u", "U", "secret", is_address=True), Field("room", "Room", is_label=True)))
+    assert label(room, {"u": "ntfys://very-secret-topic"}) == "ntfys://…"
+    assert label(room, {"u": "very-secret-topic"}) == "…"
+    assert (label(room, {"room": "#a"}), public(room, {"room": "#a", "u": "x"})) == ("#a", {"room": "#a"})
     assert label(Card("in_app", "In the app"), {}) == "this app"
 
 

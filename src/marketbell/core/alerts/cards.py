@@ -33,7 +33,8 @@ _HIDDEN = frozenset({"secret", "url", "email"})
 class Field:
     """One thing to fill in.
 
-    `is_address`: it says where messages go, so it is told as a label only. `is_target`: secrets are sent to the
+    `is_address`: it says where messages go, so it is told as a label only. `is_label`: the label is made of it, and
+    it may be shown whole. `is_target`: secrets are sent to the
     place that it names, so a change of it asks for them again. `pattern` is a whole match; `words` are all that
     may stand there; `low`, `high` bound a number.
     """
@@ -44,6 +45,7 @@ class Field:
     required: bool = False
     help: str = ""
     is_address: bool = False
+    is_label: bool = False
     is_target: bool = False
     pattern: str = ""
     words: tuple[str, ...] = ()
@@ -116,11 +118,11 @@ def checked(card: Card, config: Mapping[str, Any], before: Mapping[str, Any] | N
 def label(card: Card, config: Mapping[str, Any]) -> str:
     """Where its messages go: enough to recognise the place, not enough to use it."""
     for one in card.fields:
-        value = config.get(one.name) if one.is_address else None
+        value = config.get(one.name) if one.is_address or one.is_label else None
         if isinstance(value, Mapping):
             return f"secret {value.get(SECRET, '')}"
         if value:
-            return _masked(one, str(value))
+            return str(value) if one.is_label else _masked(one, str(value))
     return "…" if card.fields else "this app"
 
 
@@ -138,7 +140,10 @@ def _masked(one: Field, value: str) -> str:
     if one.type == "email":
         user, _, domain = value.rpartition("@")
         return f"{user[:1]}…@{domain}"
-    return value if value.startswith("#") else f"…{value[-4:]}" if len(value) > 6 else "…"
+    if one.type == "secret":
+        scheme, is_url, _ = value.partition("://")
+        return f"{scheme}://…" if is_url else "…"
+    return f"…{value[-4:]}" if len(value) > 6 else "…"
 
 
 def _way(card: Card, config: Mapping[str, Any], before: Mapping[str, Any] | None, filled: set[str]) -> Way | None:

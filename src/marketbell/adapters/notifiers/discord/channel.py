@@ -16,7 +16,7 @@ LIMIT = 2_000
 """Characters of a message's content."""
 _FIRST_LINE = 500
 _NO_EMBEDS = 4
-_MARKS = re.compile(r"([\\*_~`|<>\[\]()#:@])")
+_MARKS = re.compile(r"([\\*_~`|<>\[\]#@])")
 
 
 class Discord:

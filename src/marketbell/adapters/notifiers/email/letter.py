@@ -61,7 +61,7 @@ def letter(message: Message, sender: str, to: str, now: int) -> bytes:
 def plain(message: Message) -> str:
     """Plain text: the first line, the rest, the links with their words."""
     links = [f"{words}: {url}" for words, url in message.links]
-    return assembled(message.title, ["", *message.rest], ["", *links], LIMIT)
+    return assembled(message.title, ["", *message.rest, ""], links, LIMIT)
 
 
 def html(message: Message) -> str:

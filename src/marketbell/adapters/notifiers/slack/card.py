@@ -8,7 +8,7 @@ CARD = Card(
     "Slack",
     (
         Field("url", "Webhook address", "url", is_address=True, help="https://hooks.slack.com/services/…"),
-        Field("channel", "Channel", help="#alerts, or an id like C024BE91L", pattern=r"#?[^\s#@]{1,80}"),
+        Field("channel", "Channel", is_label=True, help="#alerts, or an id like C024BE91L", pattern=r"#?[^\s#@]{1,80}"),
         Field("token", "Bot token", "secret", help="xoxb-…, with the scope chat:write"),
     ),
     pace=Pace(burst=3.0, per_s=1.0),
