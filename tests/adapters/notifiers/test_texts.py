@@ -194,6 +194,14 @@ def test_a_mail_is_the_same_to_the_byte_at_every_attempt() -> None:
     assert b"List-Unsubscribe-Post" not in local
 
 
+def test_a_long_link_stays_a_link() -> None:
+    link = "https://bell.example.com/m/" + "MToxNDptdXRl" * 20
+    told = letter(replace(MESSAGE, link_mute=link), "bell@example.com", "asha@example.com", 0)
+    assert f"List-Unsubscribe: <{link}>\r\n".encode() in told
+    odd = letter(replace(MESSAGE, link_mute="https://x/\r\nBcc: é"), "bell@example.com", "asha@example.com", 0)
+    assert b"List-Unsubscribe: <https://x/Bcc: >\r\n" in odd
+
+
 def test_a_name_with_a_line_feed_makes_no_header() -> None:
     odd = replace(MESSAGE, title="A\r\nBcc: all@example.com")
     assert subject(odd) == "A Bcc: all@example.com"

@@ -49,13 +49,13 @@ def letter(message: Message, sender: str, to: str, now: int) -> bytes:
     made["To"] = Address("", *_parts(to))
     made["Subject"] = subject(message)
     made["Date"] = format_datetime(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=now // 1_000_000_000))
-    for name, value in headers(message, sender).items():
-        made[name] = value
     made.set_content(plain(message))
     made.add_alternative(html(message), subtype="html")
     # the parts' border is made from the message too: a repeat is the same mail to the byte
     made.set_boundary(f"=_{message.delivery_id}")
-    return made.as_bytes()
+    # The library folds what it finds too long into encoded words, and a link in one is no link. These are ASCII.
+    ours = "".join(f"{name}: {_bare(value)}\r\n" for name, value in headers(message, sender).items())
+    return ours.encode("ascii") + made.as_bytes()
 
 
 def plain(message: Message) -> str:
@@ -79,3 +79,8 @@ def html(message: Message) -> str:
 def _parts(address: str) -> tuple[str, str]:
     user, _, domain = address.rpartition("@")
     return user, domain
+
+
+def _bare(value: str) -> str:
+    """ASCII without line feeds: what a link may consist of."""
+    return "".join(character for character in value if " " <= character <= "~")
