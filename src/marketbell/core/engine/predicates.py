@@ -8,7 +8,7 @@ instruments, sharing what rules have in common), or one element through the oper
 Numba's operations and core/engine/elementwise.py say the same, bit for bit.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,8 +196,12 @@ class PredicateTable:
 
     def add(self, plan: Plan, result: Input, column_of: ColumnOf) -> int:
         """Slot of a plan's output: its MAP and CONSTANT nodes become operations, what they read becomes columns."""
+        return self.add_all(plan, (result,), column_of)[result]
+
+    def add_all(self, plan: Plan, results: Iterable[Input], column_of: ColumnOf) -> dict[Input, int]:
+        """Slots of several outputs, and of all that they rest on."""
         slots: dict[Input, int] = {}
-        for item in _cone(plan, result):
+        for item in _cone(plan, results):
             node = plan.nodes[item.node]
             if node.op is Op.CONSTANT:
                 slots[item] = self.constant(node.parameters[0])
@@ -205,7 +209,7 @@ class PredicateTable:
                 slots[item] = self.operation(node.name, [slots[one] for one in node.inputs])
             else:
                 slots[item] = self.column(column_of(item))
-        return slots[result]
+        return slots
 
     def with_own_past(self, slot: int) -> tuple[int, int]:
         """The same truth for a reader whose evaluation before is its own: slot, and how many places it needs.
@@ -334,11 +338,11 @@ def _used(op: int, inputs: Sequence[int]) -> list[tuple[int, bool]]:
     return [(one, n < count) for n, one in enumerate(inputs)]
 
 
-def _cone(plan: Plan, result: Input) -> list[Input]:
-    """Outputs from the columns up to the result: MAP and CONSTANT nodes, and the others that they read."""
+def _cone(plan: Plan, results: Iterable[Input]) -> list[Input]:
+    """Outputs from the columns up to the results: MAP and CONSTANT nodes, and the others that they read."""
     order: list[Input] = []
     seen: set[Input] = set()
-    waiting: list[tuple[Input, bool]] = [(result, False)]
+    waiting: list[tuple[Input, bool]] = [(result, False) for result in reversed(list(results))]
     while waiting:
         item, is_done = waiting.pop()
         if is_done:

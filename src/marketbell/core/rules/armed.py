@@ -2,24 +2,26 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.engine.frontier import Frontier, frontier
+from marketbell.core.engine.frontier import Frontier
 from marketbell.core.engine.universes import Universes
 from marketbell.core.language import expression as ex
 from marketbell.core.language.defaults import effective
 from marketbell.core.language.json_form import from_json
 from marketbell.core.language.rule_plan import RulePlan, compile_rule
-from marketbell.core.language.tree import Fire, Rule, Scope, ScopeKind, Screen, Symbol, TimingKind
+from marketbell.core.language.tree import Fire, Rule, Scope, ScopeKind, Screen, Symbol, Timing, TimingKind
 from marketbell.core.market.session import MINUTE, SECOND
-from marketbell.core.market.timeframe import TICK
+from marketbell.core.market.timeframe import TICK, Timeframe
 from marketbell.core.primitives.errors import UserError
 from marketbell.core.rules import policy_kernel as k
 from marketbell.core.rules.policy import FOREVER, FirePolicy, Policy, RearmKind, Stale
+from marketbell.core.rules.shapes import Shapes
 
 _FIRE = {
     Fire.ONCE: FirePolicy.ONCE,
@@ -40,56 +42,88 @@ _REARM = {
 _STALE = {"skip": Stale.SKIP, "hold": Stale.HOLD, "fire": Stale.FIRE}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Armed:
-    """A rule as the engine has it. `rule` bears its defaults, and the screens that it watches as part of `where`."""
+    """A rule as the engine has it.
+
+    `text` is its command as JSON, `timing`, `roots` and `watch` (the name of its series, which rules of equal series
+    share) are as in Shape. What is seldom asked for is read from the text again when it is.
+    """
 
     uid: str
     version: int
-    command: Mapping[str, Any]
-    rule: Rule
-    compiled: RulePlan
-    cut: Frontier
+    text: bytes
+    key: Callable[[Symbol], str] = field(repr=False)
+    is_fixed: bool
+    """It means the same whoever there is."""
+    timing: Timeframe
+    roots: Mapping[str, str]
+    watch: str
+    cut: Frontier = field(repr=False)
     policy: Policy
     bar: int
     """Width of what `once per bar` counts, ns; 0: each evaluation is its own bar."""
+    on: tuple[Scope, ...]
+    at: Timing | None
 
     @property
-    def watch(self) -> str:
-        """The name of its series."""
-        return f"rule:{self.uid}"
+    def command(self) -> Mapping[str, Any]:
+        """The command that armed it."""
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+    @property
+    def rule(self) -> Rule:
+        """The rule with its defaults, and the screens that it watches as part of `where`."""
+        return rule_of(self.command)
+
+    @cached_property
+    def compiled(self) -> RulePlan:
+        """All of its parts, for reasons."""
+        return compile_rule(self.rule, self.key)
 
     @property
     def schedule(self) -> str:
         """The cron text of a rule that is evaluated by the clock, else nothing."""
-        at = self.rule.at
-        return at.word if at is not None and at.kind is TimingKind.SCHEDULE else ""
+        return self.at.word if self.at is not None and self.at.kind is TimingKind.SCHEDULE else ""
 
     @property
     def update(self) -> str:
         """What kind of news it is evaluated at, else nothing."""
-        at = self.rule.at
-        return at.word if at is not None and at.kind is TimingKind.UPDATE else ""
+        return self.at.word if self.at is not None and self.at.kind is TimingKind.UPDATE else ""
 
 
-def armed(command: Mapping[str, Any], key: Callable[[Symbol], str]) -> Armed:
-    """Read a command (contract of the log: type arm_rule). UserError where it cannot be evaluated."""
+def armed(command: Mapping[str, Any], key: Callable[[Symbol], str], shapes: Shapes | None = None) -> Armed:
+    """Read a command (contract of the log: type arm_rule). UserError where it cannot be evaluated.
+
+    `shapes` remembers what was compiled, for rules to come.
+    """
+    rule = rule_of(command)
+    shape, cut = (shapes or Shapes()).of(rule, key)
+    expires = command.get("expires_at")
+    return Armed(
+        uid=str(command["rule_uid"]),
+        version=int(command["version"]),
+        text=as_json(command).encode(),
+        key=key,
+        is_fixed=shape.is_fixed,
+        timing=shape.timing,
+        roots=shape.roots,
+        watch=shape.watch,
+        cut=cut,
+        policy=_policy(rule, shape.timing, FOREVER if expires is None else int(expires)),
+        bar=_bar(rule),
+        on=rule.on,
+        at=rule.at,
+    )
+
+
+def rule_of(command: Mapping[str, Any]) -> Rule:
+    """The rule of a command. UserError where there is none."""
     tree = from_json(dict(command["definition"]))
     if not isinstance(tree, Rule):
         raise UserError("a screen is no rule")
-    rule = _with_screens(effective(tree), command.get("screens") or {})
-    compiled = compile_rule(rule, key)
-    expires = command.get("expires_at")
-    return Armed(
-        str(command["rule_uid"]),
-        int(command["version"]),
-        command,
-        rule,
-        compiled,
-        frontier(compiled),
-        _policy(rule, compiled, FOREVER if expires is None else int(expires)),
-        _bar(rule),
-    )
+    return _with_screens(effective(tree), command.get("screens") or {})
 
 
 def _with_screens(rule: Rule, screens: Mapping[str, Any]) -> Rule:
@@ -109,8 +143,7 @@ def _with_screens(rule: Rule, screens: Mapping[str, Any]) -> Rule:
     return replace(rule, where=conditions[0] if len(conditions) == 1 else ex.Logic("and", tuple(conditions)))
 
 
-def _policy(rule: Rule, compiled: RulePlan, expires: int) -> Policy:
-    timing = compiled.timing
+def _policy(rule: Rule, timing: Timeframe, expires: int) -> Policy:
     return Policy(
         fire=_FIRE[rule.fire or Fire.BAR],
         hold=rule.hold,
@@ -141,8 +174,11 @@ def scope_rows(
 
     UserError for a universe that nobody knows, where `is_strict`: a part of the market may have none of its members.
     """
+    if len(rule.on) == 1 and rule.on[0].kind is ScopeKind.SYMBOL:
+        found = _row(rule.on[0], rows)
+        return np.array([] if found is None else [found], np.int64)
     members = np.zeros(len(rows), np.bool_)
-    for scope in rule.rule.on:
+    for scope in rule.on:
         if scope.kind is ScopeKind.SYMBOL:
             row = _row(scope, rows)
             if row is not None:
@@ -205,8 +241,8 @@ def policy_line(policy: Policy, bar: int) -> NDArray[np.int64]:
     return line
 
 
-def as_json(command: Mapping[str, Any]) -> str:
-    """A command as a checkpoint holds it."""
+def as_json(command: Any) -> str:
+    """A command, or several, as a checkpoint holds them."""
     return json.dumps(command, sort_keys=True, separators=(",", ":"))
 
 

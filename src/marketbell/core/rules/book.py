@@ -26,17 +26,18 @@ from marketbell.core.engine.outputs import RuleFiring
 from marketbell.core.engine.series import Series
 from marketbell.core.engine.universes import Universes
 from marketbell.core.fundamentals.published import facts_in
-from marketbell.core.language.plan import Input
+from marketbell.core.language.plan import Input, Plan
 from marketbell.core.language.schedule import parse as parse_cron
 from marketbell.core.language.tree import Symbol
 from marketbell.core.market.session import MINUTE, SECOND
 from marketbell.core.market.timeframe import TICK, Timeframe
 from marketbell.core.primitives.errors import CheckpointError, UserError
 from marketbell.core.rules import policy_kernel as k
-from marketbell.core.rules.armed import Armed, armed, scope_rows
+from marketbell.core.rules.armed import Armed, armed, as_json, scope_rows
 from marketbell.core.rules.far import Far, reads_others
 from marketbell.core.rules.group import Group, Hit, Member, Moment
 from marketbell.core.rules.policy import Phase
+from marketbell.core.rules.shapes import Shapes, watch_name
 
 _DAY_MINUTES = 1_440
 _HOLDINGS = ("holding", "pledged")
@@ -47,6 +48,14 @@ class _Place(NamedTuple):
 
     timing: Timeframe
     is_far: bool
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Series that are computed for rules: how many, and of those at ticks how many read each row's."""
+
+    rules: int
+    counts: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,11 @@ class RuleBook(Operator):
         series.listen(self._heard)
         self._armed: dict[str, Armed] = {}
         self._known: dict[str, int] = {}
+        self._shapes = Shapes()
+        self._watches: dict[str, _Watch] = {}
+        self._order: list[str] | None = None
+        """Uids in order, and their commands as a checkpoint holds them; None: not since rules came or left."""
+        self._texts: NDArray[np.uint8] | None = None
         self._groups: dict[_Place, Group] = {}
         self._homes: dict[str, _Place] = {}
         self._far_rows: dict[str, Ints] = {}
@@ -134,11 +148,14 @@ class RuleBook(Operator):
         place = self._homes.pop(uid)
         if self._timed.pop(uid, None):
             self._wanted = None
+        rows = self._groups[place].members[uid].rows
         self._groups[place].drop(uid)
         if not self._groups[place].members:
             del self._groups[place]
-        self._series.unwatch(rule.watch)
+        self._order = self._texts = None
+        self._unwatch(rule, place, rows)
         if place.is_far:
+            self._far_rows.pop(uid, None)
             self._far_anew()
 
     def _arm(self, payload: Mapping[str, Any], state: TickState) -> None:
@@ -147,36 +164,40 @@ class RuleBook(Operator):
             return
         self._known[uid] = version
         self._drop(uid)
+        now = _now(state)
         try:
-            self._enter(self._read_command(payload, state), state)
+            self._enter(self._read_command(payload, state), state, now)
         except UserError as error:
             self._rejected.append((uid, error.message))
             return
-        self._floor = max(self._floor, _now(state))
+        self._floor = max(self._floor, now)
 
     def _read_command(self, payload: Mapping[str, Any], state: TickState) -> Armed:
         """The rule of a command. UserError where it cannot be evaluated here."""
-        rule = armed(payload, self._key)
+        rule = armed(payload, self._key, self._shapes)
         if reads_others(rule.cut.whole) and not state.is_whole:
             raise UserError("a rule that reads other instruments needs the whole market in one stream process")
         if rule.schedule:
             parse_cron(rule.schedule)
         return rule
 
-    def _enter(self, rule: Armed, state: TickState, *, is_strict: bool = True) -> None:
-        """Begin to compute and to evaluate a rule. `is_strict`: a universe without instruments here is an error."""
+    def _enter(self, rule: Armed, state: TickState, now: int, *, is_strict: bool = True) -> None:
+        """Begin to compute and to evaluate a rule at `now`, ns UTC.
+
+        `is_strict`: a universe without instruments here is an error.
+        """
         is_strict = is_strict and state.is_whole
-        rows = scope_rows(rule, self._universes, self._row_of, _now(state), is_strict=is_strict)
+        rows = scope_rows(rule, self._universes, self._row_of, now, is_strict=is_strict)
         is_far = reads_others(rule.cut.whole)
-        timing = rule.compiled.timing
+        timing = rule.timing
         place_of: Mapping[str, Input] = {}
         if is_far:
-            self._watch(rule, cut(rule.cut.plan).near, None, state)
+            near = cut(rule.cut.plan).near
+            self._watch(watch_name(near), near, None, state)
         else:
-            scope = np.zeros(len(self._keys), np.bool_)
-            scope[rows] = True
-            self._watch(rule, rule.cut.plan, scope if timing == TICK else None, state)
+            self._watch(rule.watch, rule.cut.plan, rows if timing == TICK else None, state)
             place_of = {name: self._series.result(rule.watch, name) for name, _ in rule.cut.plan.results}
+        self._order = self._texts = None
         place = _Place(timing, is_far)
         group = self._groups.get(place)
         if group is None:
@@ -200,7 +221,8 @@ class RuleBook(Operator):
         for uid in sorted(uid for uid, place in self._homes.items() if place.is_far):
             rule = self._armed[uid]
             pieces = cut(rule.cut.plan)
-            near = {name: self._series.result(rule.watch, name) for name, _ in pieces.near.results}
+            watch = watch_name(pieces.near)
+            near = {name: self._series.result(watch, name) for name, _ in pieces.near.results}
             place_of = self._far.add(pieces.far, pieces.near, near)
             group = self._groups[self._homes[uid]]
             if uid not in group.members:
@@ -209,12 +231,34 @@ class RuleBook(Operator):
                 group.place(uid, place_of)
         self._far.adopt(old)
 
-    def _watch(self, rule: Armed, plan: Any, scope: NDArray[np.bool_] | None, state: TickState) -> None:
-        if rule.watch in self._series.watches:  # from a checkpoint
-            if scope is not None:
-                self._series.set_scope(rule.watch, scope)
-            return
-        self._series.watch(rule.watch, plan, state, scope)
+    def _watch(self, uid: str, plan: Plan, rows: Ints | None, state: TickState) -> None:
+        """Compute a plan for one rule more; `rows`: those whose ticks it reads, if any."""
+        watch = self._watches.get(uid)
+        if watch is None:
+            watch = _Watch(0, np.zeros(len(self._keys), np.int32))
+        is_new = rows is not None and not watch.counts[rows].all()
+        if rows is not None:
+            watch.counts[rows] += 1
+        scope = None if rows is None else watch.counts > 0
+        if uid not in self._series.watches:  # else by a neighbour of equal series, or from a checkpoint
+            self._series.watch(uid, plan, state, scope)
+        elif scope is not None and (is_new or not watch.rules):
+            self._series.set_scope(uid, scope)
+        watch.rules += 1
+        self._watches[uid] = watch
+
+    def _unwatch(self, rule: Armed, place: _Place, rows: Ints) -> None:
+        """One rule less reads its series."""
+        uid = watch_name(cut(rule.cut.plan).near) if place.is_far else rule.watch
+        watch = self._watches[uid]
+        watch.rules -= 1
+        if not watch.rules:
+            del self._watches[uid]
+            self._series.unwatch(uid)
+        elif place.timing == TICK and not place.is_far:
+            watch.counts[rows] -= 1
+            if not watch.counts[rows].all():
+                self._series.set_scope(uid, watch.counts > 0)
 
     def _row(self, key: str) -> int | None:
         return self._row_of.get(key)
@@ -236,7 +280,8 @@ class RuleBook(Operator):
             return
         # who a rule is about may have changed with the instruments: lay the groups out anew, with their state
         arrays = self.checkpoint(state.count)
-        self._lay_out(arrays, state)
+        known = {uid: rule for uid, rule in self._armed.items() if rule.is_fixed}
+        self._lay_out([known.get(uid) or self._armed[uid].command for uid in self._sorted()], arrays, state)
 
     def closed(self, minutes: ClosedBars, days: ClosedBars, state: TickState) -> None:  # noqa: ARG002 — time went on
         self._state = state
@@ -402,7 +447,7 @@ class RuleBook(Operator):
                 RuleFiring(
                     rule_uid=rule.uid,
                     version=rule.version,
-                    rule=str(command.get("rule", rule.rule.name)),
+                    rule=str(command.get("rule", "")),
                     owner_id=str(command.get("owner_id", "")),
                     instrument_id=int(state.instruments[hit.row].instrument_id),
                     key=self._keys[hit.row],
@@ -484,8 +529,7 @@ class RuleBook(Operator):
     # --- checkpoints -------------------------------------------------------------------------------
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
-        uids = sorted(self._armed)
-        numbers = {uid: number for number, uid in enumerate(uids)}
+        numbers = {uid: number for number, uid in enumerate(self._sorted())}
         places = sorted(self._groups, key=lambda one: (one.timing.rank, one.is_far))
         arrays: dict[str, NDArray[Any]] = {}
         for at, place in enumerate(places):
@@ -494,7 +538,6 @@ class RuleBook(Operator):
         if self._far.is_used:
             arrays.update({f"far.{name}": array for name, array in self._far.checkpoint(count).items()})
         meta = {
-            "rules": [dict(self._armed[uid].command) for uid in uids],
             "known": dict(sorted(self._known.items())),
             "places": [[str(place.timing), place.is_far] for place in places],
             "floor": self._floor,
@@ -503,7 +546,17 @@ class RuleBook(Operator):
             "joint": sorted(uid for uid, place in self._homes.items() if place.is_far),
         }
         arrays["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
+        if self._texts is None:  # shared with the checkpoints behind it, until a rule comes or leaves
+            texts = b",".join(self._armed[uid].text for uid in self._sorted())
+            self._texts = np.frombuffer(b"[" + texts + b"]", np.uint8)
+        arrays["commands"] = self._texts
         return arrays
+
+    def _sorted(self) -> list[str]:
+        """The rules' uids in order."""
+        if self._order is None:
+            self._order = sorted(self._armed)
+        return self._order
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
         self._state = state
@@ -514,21 +567,29 @@ class RuleBook(Operator):
         self._floor, self._combined = int(meta["floor"]), int(meta["combined"])
         self._news = [(int(time), str(kind), int(ident)) for time, kind, ident in meta["news"]]
         heapq.heapify(self._news)
-        self._lay_out(arrays, state)
+        self._lay_out(_commands(arrays), arrays, state)
 
-    def _lay_out(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
-        """Groups and far program anew from the rules of a checkpoint, with the state that it has of them."""
+    def _lay_out(
+        self, rules: Sequence[Armed | Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]], state: TickState
+    ) -> None:
+        """Groups and far program anew from rules or their commands, in order, with the state that `arrays` has."""
         meta = _meta(arrays)
         self._armed, self._groups, self._homes, self._far_rows = {}, {}, {}, {}
-        self._timed, self._wanted = {}, None
+        self._timed, self._wanted, self._watches = {}, None, {}
+        self._order = self._texts = None
         self._far = Far(self._row)
-        for command in meta["rules"]:
+        numbers: dict[str, int] = {}
+        now = _now(state)
+        for number, one in enumerate(rules):
+            uid = one.uid if isinstance(one, Armed) else str(one["rule_uid"])
+            numbers[uid] = number
             try:
-                self._enter(armed(command, self._key), state, is_strict=False)
+                rule = one if isinstance(one, Armed) else armed(one, self._key, self._shapes)
+                self._enter(rule, state, now, is_strict=False)
             except UserError as error:
-                self._rejected.append((str(command["rule_uid"]), error.message))
-                self._series.unwatch(f"rule:{command['rule_uid']}")
-        numbers = {str(command["rule_uid"]): number for number, command in enumerate(meta["rules"])}
+                self._rejected.append((uid, error.message))
+        for uid in [uid for uid in self._series.watches if uid.startswith("rules:") and uid not in self._watches]:
+            self._series.unwatch(uid)
         for at, (timing, is_far) in enumerate(meta["places"]):
             group = self._groups.get(_Place(Timeframe.parse(timing), bool(is_far)))
             if group is not None:
@@ -543,8 +604,8 @@ class RuleBook(Operator):
         new_row[rows] = np.arange(len(rows))
         if "meta" not in arrays:
             return {}
-        meta = _meta(arrays)
-        uids = [str(command["rule_uid"]) for command in meta["rules"]]
+        meta, commands = _meta(arrays), _commands(arrays)
+        uids = [str(command["rule_uid"]) for command in commands]
         stays = [at for at, uid in enumerate(uids) if uid not in set(meta["joint"])]
         number = np.full(len(uids), -1, np.int64)
         number[stays] = np.arange(len(stays))
@@ -556,11 +617,11 @@ class RuleBook(Operator):
             kept["rule"] = number[kept["rule"]]
             out.update({f"{new}.{name}": array for name, array in kept.items()})
         left = meta | {
-            "rules": [meta["rules"][at] for at in stays],
             "places": [meta["places"][at] for at in places],
             "joint": [],
         }
         out["meta"] = np.frombuffer(json.dumps(left, sort_keys=True).encode(), np.uint8)
+        out["commands"] = np.frombuffer(as_json([commands[at] for at in stays]).encode(), np.uint8)
         return out
 
     def merge(
@@ -568,7 +629,8 @@ class RuleBook(Operator):
     ) -> dict[str, NDArray[Any]]:
         """Pairs of all parts; they know the same rules, for the same log told them."""
         metas = [_meta(part) for part in parts]
-        if any(meta["rules"] != metas[0]["rules"] for meta in metas):
+        commands = _commands(parts[0])
+        if any(_commands(part) != commands for part in parts):
             message = "rules: the neighbours do not have the same rules"
             raise CheckpointError(message)
         new_row = np.empty(len(order), np.int64)
@@ -602,6 +664,7 @@ class RuleBook(Operator):
             "news": sorted({tuple(entry) for one in metas for entry in one["news"]}),
         }
         out["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
+        out["commands"] = np.frombuffer(as_json(commands).encode(), np.uint8)
         return out
 
 
@@ -622,12 +685,22 @@ def _as_of(member: Member, values: Mapping[int, float]) -> dict[str, int]:
 
 
 def _meta(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = _read(arrays, "meta")
+    return found
+
+
+def _commands(arrays: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """The commands of the rules, in the order of their uids."""
+    found: list[dict[str, Any]] = _read(arrays, "commands")
+    return found
+
+
+def _read(arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
     try:
-        found: dict[str, Any] = json.loads(np.asarray(arrays["meta"], np.uint8).tobytes())
+        return json.loads(np.asarray(arrays[name], np.uint8).tobytes())
     except (KeyError, ValueError) as error:
         message = f"the checkpoint's rules cannot be read: {error}"
         raise CheckpointError(message) from error
-    return found
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -131,12 +131,11 @@ class Group:
                 self._moving.setdefault(armed.uid, set()).add(key)
             return key
 
-        def slot_of(item: Input) -> int:
-            return self.table.add(cut.whole, item, lambda one: key_of(cut.columns[one]))
-
-        member.slots = {place: slot_of(item) for place, item in cut.places.items()}
-        member.before_slots = {place: slot_of(item) for place, item in cut.befores.items()}
-        roots = armed.compiled.roots
+        wanted = [*cut.places.values(), *cut.befores.values()]
+        slots = self.table.add_all(cut.whole, wanted, lambda item: key_of(cut.columns[item]))
+        member.slots = {place: slots[item] for place, item in cut.places.items()}
+        member.before_slots = {place: slots[item] for place, item in cut.befores.items()}
+        roots = armed.roots
         line = policy_line(armed.policy, armed.bar)
         root = member.slots[roots["when"]]
         if has_past:
