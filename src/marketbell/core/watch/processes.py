@@ -26,7 +26,7 @@ def stream_stuck(slices: Sequence[Slice], log_moved_at: int, now: int, stuck_s: 
             "stream_stuck",
             one.label,
             one.still_since,
-            f"The evaluator of {one.label} has not moved for {(now - one.still_since) // NS} s while frames come.",
+            f"Evaluator {one.label} has not moved for {(now - one.still_since) // NS} s while frames come.",
             "Alerts wait until it goes on; `marketbell status` shows its process and lag.",
         )
         for one in slices
