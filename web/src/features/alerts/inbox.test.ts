@@ -21,6 +21,8 @@ const alert = (rule_uid: string, symbol = "INFY", values: Alert["values"] = {}):
     event: "enter",
     version: 1,
     suppressed: "",
+    ack: null,
+    group: null,
   };
 };
 

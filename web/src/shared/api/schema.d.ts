@@ -4,6 +4,24 @@
  */
 
 export interface paths {
+    "/api/alerting/preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How you want to be told; the defaults until you say otherwise. */
+        get: operations["get_preferences_get_preferences"];
+        /** Set them all. They count for what fires from now on, and for what is held already. */
+        put: operations["put_preferences_put_preferences"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -55,6 +73,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{firing_id}/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Seen: no more messages of this rule about this instrument until the end of your day (an hour at least).
+         * @description What is muted stands in the inbox all the same. That a condition is over is told.
+         */
+        post: operations["post_alerts_ack_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{firing_id}/rearm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let its rule begin anew, as the next version: once-only rules may fire again. Ends its acks and snoozes. */
+        post: operations["post_alerts_rearm_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{firing_id}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Not now: no messages of this rule about this instrument until then. */
+        post: operations["post_alerts_snooze_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{firing_id}/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to an alert: from the tick that decided it to its reading, with every attempt and its error.
+         * @description Alerts of the archive have their story too.
+         */
+        get: operations["get_alerts_get_story"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels": {
         parameters: {
             query?: never;
@@ -62,11 +154,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Your channels. */
+        /** Your channels, and what each kind of channel needs. */
         get: operations["get_channels_list_channels"];
         put?: never;
-        /** Add a channel. */
+        /** Add a channel. The configuration is checked by the card of its kind. */
         post: operations["post_channels_create_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/push-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key that a browser needs to subscribe to messages of this installation. */
+        get: operations["get_channels_get_push_key"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -81,7 +190,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** Rename it, switch it on or off, change its configuration. Secrets that are not sent stay. */
+        put: operations["put_channels_edit_channel"];
         post?: never;
         /** Remove a channel. Rules that name it deliver to the others. */
         delete: operations["delete_channels_delete_channel"];
@@ -101,6 +211,60 @@ export interface paths {
         put?: never;
         /** Send a test message now, and say what became of it. */
         post: operations["post_channels_test_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your messages that were given up, with the last error, those that died last first. */
+        get: operations["get_dead_letters_list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queue dead messages anew, with all their attempts before them; what happened before stays in their story.
+         * @description They have the same idempotency key as before, and say LATE where they are.
+         */
+        post: operations["post_dead_letters_replay_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Deliveries by state and channel; latency from a firing's record to acceptance, over the last day. */
+        get: operations["get_delivery_get_delivery"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -170,6 +334,91 @@ export interface paths {
         };
         /** The indices, as stocks of kind `index`. */
         get: operations["get_stocks_indices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your runs and the house's, newest first. */
+        get: operations["get_jobs_list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a rule on the past by the evaluator that watches live. The answer comes by the room `job:{id}`. */
+        post: operations["post_jobs_start_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/dead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs that were given up and nobody has replayed. */
+        get: operations["get_jobs_list_dead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/dead/{run_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a run that was given up begin anew. */
+        post: operations["post_jobs_replay_dead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run with its result. */
+        get: operations["get_jobs_get_job"];
         put?: never;
         post?: never;
         delete?: never;
@@ -539,6 +788,41 @@ export interface paths {
         /** End this browser's session. A call with the owner's token ends nothing. */
         post: operations["post_session_logout"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your silences that hold, the one that ends first first. */
+        get: operations["get_silences_list_silences"];
+        put?: never;
+        /** Mute a rule, an instrument, a severity, or their combination, until a moment. */
+        post: operations["post_silences_create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/silences/{silence_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a silence now. */
+        delete: operations["delete_silences_delete_silence"];
         options?: never;
         head?: never;
         patch?: never;
@@ -999,6 +1283,24 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Ack
+         * @description Somebody has seen it (ack), or put it off (snooze): no more of this rule about this instrument until then.
+         */
+        Ack: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "ack" | "snooze";
+            at: components["schemas"]["UtcTime"];
+            /**
+             * By
+             * @description owner, or link where it was done from a message.
+             */
+            by: string;
+            until: components["schemas"]["UtcTime"];
+        };
+        /**
          * Alert
          * @description A rule fired: what, when, with which values, and where the message went.
          */
@@ -1048,27 +1350,61 @@ export interface components {
              * @description What kept it from being told (cooldown …); empty where nothing did.
              */
             suppressed: string;
+            /** @description The newest ack or snooze that was made on this alert. */
+            ack: components["schemas"]["Ack"] | null;
+            /** @description With `group=rule`; null otherwise. */
+            group: components["schemas"]["AlertGroup"] | null;
         };
         /**
          * AlertDelivery
          * @description One message for one address.
          */
         AlertDelivery: {
+            /** Delivery Id */
+            delivery_id: string;
             /** Channel */
             channel: string;
             /** Address Label */
             address_label: string;
-            /** State */
+            /**
+             * State
+             * @description queued, held, sending, retry, sent, carried, suppressed, maybe_sent or dead: docs/reference.
+             */
             state: string;
             /** Attempts */
             attempts: number;
-            /** Error */
+            /**
+             * Error
+             * @description Why it is held or suppressed, or what went wrong last.
+             */
             error: string;
+            /** @description When it is due again, or until when the reason holds; where known. */
+            until: components["schemas"]["UtcTime"] | null;
+            /**
+             * Carried By
+             * @description The delivery whose message tells this one too; empty for most.
+             */
+            carried_by: string;
             sent_at: components["schemas"]["UtcTime"] | null;
         };
         /**
+         * AlertGroup
+         * @description The other alerts of the same rule, where a list is asked for by rule.
+         */
+        AlertGroup: {
+            /** Count */
+            count: number;
+            /** Unread */
+            unread: number;
+            /**
+             * Instruments
+             * @description Keys, at most 20.
+             */
+            instruments: string[];
+        };
+        /**
          * AlertList
-         * @description Alerts, newest first.
+         * @description Alerts, newest first; with `group=rule` the newest of each rule.
          */
         AlertList: {
             /** Items */
@@ -1080,9 +1416,51 @@ export interface components {
             next_cursor: string | null;
             /**
              * Unread
-             * @description How many of the newest 200 have not been read.
+             * @description How many have not been read.
              */
             unread: number;
+        };
+        /**
+         * AlertingPreferences
+         * @description How somebody wants to be told. Times of day are HH:MM in `zone`.
+         */
+        AlertingPreferences: {
+            /** Zone */
+            zone: string;
+            /**
+             * Quiet From
+             * @description Empty: no quiet hours.
+             */
+            quiet_from: string;
+            /** Quiet To */
+            quiet_to: string;
+            /** Quiet Except High */
+            quiet_except_high: boolean;
+            /** Digest At */
+            digest_at: string;
+            /** Group Window S */
+            group_window_s: number;
+            /** Repeat S */
+            repeat_s: number;
+        };
+        /**
+         * BacktestBody
+         * @description A rule to try on a long past. It runs beside everything else; its progress is told in the room `job:{id}`.
+         */
+        BacktestBody: {
+            /** Text */
+            text: string;
+            /**
+             * Days
+             * @default 365
+             */
+            days?: number;
+            /**
+             * Instrument
+             * @description Only this one of the rule's instruments.
+             * @default null
+             */
+            instrument?: string | null;
         };
         /**
          * Bar
@@ -1146,7 +1524,7 @@ export interface components {
         };
         /**
          * Channel
-         * @description Where messages go. The address itself is never shown again, only its label.
+         * @description Where messages go. Addresses and secrets are never shown again, only a label.
          */
         Channel: {
             /** Channel Id */
@@ -1159,6 +1537,18 @@ export interface components {
             address_label: string;
             /** Is Enabled */
             is_enabled: boolean;
+            /**
+             * Config
+             * @description What may be shown: no address, no secret; references to secrets.
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * Filled
+             * @description The fields that have a value, shown or not.
+             */
+            filled: string[];
         };
         /**
          * ChannelBody
@@ -1167,14 +1557,14 @@ export interface components {
         ChannelBody: {
             /**
              * Kind
-             * @enum {string}
+             * @example slack
              */
-            kind: "in_app" | "webhook" | "slack";
+            kind: string;
             /** Name */
             name: string;
             /**
              * Config
-             * @description For webhook and slack: {"url": "https://…"}.
+             * @description Values by the names of the kind's fields, as its card says. Instead of a value may stand {"secret": NAME}: looked up where the installation keeps secrets, whenever a message is sent.
              */
             config?: {
                 [key: string]: unknown;
@@ -1186,14 +1576,117 @@ export interface components {
             is_enabled?: boolean;
         };
         /**
+         * ChannelCard
+         * @description What a kind of channel needs, and how it behaves. A form is made from it.
+         */
+        ChannelCard: {
+            /** Kind */
+            kind: string;
+            /** Title */
+            title: string;
+            /** Help */
+            help: string;
+            /** Fields */
+            fields: components["schemas"]["ChannelField"][];
+            /**
+             * Ways
+             * @description [] where there is only one; fields of no way belong to all.
+             */
+            ways: components["schemas"]["ChannelWay"][];
+            pace: components["schemas"]["ChannelPace"];
+            /**
+             * Honours Key
+             * @description A repeat of a message is told once; else it may be told twice.
+             */
+            honours_key: boolean;
+            /** Sends Links */
+            sends_links: boolean;
+        };
+        /**
+         * ChannelDelivery
+         * @description One kind of channel in numbers.
+         */
+        ChannelDelivery: {
+            /** Channel */
+            channel: string;
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+            latency_ms: components["schemas"]["Latency"];
+        };
+        /**
+         * ChannelEdit
+         * @description What changes. What is not given stays as it is.
+         */
+        ChannelEdit: {
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Config
+             * @description Values by the names of the kind's fields, as its card says. Instead of a value may stand {"secret": NAME}: looked up where the installation keeps secrets, whenever a message is sent. Fields that are not given stay; null or "" takes one out.
+             * @default null
+             */
+            config?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Is Enabled
+             * @default null
+             */
+            is_enabled?: boolean | null;
+        };
+        /**
+         * ChannelField
+         * @description One thing to fill in.
+         */
+        ChannelField: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "text" | "secret" | "url" | "number" | "email" | "bool";
+            /** Required */
+            required: boolean;
+            /** Help */
+            help: string;
+            /**
+             * Is Address
+             * @description Says where messages go: it is never shown again, only its label.
+             */
+            is_address: boolean;
+            /**
+             * Words
+             * @description All that may stand there; [] where it is free.
+             */
+            words: string[];
+        };
+        /**
          * ChannelList
-         * @description All channels of the owner.
+         * @description All channels of the owner, and the kinds that there are.
          */
         ChannelList: {
             /** Items */
             items: components["schemas"]["Channel"][];
             /** Kinds */
-            kinds: string[];
+            kinds: components["schemas"]["ChannelCard"][];
+        };
+        /**
+         * ChannelPace
+         * @description How fast a destination takes messages.
+         */
+        ChannelPace: {
+            /** Burst */
+            burst: number;
+            /** Per S */
+            per_s: number;
         };
         /**
          * ChannelTest
@@ -1206,6 +1699,28 @@ export interface components {
             reference: string;
             /** Error */
             error: string;
+        };
+        /**
+         * ChannelWay
+         * @description One of several ways to reach the same kind; the config's `way` names it.
+         */
+        ChannelWay: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /**
+             * Needs
+             * @description Fields that must be filled, beside those that every way requires.
+             */
+            needs: string[];
+            /**
+             * May
+             * @description Fields that can be filled.
+             */
+            may: string[];
+            /** Help */
+            help: string;
         };
         /**
          * CheckedRule
@@ -1314,11 +1829,97 @@ export interface components {
             trades: number | null;
         };
         /**
+         * DeadLetter
+         * @description A message that could not be delivered.
+         */
+        DeadLetter: {
+            /** Delivery Id */
+            delivery_id: string;
+            /** Firing Id */
+            firing_id: string;
+            /** Rule Uid */
+            rule_uid: string;
+            /** Rule */
+            rule: string;
+            /** Instrument */
+            instrument: string;
+            /** Channel */
+            channel: string;
+            /** Address Label */
+            address_label: string;
+            /** Title */
+            title: string;
+            /** Error */
+            error: string;
+            /** Attempts */
+            attempts: number;
+            died_at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * DeadLetterList
+         * @description Dead letters, those that died last first.
+         */
+        DeadLetterList: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * DeadRun
+         * @description A run that was given up.
+         */
+        DeadRun: {
+            /** Run Id */
+            run_id: string;
+            /** Job */
+            job: string;
+            /** Title */
+            title: string;
+            scheduled_at: components["schemas"]["UtcTime"] | null;
+            /** Attempts */
+            attempts: number;
+            /** Error */
+            error: string;
+            died_at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * DeadRuns
+         * @description Dead letters of jobs that nobody has replayed, newest first.
+         */
+        DeadRuns: {
+            /** Items */
+            items: components["schemas"]["DeadRun"][];
+        };
+        /**
          * Format: decimal
          * @description A decimal number as text, so that no reader rounds it.
          * @example 1490.55
          */
         DecimalStr: string;
+        /**
+         * DeliveryFigures
+         * @description How delivery is doing.
+         */
+        DeliveryFigures: {
+            /**
+             * States
+             * @description Deliveries by state; states that none is in are left out.
+             */
+            states: {
+                [key: string]: number;
+            };
+            /**
+             * Oldest Unsent S
+             * @description Age of the oldest message that should be on its way.
+             */
+            oldest_unsent_s: number | null;
+            /** Dead */
+            dead: number;
+            latency_ms: components["schemas"]["Latency"];
+            /** By Channel */
+            by_channel: components["schemas"]["ChannelDelivery"][];
+        };
         /**
          * Distribution
          * @description How a field is spread over what is traded itself.
@@ -1879,7 +2480,7 @@ export interface components {
         };
         /**
          * Health
-         * @description `ok` when every process is ready.
+         * @description `ok` when every process is ready. What the watch has raised stands beside it and does not change the status.
          */
         Health: {
             /**
@@ -1896,6 +2497,8 @@ export interface components {
             };
             /** Not Ready */
             not_ready: string[];
+            /** Watches */
+            watches: components["schemas"]["RaisedWatch"][];
             /** Version */
             version: string;
         };
@@ -1977,6 +2580,119 @@ export interface components {
             kinds: {
                 [key: string]: number;
             };
+        };
+        /**
+         * JobDetail
+         * @description One run with what it was asked and what it gave.
+         */
+        JobDetail: {
+            /** Run Id */
+            run_id: string;
+            /** Job */
+            job: string;
+            /**
+             * Title
+             * @description What the job is, for people.
+             */
+            title: string;
+            /**
+             * Is Scheduled
+             * @description A tick of the clockwork; else somebody asked for it.
+             */
+            is_scheduled: boolean;
+            /**
+             * State
+             * @description `failed` is tried again at `next_attempt_at`; `dead` is given up.
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "dead";
+            /**
+             * Progress
+             * @description From 0 to 1.
+             */
+            progress: number;
+            /** Stage */
+            stage: string;
+            /** Attempts */
+            attempts: number;
+            scheduled_at: components["schemas"]["UtcTime"] | null;
+            created_at: components["schemas"]["UtcTime"] | null;
+            started_at: components["schemas"]["UtcTime"] | null;
+            finished_at: components["schemas"]["UtcTime"] | null;
+            next_attempt_at: components["schemas"]["UtcTime"] | null;
+            /** Error */
+            error: string;
+            /** @description What a backtest found; null before it is done, and for other jobs. */
+            backtest: components["schemas"]["Preview"] | null;
+            /**
+             * Result
+             * @description Facts that another job gave.
+             */
+            result: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * JobList
+         * @description A page of runs, newest first.
+         */
+        JobList: {
+            /** Items */
+            items: components["schemas"]["JobRun"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * JobRun
+         * @description One run of a job.
+         */
+        JobRun: {
+            /** Run Id */
+            run_id: string;
+            /** Job */
+            job: string;
+            /**
+             * Title
+             * @description What the job is, for people.
+             */
+            title: string;
+            /**
+             * Is Scheduled
+             * @description A tick of the clockwork; else somebody asked for it.
+             */
+            is_scheduled: boolean;
+            /**
+             * State
+             * @description `failed` is tried again at `next_attempt_at`; `dead` is given up.
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "dead";
+            /**
+             * Progress
+             * @description From 0 to 1.
+             */
+            progress: number;
+            /** Stage */
+            stage: string;
+            /** Attempts */
+            attempts: number;
+            scheduled_at: components["schemas"]["UtcTime"] | null;
+            created_at: components["schemas"]["UtcTime"] | null;
+            started_at: components["schemas"]["UtcTime"] | null;
+            finished_at: components["schemas"]["UtcTime"] | null;
+            next_attempt_at: components["schemas"]["UtcTime"] | null;
+            /** Error */
+            error: string;
+        };
+        /**
+         * Latency
+         * @description From a firing's record to the provider's acceptance, over the last day; null where nothing was sent.
+         */
+        Latency: {
+            /** P50 */
+            p50: number | null;
+            /** P99 */
+            p99: number | null;
         };
         /**
          * LogGap
@@ -2144,6 +2860,53 @@ export interface components {
             numbers: components["schemas"]["EvidenceNumber"][];
         };
         /**
+         * PreferencesBody
+         * @description The whole; what is left out goes back to its default.
+         */
+        PreferencesBody: {
+            /**
+             * Zone
+             * @description IANA name, as Asia/Kolkata.
+             * @default UTC
+             */
+            zone?: string;
+            /**
+             * Quiet From
+             * @description HH:MM; empty: no quiet hours.
+             * @default
+             */
+            quiet_from?: string;
+            /**
+             * Quiet To
+             * @default
+             */
+            quiet_to?: string;
+            /**
+             * Quiet Except High
+             * @description What is of severity high is told in quiet hours too.
+             * @default true
+             */
+            quiet_except_high?: boolean;
+            /**
+             * Digest At
+             * @description When digests of whole days are told.
+             * @default 08:00
+             */
+            digest_at?: string;
+            /**
+             * Group Window S
+             * @description How long a storm of one rule is gathered; 0: never.
+             * @default 60
+             */
+            group_window_s?: number;
+            /**
+             * Repeat S
+             * @description The same rule about the same instrument is told again only after so long.
+             * @default 0
+             */
+            repeat_s?: number;
+        };
+        /**
          * Preview
          * @description What a rule would have done. See the howto on backtests for what the figures mean.
          */
@@ -2228,6 +2991,17 @@ export interface components {
             };
         };
         /**
+         * PushKey
+         * @description What a browser subscribes with.
+         */
+        PushKey: {
+            /**
+             * Key
+             * @description Base64url: `applicationServerKey` of PushManager.subscribe.
+             */
+            key: string;
+        };
+        /**
          * Quality
          * @description Counters and the newest quality events.
          */
@@ -2260,6 +3034,20 @@ export interface components {
             count: number;
         };
         /**
+         * RaisedWatch
+         * @description Something that the watch found not well, and since when.
+         */
+        RaisedWatch: {
+            /**
+             * Watch
+             * @description feed_silent, stream_stuck, unsent, disk, dead_letters or process_silent, and of what.
+             */
+            watch: string;
+            since: components["schemas"]["UtcTime"] | null;
+            /** Said */
+            said: string;
+        };
+        /**
          * ReadBody
          * @description Everything up to this moment has been read.
          */
@@ -2284,6 +3072,57 @@ export interface components {
             checks: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Rearmed
+         * @description The rule that begins anew.
+         */
+        Rearmed: {
+            /** Rule Uid */
+            rule_uid: string;
+            /** Version */
+            version: number;
+            /** State */
+            state: string;
+            /**
+             * Unmuted
+             * @description Acks and snoozes of this rule about this instrument that were ended.
+             */
+            unmuted: number;
+        };
+        /**
+         * ReplayBody
+         * @description Which messages to send again: by id, or those that a filter finds; with nothing, all that are dead.
+         */
+        ReplayBody: {
+            /**
+             * Delivery Ids
+             * @description Of dead letters; of deliveries that are maybe_sent too, then knowingly a second time.
+             */
+            delivery_ids?: string[];
+            /**
+             * Channel
+             * @default null
+             */
+            channel?: string | null;
+            /**
+             * Since
+             * @default null
+             */
+            since?: string | null;
+            /**
+             * Until
+             * @default null
+             */
+            until?: string | null;
+        };
+        /**
+         * Replayed
+         * @description How many go out again.
+         */
+        Replayed: {
+            /** Replayed */
+            replayed: number;
         };
         /**
          * Rule
@@ -2857,6 +3696,81 @@ export interface components {
             source: string;
         };
         /**
+         * SilenceBody
+         * @description What to mute; with nothing but `until`, everything.
+         */
+        SilenceBody: {
+            /**
+             * Rule Uid
+             * @default null
+             */
+            rule_uid?: string | null;
+            /**
+             * Instrument
+             * @description VENUE:SYMBOL or an unambiguous symbol.
+             * @default null
+             */
+            instrument?: string | null;
+            /**
+             * Severity
+             * @default null
+             */
+            severity?: ("low" | "normal" | "high") | null;
+            /**
+             * Until
+             * @description ISO-8601, ahead of now and within ten years.
+             */
+            until: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason?: string;
+        };
+        /**
+         * SilenceInfo
+         * @description Muted by hand until a moment. null where it does not choose.
+         */
+        SilenceInfo: {
+            /** Silence Id */
+            silence_id: string;
+            /** Rule Uid */
+            rule_uid: string | null;
+            /** Instrument */
+            instrument: string | null;
+            /** Severity */
+            severity: ("low" | "normal" | "high") | null;
+            until: components["schemas"]["UtcTime"];
+            /** Reason */
+            reason: string;
+            created_at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * SilenceList
+         * @description Silences that hold, the one that ends first first.
+         */
+        SilenceList: {
+            /** Items */
+            items: components["schemas"]["SilenceInfo"][];
+        };
+        /**
+         * SnoozeBody
+         * @description How long: `for_s` or `until`; a day where neither is said.
+         */
+        SnoozeBody: {
+            /**
+             * For S
+             * @default null
+             */
+            for_s?: number | null;
+            /**
+             * Until
+             * @description ISO-8601.
+             * @default null
+             */
+            until?: string | null;
+        };
+        /**
          * Status
          * @description Processes, lags and what waits.
          */
@@ -3008,6 +3922,39 @@ export interface components {
              * @description Sub-expressions that other rules of yours use too.
              */
             shared: number;
+        };
+        /**
+         * Story
+         * @description What happened to an alert, oldest first.
+         */
+        Story: {
+            /** Firing Id */
+            firing_id: string;
+            /** Items */
+            items: components["schemas"]["StoryLine"][];
+        };
+        /**
+         * StoryLine
+         * @description One thing that happened to an alert.
+         */
+        StoryLine: {
+            at: components["schemas"]["UtcTime"];
+            /**
+             * What
+             * @description decided, recorded, suppressed, planned, inbox, queued, held, released, attempt, accepted, failed, maybe_sent, dead, replayed, carried, acknowledged, snoozed or read.
+             */
+            what: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Channel
+             * @description Kind of channel; empty where it is about no message.
+             */
+            channel: string;
+            /** Address Label */
+            address_label: string;
+            /** Delivery Id */
+            delivery_id: string;
         };
         /**
          * StreamProcess
@@ -3271,6 +4218,77 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_preferences_get_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertingPreferences"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    put_preferences_put_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreferencesBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertingPreferences"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_alerts_list_alerts: {
         parameters: {
             query?: {
@@ -3279,6 +4297,9 @@ export interface operations {
                 instrument?: string | null;
                 rule_uid?: string | null;
                 unread?: boolean;
+                state?: ("queued" | "held" | "sending" | "retry" | "sent" | "carried" | "suppressed" | "maybe_sent" | "dead") | null;
+                severity?: ("low" | "normal" | "high") | null;
+                group?: "rule" | null;
             };
             header?: never;
             path?: never;
@@ -3397,6 +4418,179 @@ export interface operations {
             };
         };
     };
+    post_alerts_ack_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                firing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_alerts_rearm_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                firing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rearmed"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_alerts_snooze_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                firing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnoozeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_alerts_get_story: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                firing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Story"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_channels_list_channels: {
         parameters: {
             query?: never;
@@ -3450,6 +4644,88 @@ export interface operations {
             };
             /** @description The request does not fit */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_channels_get_push_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    put_channels_edit_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3535,6 +4811,121 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_dead_letters_list_dead_letters: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                channel?: string | null;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterList"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_dead_letters_replay_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_delivery_get_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryFigures"];
                 };
             };
             /** @description What went wrong */
@@ -3664,6 +5055,200 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StockList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_jobs_list_jobs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                job?: string | null;
+                state?: ("queued" | "running" | "done" | "failed" | "dead") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_jobs_start_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRun"];
+                };
+            };
+            /** @description The text cannot be read; `fields.text` says line and column */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_jobs_list_dead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadRuns"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_jobs_replay_dead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRun"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_jobs_get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description What went wrong */
@@ -4731,6 +6316,117 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_silences_list_silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_silences_create_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceInfo"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_silences_delete_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silence_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description What went wrong */
