@@ -70,7 +70,6 @@ class Slack:
             "text": text(message),
             "unfurl_links": False,
             "unfurl_media": False,
-            "metadata": {"event_type": "marketbell_alert", "event_payload": {"delivery_id": message.delivery_id}},
         }
         headers = _JSON | {"Authorization": f"Bearer {token}"}
         reply = self._http.post(f"{self._api}/api/chat.postMessage", orjson.dumps(body), headers)
