@@ -175,6 +175,7 @@ class World:
             self._store(self.stores.instruments),
             self._store(self.stores.fundamentals),
             self._store(self.stores.bars),
+            CALENDARS.sessions,
         )
         self.ingest = IngestDesk(
             ports,

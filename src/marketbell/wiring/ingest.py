@@ -34,6 +34,7 @@ def build_ingest(settings: Settings) -> IngestParts:
     from marketbell.adapters.spill.files import FileFrameQueue
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.flows.ingest.desk import IngestPorts
+    from marketbell.wiring.calendars import calendars
     from marketbell.wiring.feeds import make_feed
     from marketbell.wiring.secrets import owner_token, required
 
@@ -60,6 +61,7 @@ def build_ingest(settings: Settings) -> IngestParts:
             instruments=stores.instruments,
             fundamentals=stores.fundamentals,
             bars=stores.bars,
+            sessions=calendars().sessions,
         ),
         feed,
         partitions=settings.bus.partitions,

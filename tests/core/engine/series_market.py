@@ -146,7 +146,7 @@ def stored(
     plan: Plan,
     holes: Sequence[tuple[int, int]] = (),
     until: int = 0,
-    watches: Sequence[str] | None = None,
+    series: Sequence[str] | None = None,
 ) -> Frame:
     """Stored minutes (columns of a bar store) for who watches a plan."""
     sessions = Sessions.of([TABLE] * len(KEYS))
@@ -156,4 +156,4 @@ def stored(
     minutes = sessions.minute_bars(rows[order], columns["start"][order], values[order], columns["trades"][order])
     newest = until or int(minutes.end.max(initial=0))
     found = PastBars(*past_of(minutes, bars_needed(plan, MINUTES), sessions), newest, tuple(holes))
-    return frame(FrameKind.BAR, found.columns(np.array(IDS)), found.payload(watches))
+    return frame(FrameKind.BAR, found.columns(np.array(IDS)), found.payload(series))

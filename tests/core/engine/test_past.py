@@ -28,7 +28,7 @@ from marketbell.core.columns.frame import Columns, FrameKind, decode, encode
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.needs import bars_needed
 from marketbell.core.engine.outputs import BAR_COLUMNS, Outputs, joined
-from marketbell.core.engine.past_bars import PAST, cut_by_instrument, holes_of
+from marketbell.core.engine.past_bars import PAST, cut_by_instrument, holes_of, series_of
 from marketbell.core.engine.watching import compile_texts
 from marketbell.core.market.session import MINUTE, SECOND
 from marketbell.core.market.timeframe import Timeframe
@@ -158,9 +158,9 @@ def test_who_comes_later_shares_what_is_known_and_gets_what_is_not() -> None:
     assert np.isfinite(both.series.values("w", "mean")[0])
     both.apply([watch(texts, "again")])
     assert np.isnan(both.series.values("again", "over")[0])
-    both.apply([stored(store, compile_texts(texts, M5), watches=["again", "nobody"])])
+    both.apply([stored(store, compile_texts(texts, M5), series=[*series_of(compile_texts(texts, M5)), "nobody"])])
     np.testing.assert_allclose(both.series.values("again", "over"), whole.series.values("w", "over"), rtol=1e-4)
-    engine.apply([stored(store, compile_texts(texts, M5), watches=["nobody"])])
+    engine.apply([stored(store, compile_texts(texts, M5), series=["nobody"])])
     assert np.isnan(engine.series.values("w", "over")[0])
 
 

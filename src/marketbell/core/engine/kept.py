@@ -145,11 +145,12 @@ class Kept:
             elif not only_days:
                 feed.begin(timeframe, np.where(ring_lost, oldest, NEVER)[at])
 
-    def join(self, past: PastBars) -> Joined:
+    def join(self, past: PastBars, seen: Ints) -> Joined:
         """Put stored bars in front of the minutes that are kept; rows where a minute lies between are left out.
 
         What lies before a hole is left out, unless the row has been live since before it: then nobody traded. A row
         without a live minute counts as joined, and its first one shows whether that was right. Holes are remembered.
+        `seen`: each row's newest tick (ns), NEVER without one.
         """
         rows = np.unique(past.minutes.rows)
         newest = np.full(len(self.ring.count), NEVER)
@@ -174,14 +175,14 @@ class Kept:
         rows, since, hole = rows[joined], since[joined], hole[joined]
         self.cover.hole_from[rows], self.cover.hole_until[rows] = hole, since
         self.cover.covered[rows] = np.maximum(self.cover.covered[rows], past.until)
-        return Joined(rows, since, self._minutes_of(past, rows, since))
+        return Joined(rows, since, self._minutes_of(past, rows, since, seen))
 
-    def _minutes_of(self, past: PastBars, rows: Ints, since: Ints) -> Bars:
+    def _minutes_of(self, past: PastBars, rows: Ints, since: Ints, seen: Ints) -> Bars:
         first = np.full(len(self.ring.count), NEVER)
         first[rows] = since
         is_joined = np.zeros(len(first), np.bool_)
         is_joined[rows] = True
-        until = np.full(len(first), np.iinfo(np.int64).max)
+        until = np.where(seen == NEVER, np.iinfo(np.int64).max, seen // MINUTE * MINUTE)
         held = self.ring.count > 0
         until[held] = self.ring.oldest()[1][held]
         stored = past.minutes

@@ -3,12 +3,12 @@
 A frame holds whole instruments, each row by itself: of an instrument the newest longer bars that are wanted, and its
 minutes from where the longest of its open bars begins. So what is sent is bounded by bars, not by minutes, and the
 engine goes on from there with the minutes that it keeps. Payload: {"role": "past", "timeframes": […], "until",
-"holes": [[from, until], …], "watches": […]}; times in ns UTC. `timeframes` are the longer bars that were asked for.
-Minutes are whole up to `until`; in a hole nobody was there to see whether something traded. `watches` are those that
-the bars are for; where none are named, for all.
+"holes": [[from, until], …], "series": […]}; times in ns UTC. `timeframes` are the longer bars that were asked for.
+Minutes are whole up to `until`; in a hole nobody was there to see whether something traded. `series` say what the bars
+are for, in the words of beyond.py; where nothing is said, for all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from marketbell.core.columns.frame import Columns
 from marketbell.core.engine.aligned import Sessions
 from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.engine.beyond import words
 from marketbell.core.engine.timeframes import FAR, Roller
+from marketbell.core.language.plan import Plan
 from marketbell.core.market.session import MINUTE, SECOND, SessionTable
 from marketbell.core.market.timeframe import MINUTE_1, Timeframe
 
@@ -58,15 +60,15 @@ class PastBars:
         holes = tuple((int(low), int(high)) for low, high in payload.get("holes", ()))
         return cls(minutes, found, int(payload["until"]), holes)
 
-    def payload(self, watches: Sequence[str] | None = None) -> dict[str, Any]:
-        """What a frame says beside its columns; `watches`: whom it is for, all where nobody is named."""
+    def payload(self, series: Iterable[str] | None = None) -> dict[str, Any]:
+        """What a frame says beside its columns; `series`: what it is for, all where nothing is said."""
         told = {
             "role": PAST,
             "timeframes": [str(one) for one in sorted(self.longer, key=lambda one: one.rank)],
             "until": self.until,
             "holes": [list(hole) for hole in self.holes],
         }
-        return told if watches is None else told | {"watches": list(watches)}
+        return told if series is None else told | {"series": sorted(series)}
 
     def columns(self, ids: Ints) -> Columns:
         """The same as columns of a frame, instrument by instrument; `ids` are their ids by row."""
@@ -83,6 +85,12 @@ class PastBars:
             "trades": np.concatenate([bars.trades for _, bars in parts] or [np.empty(0, np.int64)])[order],
         }
         return out | {name: np.ascontiguousarray(values[:, at]) for at, name in enumerate(_VALUES)}
+
+
+def series_of(plan: Plan) -> frozenset[str]:
+    """The words of what a plan gives: what a frame is for."""
+    said = words(plan)
+    return frozenset(said[item.node] for _, item in plan.results)
 
 
 def past_of(minutes: Bars, wanted: Mapping[Timeframe, int], sessions: Sessions) -> tuple[Bars, dict[Timeframe, Bars]]:

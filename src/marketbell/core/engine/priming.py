@@ -15,7 +15,7 @@ from marketbell.core.engine.bars import Bars, Floats, Ints
 from marketbell.core.engine.feeding import NEVER, Feed
 from marketbell.core.engine.kept import Joined, Kept
 from marketbell.core.engine.needs import is_of_minutes, seen_needed
-from marketbell.core.engine.past_bars import PastBars, open_since
+from marketbell.core.engine.past_bars import PastBars, open_since, series_of
 from marketbell.core.engine.program import Program
 from marketbell.core.language.plan import Op, Plan
 from marketbell.core.market.timeframe import Timeframe
@@ -42,6 +42,18 @@ class Priming:
 
     def __init__(self) -> None:
         self._form = _Form((), Program(), {})
+        self._words: dict[str, tuple[Plan, frozenset[str]]] = {}
+
+    def words(self, uid: str, plan: Plan) -> frozenset[str]:
+        """What a watch is called on the log."""
+        known = self._words.get(uid)
+        if known is None or known[0] is not plan:
+            known = self._words[uid] = (plan, series_of(plan))
+        return known[1]
+
+    def forget(self, uid: str) -> None:
+        """A watch is over."""
+        self._words.pop(uid, None)
 
     def prime(
         self,
@@ -104,6 +116,8 @@ def _bars(feed: Feed, kept: Kept, past: PastBars, joined: Joined, until: Ints) -
 
     minutes, stored = numbered(joined.minutes), numbered(past.minutes)
     since = joined.since
+    first_kept = np.where(kept.ring.count > 0, kept.ring.oldest()[1], NEVER)[joined.rows]
+    is_kept = (minutes.start >= first_kept[minutes.rows]) & (first_kept[minutes.rows] != NEVER)
     longer: dict[Timeframe, tuple[Bars, Ints]] = {}
     for timeframe in feed.rollers:
         if not timeframe.is_intraday:
@@ -116,10 +130,14 @@ def _bars(feed: Feed, kept: Kept, past: PastBars, joined: Joined, until: Ints) -
             longer[timeframe] = (Bars.empty(), since)
             feed.begin(timeframe, np.maximum(since, first))
             continue
-        opened = np.maximum(open_since(stored, timeframe, sessions, len(since)), since)
+        opened = open_since(stored, timeframe, sessions, len(since))
+        # A store that is ahead of the log (a source that is played again) knows bars that are still open here.
+        own = open_since(minutes.take(is_kept), timeframe, sessions, len(since))
+        is_ahead = (own != NEVER) & (opened > own)
+        opened = np.maximum(np.where(is_ahead, own, opened), since)
         bars = numbered(bars)
         longer[timeframe] = (bars.take((bars.start >= since[bars.rows]) & (bars.start < opened[bars.rows])), opened)
-        feed.begin(timeframe, since)
+        feed.begin(timeframe, np.where(is_ahead, np.maximum(since, first_kept), since))
     own = until[joined.rows]
     reached = np.where(own == NEVER, past.until, own)
     return feed.resumed(longer, minutes, numbered(kept.days(joined.rows)), reached, sessions)

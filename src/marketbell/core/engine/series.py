@@ -138,6 +138,7 @@ class Series(Operator):
         if results is None:
             return
         del self._plans[uid]
+        self._priming.forget(uid)
         self._tick_scopes.pop(uid, None)
         self._of_ticks.discard(uid)
         self.program.drop(results.values())
@@ -320,18 +321,24 @@ class Series(Operator):
     def past(
         self, rows: Ints, columns: Mapping[str, NDArray[Any]], payload: Mapping[str, Any], state: TickState
     ) -> None:
-        """Stored bars of whole instruments (past_bars.py), for the watches that `watches` names, or for all.
+        """Stored bars of whole instruments (past_bars.py), for the series that `series` names, or for all.
 
         What they know better than the program is taken over; what is known stays.
         """
         self._settle_days()
         self.version += 1
         past = PastBars.read(rows, columns, payload, self._sessions)
-        names = payload.get("watches")
-        plans = self._plans if names is None else {one: self._plans[one] for one in names if one in self._plans}
-        joined = self._kept.join(past)
+        joined = self._kept.join(past, state.I[: self._rows, k.I_NEWEST])
         until, facts = self._until(state), self._facts(state)
-        self._priming.prime(self.program, self._feed, plans, self._kept, past, joined, until, facts)
+        self._priming.prime(self.program, self._feed, self._meant(payload), self._kept, past, joined, until, facts)
+
+    def _meant(self, payload: Mapping[str, Any]) -> Mapping[str, Plan]:
+        """The watches that stored bars are for."""
+        told = payload.get("series")
+        if told is None:
+            return self._plans
+        named = frozenset(map(str, told))
+        return {uid: plan for uid, plan in self._plans.items() if not named.isdisjoint(self._priming.words(uid, plan))}
 
     def _facts(self, state: TickState) -> Callable[[Bars, Collection[str]], Mapping[str, Floats]]:
         """What of the fields at the ends of stored bars can be told: published values."""
@@ -377,6 +384,11 @@ class Series(Operator):
     def fields(self, names: Collection[str], state: TickState, moment: int) -> dict[str, NDArray[Any]]:
         """Registry fields of all rows as they stand at the market's time `moment`; what nobody has is left out."""
         return self._sampler.newest(np.arange(self._rows), names, state, moment)
+
+    @property
+    def operators(self) -> Sequence[Operator]:
+        """The operators before this one, which tell their own fields."""
+        return self._sampler.operators
 
     def days(self, until: int) -> Bars:
         """The days that are kept and follow each other without a hole, those that ended at `until` (ns) or before."""

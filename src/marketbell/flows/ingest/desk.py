@@ -12,12 +12,14 @@ from marketbell.flows.ingest.library import Library
 from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.pace import Speed
 from marketbell.flows.ingest.paced import PUSHED, PacedRunner
+from marketbell.flows.ingest.past import PastBarDesk
 from marketbell.flows.ingest.push import PushGate
 from marketbell.flows.ingest.refresh import Refresh
 from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
+from marketbell.ports.calendars import SessionTable
 from marketbell.ports.clock import Clock
 from marketbell.ports.feeds import PacedFeed
 from marketbell.ports.spill import FrameQueue
@@ -42,6 +44,7 @@ class IngestPorts:
     instruments: InstrumentStore
     fundamentals: FundamentalStore
     bars: BarStore
+    sessions: Callable[[str], SessionTable]
 
 
 class IngestDesk:
@@ -61,8 +64,17 @@ class IngestDesk:
         self._ports = ports
         self.writer = LogWriter(ports.bus, ports.spill, partitions=partitions, retention_frames=retention_frames)
         self.directory = Directory(partitions)
-        self.relay = CommandRelay(ports.rules, ports.screens, ports.instruments, self.writer, self.directory)
         self.library = Library(ports.instruments, ports.fundamentals, ports.bars)
+        self.past = PastBarDesk(ports.bars, self.directory, ports.sessions)
+        self.relay = CommandRelay(
+            ports.rules,
+            ports.screens,
+            ports.instruments,
+            self.writer,
+            self.directory,
+            self.past,
+            lambda: self.library.depth == 0,
+        )
         self.push = PushGate(
             self.writer,
             ports.bus,

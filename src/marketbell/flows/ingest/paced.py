@@ -255,9 +255,10 @@ class PacedRunner:
         entries += self._relay.prepare(self._writer.epoch, self._source_clock)
         self._writer.preamble(entries)
         self._writer.remember("run", 0, self.producer)
-        self._writer.open()
+        # Before the log opens: what the source tells of the past is in the store when armed rules ask for it.
         self._library.put_instruments(self._feed.instruments())
         self._library.put_reference(reference, self._feed.card.label)
+        self._writer.open()
         log.info("preamble.published", run=self.run_name, frames=len(entries), epoch=self._writer.epoch)
 
     def _tell_news(self) -> None:
