@@ -82,7 +82,9 @@ def test_what_is_told_is_what_a_plain_evaluation_finds(data: st.DataObject) -> N
         values = _values(random, members, len(rows))
         after = before.copy()
         after[:, rows] = values
-        changes = members.take(rows, values, is_all=is_all)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("marketbell.core.screening.members._MANY", draw(st.sampled_from([0, 64])))
+            changes = members.take(rows, values, is_all=is_all)
         said = {
             (members.screen(number).screen_id, int(row), int(what))
             for number, at, kinds in changes.by_screen()

@@ -226,16 +226,18 @@ def test_an_earlier_day_is_read_from_the_days_that_are_kept() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_fields_one_by_one_are_those_of_the_engine(seed: int) -> None:
     engine = _market(seed)
-    expected, now = engine.columns(), engine.now()
+    expected, now, state = engine.columns(), engine.now(), engine.tick_state()
     for name in (*BY_NAME, "bar.close", "change_basis"):
-        found = EngineFields(engine, now).get(name)
+        found = EngineFields(state, engine.operators, now, engine.columns).get(name)
         known = expected.get(name)
         assert (found is None) == (known is None), name
         if found is not None and known is not None:
             assert np.array_equal(found, known, equal_nan=True), name
     assert any(np.isfinite(expected[name]).any() for name in ("fund.pe", "change_pct", "high_52w", "volume"))
     assert np.array_equal(
-        EngineFields(engine, now)["fund.eps[4q]"], np.full(len(engine.instruments), np.nan), equal_nan=True
+        EngineFields(state, engine.operators, now)["fund.eps[4q]"],
+        np.full(len(engine.instruments), np.nan),
+        equal_nan=True,
     )
 
 

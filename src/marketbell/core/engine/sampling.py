@@ -35,7 +35,7 @@ class FieldSampler:
     """Rows as they stood at the ends of their newest minutes. `operators` tell their own fields of the past."""
 
     def __init__(self, operators: Sequence[Operator]) -> None:
-        self._operators = operators
+        self.operators = operators
         self._kept = _KEPT
         self.start = np.zeros((0, _KEPT), np.int64)
         self.words = np.zeros((0, _KEPT, k.NI), np.int64)
@@ -95,7 +95,7 @@ class FieldSampler:
         )
         if price is not None:
             columns["close"] = price
-        for operator in self._operators:
+        for operator in self.operators:
             columns.update(operator.sampled(rows, columns, state, times, names))
         unknown = np.full(len(rows), np.nan)
         return {name: np.asarray(columns.get(name, unknown), np.float64) for name in names}
@@ -119,13 +119,13 @@ class FieldSampler:
         newest = columns["event_time"]
         columns["src.age"] = np.where(newest > 0, (times - newest) / 1e9, np.nan)
         moment = int(times.max()) if len(times) else 0
-        for operator in self._operators:
+        for operator in self.operators:
             if is_traced:
                 columns.update(operator.traced(rows, columns, state, times))
             else:
                 columns.update(operator.columns(rows, columns, state, moment))
         published = [name for name in names if name.startswith("fund.")]
-        for operator in self._operators if published else ():
+        for operator in self.operators if published else ():
             columns.update(operator.sampled(rows, columns, state, times, published))
         unknown = np.full(len(rows), np.nan)
         return {name: np.asarray(columns.get(name, unknown), np.float64) for name in names}
@@ -139,11 +139,11 @@ class FieldSampler:
         )
         told = set(names) - columns.keys()
         if told:
-            for operator in self._operators:
+            for operator in self.operators:
                 columns.update(operator.columns(rows, columns, state, moment))
         past = [name for name in told if name.endswith("q]")]
         if past:
-            for operator in self._operators:
+            for operator in self.operators:
                 columns.update(operator.sampled(rows, columns, state, np.full(len(rows), moment), past))
         return {name: columns[name] for name in names if name in columns}
 

@@ -4,7 +4,7 @@ The engine makes all of its fields together, for rows that changed. A screen rea
 the words that these need from the rows, all at once, and goes on in columns.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.books import Books
-from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.operators import Operator, TickState
 from marketbell.core.engine.patterns import Patterns
@@ -124,10 +123,18 @@ class EngineFields(Mapping[str, NDArray[Any]]):
     Published values of quarters before are there too (`fund.eps[4q]`).
     """
 
-    def __init__(self, engine: Engine, now: int) -> None:
-        self._engine = engine
-        self._state = engine.tick_state()
+    def __init__(
+        self,
+        state: TickState,
+        operators: Sequence[Operator],
+        now: int,
+        others: Callable[[], Mapping[str, NDArray[Any]]] = dict,
+    ) -> None:
+        """`operators` tell their own fields at the market's time `now` (ns UTC), `others` those of nobody here."""
+        self._state = state
+        self._operators = operators
         self._now = now
+        self._others = others
         self._rows = np.arange(self._state.count)
         self._known: dict[str, NDArray[Any]] = {}
         self._has_all = False
@@ -152,7 +159,7 @@ class EngineFields(Mapping[str, NDArray[Any]]):
                 return _OF_TICKS[name][1](self.words)
         base, bracket, back = name.partition("[")
         if base.startswith("fund."):
-            facts = next(one for one in self._engine.operators if isinstance(one, Enrichment))
+            facts = next(one for one in self._operators if isinstance(one, Enrichment))
             if bracket:
                 times = np.full(len(self._rows), self._now)
                 return facts.offset(base, self._rows, times, int(back.removesuffix("q]")))
@@ -163,11 +170,11 @@ class EngineFields(Mapping[str, NDArray[Any]]):
                 return self._known[name]
         if not self._has_all:
             self._has_all = True
-            self._known = dict(self._engine.columns()) | self._known
+            self._known = dict(self._others()) | self._known
         return self._known[name]
 
     def _of(self, kind: type[Operator]) -> dict[str, NDArray[Any]]:
-        operator = next(one for one in self._engine.operators if isinstance(one, kind))
+        operator = next(one for one in self._operators if isinstance(one, kind))
         return operator.columns(self._rows, self, self._state, self._now)
 
     def __iter__(self) -> Iterator[str]:

@@ -177,6 +177,17 @@ def advance(
 
 
 @njit(cache=True, error_model="numpy")
+def differs(x, rows, values, out):
+    """Of which of `rows` a value changed, into `out`: column by column, as the values lie."""
+    out[:] = False
+    for c in range(len(values)):
+        for n in range(len(rows)):
+            value = values[c, n]
+            old = x[c, rows[n]]
+            out[n] |= value != old and (value == value or old == old)  # noqa: PLR0124 — NaN is not itself
+
+
+@njit(cache=True, error_model="numpy")
 def by_screen(lines, begins, out):
     """Lines that stand by row into `out`, by screen, then by row. `begins` is room, one place more than screens."""
     begins[:] = 0

@@ -27,6 +27,7 @@ Words = NDArray[np.uint64]
 FRESH = "fresh"
 """A column beside those of plans: 1 where a row's prices are of the newest session."""
 _ADVANCE: Callable[..., tuple[int, int]] = k.advance
+_DIFFERS: Callable[[Floats, Ints, Floats, Mask], None] = k.differs
 _BY_SCREEN: Callable[[Ints, Ints, Ints], None] = k.by_screen
 _PAIRS: Callable[..., int] = k.pairs
 _BIT: Callable[[Words, int, int], Mask] = k.bit
@@ -34,6 +35,7 @@ _PLACE = (1 << (k.SCREEN_BITS - k.WHAT_BITS)) - 1
 _WHAT = (1 << k.WHAT_BITS) - 1
 _WORD = 64
 _CROWDED = 64
+_MANY = 64
 _NOBODY: Ints = np.empty(0, np.int64)
 
 
@@ -320,6 +322,11 @@ class Members:
         if not self._numbers:
             self.x[:, rows] = values
             return Changes(_NOBODY, _NOBODY, _NOBODY, Updates(_NOBODY, self._members[:0], np.zeros(1, np.uint64)))
+        is_everybody = len(rows) == self.rows
+        if len(rows) > _MANY and not is_all and not self._new:
+            changed = np.empty(len(rows), np.bool_)
+            _DIFFERS(self.x, rows, values, changed)
+            rows, values = rows[changed], np.ascontiguousarray(values[:, changed])
         new = np.array(sorted(self._new), np.int64) if self._new else _NOBODY
         told, together = np.empty((len(rows), self._members.shape[1]), np.uint64), np.zeros_like(self._members[0])
         done = count = 0
@@ -330,7 +337,7 @@ class Members:
             if done == len(rows):
                 break
             self._out = np.concatenate([self._out, np.empty(len(self._out) + len(self._screens), np.int64)])
-        if len(rows) == self.rows:
+        if is_everybody:
             self._new.clear()
         lines = self._out[:count].copy()
         if count > len(self._screens):

@@ -20,12 +20,13 @@ from marketbell.core.engine.series import Series
 from marketbell.core.engine.universes import Universes
 from marketbell.core.language.expression_reader import read_text
 from marketbell.core.language.json_form import from_json, to_json
-from marketbell.core.language.plan import Op, Plan
+from marketbell.core.language.plan import Node, Op, Plan
 from marketbell.core.language.rule_plan import NOW
 from marketbell.core.language.tree import Screen, Symbol
 from marketbell.core.market.session import SECOND
 from marketbell.core.primitives.errors import CheckpointError, UserError
 from marketbell.core.screening.compiled import Compiled, compiled
+from marketbell.core.screening.fields import EngineFields
 from marketbell.core.screening.member_kernel import ENTER
 from marketbell.core.screening.members import FRESH, Members, Updates
 from marketbell.core.screening.newest import Newest, Who
@@ -103,6 +104,8 @@ class StandingScreens(Operator):
         self._who = Who(())
         self._watches: dict[str, int] = {}
         self._past: dict[str, Floats] = {}
+        self._fields: tuple[str, ...] | None = None
+        """Registry fields that the screens read; None where it has to be found."""
         self._last = 0
         self._is_new = True
         self._deltas: list[Delta] = []
@@ -147,6 +150,7 @@ class StandingScreens(Operator):
             if part is not None and part.closed is not None:
                 self._unwatch(part.closed)
         self._members.remove(screen_id)
+        self._fields = None
         self._members = self._members.tidied()
 
     def _enter(self, screen_id: str, state: TickState) -> None:
@@ -161,6 +165,7 @@ class StandingScreens(Operator):
             self.problems[screen_id] = error.message
             return
         self._members.add(screen_id, screen, scope, leave)
+        self._fields = None
 
     def _read_command(
         self, command: Mapping[str, Any], state: TickState
@@ -276,9 +281,13 @@ class StandingScreens(Operator):
         members = self._members
         members.lay_out()
         sources = [members.source(name) for name in members.names]
-        names = {node.name for _, one in members.screens for node in _newest_fields(one.compiled, one.leave)}
-        columns = self._series.fields(names | {"close", "volume", "vwap", "fund.pe"}, state, now)
-        newest = Newest(self._who, state, now, columns.get, self._closed, self._past.get)
+        if self._fields is None:
+            self._fields = tuple(
+                {node.name for _, one in members.screens for node in _fields_of(one.compiled, one.leave)}
+            )
+        fields = EngineFields(state, self._series.operators, now)
+        fields.take(self._fields)
+        newest = Newest(self._who, state, now, fields.get, self._closed, self._past.get, fields.words)
         x = np.empty((len(sources), state.count))
         for at, (name, source) in enumerate(zip(members.names, sources, strict=True)):
             if source is None:  # what nobody reads any more is unknown
@@ -426,5 +435,5 @@ def _judge(screen: Compiled, *, is_whole: bool) -> None:
         raise UserError("what happens within a time cannot stand in a screen: write an alert")
 
 
-def _newest_fields(*screens: Compiled | None) -> list[Any]:
-    return [node for one in screens if one is not None for node in one.whole.nodes if node.op is Op.FIELD]
+def _fields_of(*screens: Compiled | None) -> list[Node]:
+    return [node for one in screens if one is not None for node in one.whole.nodes if node.op in {Op.FIELD, Op.BAR}]

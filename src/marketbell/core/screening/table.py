@@ -173,9 +173,10 @@ class Screener:
 
     def _now(self, prepared: Ready, now: int) -> Newest:
         """The engine as it stands; only the fields that the screen reads are made."""
-        fields = EngineFields(self.engine, now)
+        engine, state = self.engine, self.engine.tick_state()
+        fields = EngineFields(state, engine.operators, now, engine.columns)
         fields.take(prepared.fields)
-        return Newest(self._who, self.engine.tick_state(), now, fields.get, self._closed, words=fields.words)
+        return Newest(self._who, state, now, fields.get, self._closed, words=fields.words)
 
     def prepared(self, screen: Screen) -> Ready:
         """A screen compiled for the instruments that there are. InvalidRuleError where it cannot be."""
