@@ -326,7 +326,11 @@ def test_what_was_read_is_kept_for_a_moment_and_no_longer(scripted: Scripted) ->
     with pytest.raises(DeliveryError, match="HTTP 503") as caught:
         source.find("a")
     assert not caught.value.permanent
-    assert source.find("a") == "hush"  # and an outage is not kept
+    with pytest.raises(DeliveryError, match="HTTP 503"):
+        source.find("b")
+    assert len(scripted.asked) == 2  # nobody waits for the same outage twice
+    clock.move(1.1)
+    assert source.find("a") == "hush"
     source.close()
 
 

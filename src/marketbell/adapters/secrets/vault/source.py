@@ -5,6 +5,7 @@
 
 KV has no leases. A token of an AppRole is asked for anew when four fifths of its life are over, or when it is
 refused. What was read is kept for `cache_s`; after that an outage is an outage, however good the old value looks.
+Who asks during one is told at once for a moment: a message's attempt must not wait in a row of timeouts.
 """
 
 import threading
@@ -20,7 +21,9 @@ from marketbell.adapters.secrets.vault.login import Login
 from marketbell.core.primitives.errors import DeliveryError
 from marketbell.ports.clock import Clock
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 1.5
+OUTAGE_S = 1.0
+"""How long an outage is believed without asking again."""
 FIELD = "value"
 """The field of an entry that is meant where a name has no `#field`."""
 _OK, _MISSING, _DENIED = 200, 404, 403
@@ -56,6 +59,8 @@ class VaultSecrets:
         self._lock = threading.Lock()
         self._token = ""
         self._token_until = 0.0
+        self._down_until = 0.0
+        self._down_said = ""
         self._kept: dict[str, tuple[float, dict[str, Any] | None]] = {}
 
     def find(self, name: str) -> str | None:
@@ -83,7 +88,14 @@ class VaultSecrets:
         if now < until:
             return fields
         self._kept.pop(entry, None)
-        fields = self._read(entry)
+        if now < self._down_until:
+            raise DeliveryError(self._down_said)
+        try:
+            fields = self._read(entry)
+        except DeliveryError as error:
+            if not error.permanent:
+                self._down_until, self._down_said = self._clock.monotonic() + OUTAGE_S, error.message
+            raise
         self._kept[entry] = (now + self._cache_s, fields)
         return fields
 
