@@ -311,7 +311,7 @@ class WatchlistStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where messages go: `kind` in_app, webhook or slack; `config` holds the address, never shown in logs."""
+    """Where messages go: `config` is as the card of its `kind` says; it holds addresses, never shown in logs."""
 
     channel_id: str
     owner_id: str
