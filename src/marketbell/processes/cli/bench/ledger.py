@@ -4,11 +4,16 @@ PostgreSQL is real and syncs to disk, the broker is a real Valkey, the sender an
 """
 
 import itertools
+import logging
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import psycopg
+import redis
+import structlog
 
 from marketbell.processes.cli.bench import ledger_peer
 from marketbell.processes.cli.bench.ledger_parts import Servers, celery_worker, receiver, sender, servers, until
@@ -28,6 +33,7 @@ _numbers = itertools.count()
 
 def run() -> list[BenchRow]:
     """All rows, ours and the peer in turn."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with servers() as found:
         return [*_throughput(found), *_latency(found), *tick_to_durable(found)]
 
@@ -77,19 +83,39 @@ class _Rates:
         self.stores.channels.put(Channel("bench", LOCAL_OWNER, "webhook", "bench", {"url": "https://127.0.0.1:9/"}))
         self._planner, self.app = _planner(self.stores), ledger_peer.make_app(found.valkey)
         self._place = itertools.count(1)
+        self._database = psycopg.connect(found.database, autocommit=True)
+        self._redis = redis.Redis.from_url(found.valkey)
+        self._cpu: dict[str, list[float]] = {}
+        self.others: tuple[int, ...] = ()
+        """Processes of the peer."""
 
-    def ours(self, batch: int, count: int = ALERTS) -> float:
-        """Write so many a transaction, as the stream does, and plan, as the sender does."""
+    def durable(self, batch: int, count: int = ALERTS) -> float:
+        """Write so many a transaction, as the stream does."""
         firings = _firings(count, ("webhook:bench",))
 
         def work() -> None:
             for first in range(0, count, batch):
                 self.stores.ledger.append(firings[first : first + batch], (0,), "bench", next(self._place))
-                self._planner.run()
+
+        return count / self._timed("durable", work)
+
+    def planned(self) -> float:
+        """Write, and plan as the sender does when much has fired."""
+        firings = _firings(ALERTS, ("webhook:bench",))
+
+        def work() -> None:
+            for first in range(0, ALERTS, BATCH):
+                self.stores.ledger.append(firings[first : first + BATCH], (0,), "bench", next(self._place))
             while self._planner.run():
                 pass
 
-        return count / seconds(work)
+        return ALERTS / self._timed("planned", work)
+
+    def settle_down(self) -> float:
+        """Plan what `durable` left behind."""
+        while self._planner.run():
+            pass
+        return 0.0
 
     def claims(self) -> float:
         """Take everything that is queued."""
@@ -102,11 +128,15 @@ class _Rates:
     def record(self) -> float:
         """Tasks that write an alert and its delivery."""
         body = {"rule": "Breakout", "instrument": "NSE:RELIANCE", "condition": "close crosses above 1500"}
-        return self._tasks("record", lambda: _count(self._found), body)
+        return self._tasks("record", self._recorded, body)
 
     def nothing(self) -> float:
         """Tasks that only count themselves."""
-        return self._tasks("nothing", lambda: _counted(self._found))
+        return self._tasks("nothing", lambda: int(self._redis.get(ledger_peer.DONE) or 0))
+
+    def _recorded(self) -> int:
+        row = self._database.execute("SELECT count(*) FROM peer.alerts").fetchone()
+        return int(row[0]) if row else 0
 
     def _tasks(self, name: str, done: Callable[[], int], *more: Any) -> float:
         wanted = done() + ALERTS
@@ -116,55 +146,60 @@ class _Rates:
             with self.app.pool.acquire(block=True) as connection, self.app.amqp.Producer(connection) as producer:
                 for one in firings:
                     self.app.send_task(name, (one.firing_id, *more), producer=producer)
-            until(lambda: done() >= wanted, "the Celery tasks' end", 120.0)
+            until(lambda: done() >= wanted, "the Celery tasks' end", 120.0, every_s=0.02)
 
-        return ALERTS / seconds(work)
+        return ALERTS / self._timed(name, work)
+
+    def _timed(self, name: str, work: Callable[[], None]) -> float:
+        """Seconds of the clock; those of all CPUs are kept for `per_cpu`."""
+        before = self._found.cpu_s(*self.others)
+        took = seconds(work)
+        self._cpu.setdefault(name, []).append(self._found.cpu_s(*self.others) - before)
+        return took
+
+    def per_cpu(self, name: str) -> float:
+        """Alerts a second of CPU, everybody's that took part."""
+        return ALERTS / statistics.median(self._cpu[name])
 
     def close(self) -> None:
         """Let go of connections."""
         self.stores.close()
         self.app.close()
+        self._database.close()
+        self._redis.close()
 
 
 def _throughput(found: Servers) -> list[BenchRow]:
     """Alerts a second until they are durable with their deliveries; claims a second."""
     rates = _Rates(found)
     try:
-        with celery_worker(found):
-            batched, record, single, claims, nothing = in_turn(
+        with celery_worker(found) as worker:
+            rates.others = (worker,)
+            durable, single, _, planned, claims, record, nothing = in_turn(
                 RUNS,
-                lambda: rates.ours(BATCH),
-                rates.record,
-                lambda: rates.ours(1, ALERTS // 4),
+                lambda: rates.durable(BATCH),
+                lambda: rates.durable(1, ALERTS // 4),
+                rates.settle_down,
+                rates.planned,
                 rates.claims,
+                rates.record,
                 rates.nothing,
             )
+            per_cpu = {name: rates.per_cpu(name) for name in ("planned", "record")}
     finally:
         rates.close()
-    case = "firing and its deliveries (inbox, webhook) durable"
-    doing = f"{PEER}, which writes the same in one transaction"
+    case = f"alert durable, {BATCH} a transaction"
+    whole = f"{case}, and its deliveries (inbox, webhook) planned"
+    doing = f"{PEER}, which writes both in one transaction"
     idle = f"{PEER}, which does nothing"
     return [
-        BenchRow(f"{case}, {BATCH} a transaction", "alerts/s", batched, record, doing, 10.0),
-        BenchRow(f"{case}, {BATCH} a transaction", "alerts/s", batched, nothing, idle),
-        BenchRow(f"{case}, one at a time", "alerts/s", single, record, doing),
+        BenchRow(case, "alerts/s", durable, record, doing, 10.0),
+        BenchRow(whole, "alerts/s", planned, record, doing),
+        BenchRow(whole, "alerts/CPU-s", per_cpu["planned"], per_cpu["record"], doing, 10.0),
+        BenchRow(whole, "alerts/s", planned, nothing, idle),
+        BenchRow("alert durable, one a transaction", "alerts/s", single, record, doing),
         BenchRow(f"deliveries claimed under a lease, {CLAIMED} at once", "claims/s", claims, None, ""),
     ]
-
-
-def _count(found: Servers) -> int:
-    import psycopg
-
-    with psycopg.connect(found.database, autocommit=True) as connection:
-        row = connection.execute("SELECT count(*) FROM peer.alerts").fetchone()
-        return int(row[0]) if row else 0
-
-
-def _counted(found: Servers) -> int:
-    import redis
-
-    with redis.Redis.from_url(found.valkey) as client:
-        return int(client.get("peer:done") or 0)
 
 
 def _latency(found: Servers) -> list[BenchRow]:

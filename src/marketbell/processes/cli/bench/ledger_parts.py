@@ -26,6 +26,20 @@ class Servers:
     database: str
     valkey: str
     folder: Path
+    pids: tuple[int, ...]
+
+    def cpu_s(self, *more: int) -> float:
+        """CPU seconds so far of this process, of both servers, and of these other processes and their children."""
+        import psutil
+
+        used = time.process_time()
+        for pid in (*self.pids, *more):
+            first = psutil.Process(pid)
+            for one in (first, *first.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = one.cpu_times()
+                    used += times.user + times.system
+        return used
 
 
 def until(is_so: Callable[[], bool], what: str, within_s: float = READY_S, every_s: float = 0.01) -> None:
@@ -56,15 +70,15 @@ def child(argv: list[str], log: Path, **how: object) -> Iterator["subprocess.Pop
 
 
 @contextlib.contextmanager
-def _running(server: EmbeddedServer, log: Path) -> Iterator[EmbeddedServer]:
+def _running(server: EmbeddedServer, log: Path) -> Iterator[int]:
     server.prepare()
     launch = server.launch()
     how: dict[str, object] = {"env": dict(launch.env), "cwd": launch.cwd, "user": launch.uid, "group": launch.gid}
     if launch.uid is not None:
         how["extra_groups"] = []
-    with child(list(launch.argv), log, **how):
+    with child(list(launch.argv), log, **how) as process:
         until(server.is_ready, f"{server.name}'s answer")
-        yield server
+        yield process.pid
 
 
 @contextlib.contextmanager
@@ -79,10 +93,10 @@ def servers() -> Iterator[Servers]:
         folder = Path(name)
         postgres = EmbeddedPostgres(folder / "postgres", is_durable=True)
         valkey = EmbeddedValkey("bus", folder / "bus", memory_mb=512, is_durable=False)
-        with _running(postgres, folder / "postgres.log"), _running(valkey, folder / "valkey.log"):
+        with _running(postgres, folder / "postgres.log") as one, _running(valkey, folder / "valkey.log") as other:
             migrate.upgrade(postgres.url)
             make_tables(postgres.url)
-            yield Servers(postgres.url, valkey.url, folder)
+            yield Servers(postgres.url, valkey.url, folder, (one, other))
 
 
 @contextlib.contextmanager
@@ -107,16 +121,16 @@ def sender(found: Servers) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def celery_worker(found: Servers, processes: int = 2) -> Iterator[None]:
-    """A real worker of the peer, with so many processes."""
+def celery_worker(found: Servers, processes: int = 2) -> Iterator[int]:
+    """A real worker of the peer, with so many processes; its pid."""
     from marketbell.processes.cli.bench import ledger_peer
 
     env = os.environ | {"BENCH_BROKER": found.valkey, "BENCH_DATABASE": found.database}
     argv = [sys.executable, "-m", PEER_MODULE, str(processes)]
-    with child(argv, found.folder / "celery.log", env=env):
+    with child(argv, found.folder / "celery.log", env=env) as process:
         app = ledger_peer.make_app(found.valkey)
         until(lambda: bool(app.control.ping(timeout=0.5)), "the Celery worker", every_s=0.1)
-        yield
+        yield process.pid
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import psycopg
 from celery import Celery
 
 QUEUE = "bench"
+DONE = "peer:done"
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS peer;
 CREATE TABLE IF NOT EXISTS peer.alerts (firing_id text PRIMARY KEY, body jsonb, at timestamptz DEFAULT now());
@@ -53,7 +54,7 @@ def nothing(firing_id: str) -> None:
     import redis
 
     client = _held.get("redis") or _held.setdefault("redis", redis.Redis.from_url(os.environ["BENCH_BROKER"]))
-    client.incr("peer:done")
+    client.incr(DONE)
     del firing_id
 
 
