@@ -401,27 +401,28 @@ def _keep(connection: Connection, before: Counts, counts: Counts) -> None:
         for key, one in counts.windows.items()
         if before.windows.get(key) != one
     ]
-    with connection.cursor() as cursor:
-        if told:
-            cursor.executemany(
-                """
-                INSERT INTO ledger.told (owner_id, rule_uid, instrument, day, count, is_announced, last)
-                VALUES (%s, %s, %s, %s, %s, %s, %s)
-                ON CONFLICT (owner_id, rule_uid, instrument) DO UPDATE SET day = excluded.day, count = excluded.count,
-                    is_announced = excluded.is_announced, last = excluded.last
-                """,
-                told,
-            )
-        if windows:
-            cursor.executemany(
-                """
-                INSERT INTO ledger.windows (owner_id, rule_uid, channel, address, began_at, at_once, held)
-                VALUES (%s, %s, %s, %s, %s, %s, %s)
-                ON CONFLICT (owner_id, rule_uid, channel, address) DO UPDATE SET began_at = excluded.began_at,
-                    at_once = excluded.at_once, held = excluded.held
-                """,
-                windows,
-            )
+    if told:
+        connection.execute(
+            """
+            INSERT INTO ledger.told (owner_id, rule_uid, instrument, day, count, is_announced, last)
+            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::boolean[],
+                %s::bigint[]) ORDER BY 1, 2, 3
+            ON CONFLICT (owner_id, rule_uid, instrument) DO UPDATE SET day = excluded.day, count = excluded.count,
+                is_announced = excluded.is_announced, last = excluded.last
+            """,
+            [list(column) for column in zip(*told, strict=True)],
+        )
+    if windows:
+        connection.execute(
+            """
+            INSERT INTO ledger.windows (owner_id, rule_uid, channel, address, began_at, at_once, held)
+            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+                %s::bigint[]) ORDER BY 1, 2, 3, 4
+            ON CONFLICT (owner_id, rule_uid, channel, address) DO UPDATE SET began_at = excluded.began_at,
+                at_once = excluded.at_once, held = excluded.held
+            """,
+            [list(column) for column in zip(*windows, strict=True)],
+        )
 
 
 def _told(one: Told) -> tuple[int, int, bool, int]:
