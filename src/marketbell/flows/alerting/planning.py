@@ -142,7 +142,9 @@ class Planner:
     def _deliveries(
         self, firing: Firing, clauses: Clauses, decision: Decision, instrument: Instrument | None, now: int
     ) -> Iterable[Delivery]:
-        text = compose(firing, instrument, self._link_base, self._links)
+        # the inbox shows the firing itself: only what leaves this app has a text
+        leaves = any(item.kind != IN_APP for item in decision.planned)
+        text = compose(firing, instrument, self._link_base, self._links) if leaves else {}
         common = {"owner_id": firing.owner_id, "recorded_at": firing.recorded_at or now}
         if clauses.fallback:
             common["fallback"] = clauses.fallback

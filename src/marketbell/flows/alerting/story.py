@@ -46,7 +46,7 @@ def story(history: History, mutes: Sequence[Mute] = ()) -> list[Line]:
             lines.append(Line(history.planned_at, "planned", history.reason))
         lines += [line for one in history.deliveries for line in _planned(one, history)]
     by_id = {one.delivery_id: one for one in (*history.deliveries, *history.carriers)}
-    lines += [_happened(event, by_id, history) for event in history.events if _is_ours(event, by_id, history)]
+    lines += [_happened(event, by_id) for event in history.events if _is_ours(event, by_id, history)]
     for mute in mutes:
         word = "acknowledged" if mute.kind == "ack" else "snoozed"
         lines.append(Line(mute.at, word, f"by {mute.by}"))
@@ -88,7 +88,7 @@ def _is_ours(event: Event, by_id: Mapping[str, Delivery], history: History) -> b
     )
 
 
-def _happened(event: Event, by_id: Mapping[str, Delivery], history: History) -> Line:
+def _happened(event: Event, by_id: Mapping[str, Delivery]) -> Line:
     delivery = by_id[event.delivery_id]
     detail = event.detail
     if event.what == "began":

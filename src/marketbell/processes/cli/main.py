@@ -13,18 +13,31 @@ import typer
 
 from marketbell import __version__
 from marketbell.core.primitives.errors import MarketbellError, UserError
-from marketbell.processes.cli import bench, channels, config, doctor, jobs, openapi, replay, rules, screen, status, up
+from marketbell.processes.cli import (
+    alerts,
+    bench,
+    channels,
+    config,
+    doctor,
+    jobs,
+    openapi,
+    replay,
+    rules,
+    screen,
+    status,
+    up,
+)
 from marketbell.processes.cli import eval as evaluate
 
 EXIT_USER = 2
 EXIT_FAULT = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (up, status, replay, evaluate, rules, screen, channels, doctor, config, openapi, jobs, bench)
+COMMANDS = (up, status, replay, evaluate, rules, screen, alerts, channels, doctor, config, openapi, jobs, bench)
 PANELS = {
     "Run": ("up", "status"),
     "Work on data and rules": ("replay", "eval", "rules", "screen"),
-    "Look after": ("channels", "jobs", "doctor", "config", "openapi"),
+    "Look after": ("alerts", "dead-letters", "channels", "jobs", "doctor", "config", "openapi"),
     "Measure": ("bench",),
 }
 """The help's groups, in its order."""
