@@ -22,7 +22,7 @@ from marketbell.ports.jobs import Run, new_run
 from marketbell.ports.stores import LOCAL_OWNER
 from marketbell.settings import load
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_500)]
 
 FULL, SHORT = 50, 5
 S = 1_000_000_000

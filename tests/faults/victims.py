@@ -52,7 +52,9 @@ class Victims:
             began = time.monotonic()
             hurt()
             tally.times += 1
-            if self.chance.random() < 0.25 and name not in {"broker", "postgres"} and not settles:
+            is_last = at == len(names) - 1  # what is stopped in good order must stand first
+            may_wait = settles or is_last or name in {"broker", "postgres"}
+            if self.chance.random() < 0.25 and not may_wait:
                 time.sleep(self.chance.uniform(0.0, 1.5))
                 continue
             self.house.wait(is_back, WITHIN_S, f"{name} goes on after kill {at + 1}")
