@@ -133,11 +133,11 @@ def test_nothing_is_lost_or_doubled(
             victims.long_outages = {"bus", "cache", "postgres"}
         victims.storm(["stream" if name.startswith("stream") else name] * kills, tally, settles=False)
         house.set_speed("max")
-        house.wait(lambda: house.feed().get("state") == "ended", 120.0, "the replay ends")
-        house.wait(house.has_read_everything, 60.0, "the stream has read everything")
+        house.wait(lambda: house.feed().get("state") == "ended", 240.0, "the replay ends")
+        house.wait(house.has_read_everything, 180.0, "the stream has read everything")
         for stream in house.streams:
-            assert house.children[stream].stop(5.0) == 0
-        house.children["ingest"].stop(5.0)
+            assert house.children[stream].stop(20.0) == 0
+        house.children["ingest"].stop(20.0)
         same_ledger(stores, offline, tally)
         same_bars(stores, offline)
         same_quality(stores, offline)

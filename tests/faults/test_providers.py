@@ -125,7 +125,7 @@ def test_failures_of_providers_are_borne(house: House, receivers: Receivers, cou
             row.lost = sum(one["state"] != "sent" or not told[one["delivery_id"]] for one in mine_now)
             assert row.lost == 0
         assert told.keys() == kept.keys()
-        assert house.children["sender"].stop(8.0) == 0
+        assert house.children["sender"].stop(20.0) == 0
     finally:
         stores.close()
 

@@ -88,7 +88,7 @@ def test_a_key_has_one_effect(house: House, tally: Tally, request: pytest.Fixtur
         tally.lost = plain + crashes - len(set(names))
         tally.doubled = len(names) - len(set(names))
         assert (tally.lost, tally.doubled) == (0, 0)
-        assert house.children["api"].stop(8.0) == 0
+        assert house.children["api"].stop(20.0) == 0
     finally:
         desk.http.close()
         stores.close()

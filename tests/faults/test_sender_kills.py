@@ -81,7 +81,7 @@ def test_the_sender_dies_at_any_moment(
             time.sleep(chance.random() * 0.03)
             victims.storm(["sender"], tally)
         house.wait(lambda: not has_backlog(stores), 60.0, "everything is sent")
-        assert house.children["sender"].stop(5.0) == 0
+        assert house.children["sender"].stop(20.0) == 0
         judge(stores, receivers, tally, kills)
         assert "Traceback" not in house.children["sender"].log_text(), house.children["sender"].tail()
     finally:

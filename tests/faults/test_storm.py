@@ -125,15 +125,15 @@ def test_a_storm_of_kills_loses_and_doubles_nothing(
         chance.shuffle(names)
         victims.storm(names, tally, settles=False)
         house.set_speed("max")
-        house.wait(lambda: house.feed().get("state") == "ended", 120.0, "the replay ends")
-        house.wait(house.has_read_everything, 60.0, "the stream has read everything")
-        assert house.children["stream"].stop(5.0) == 0
-        house.children["ingest"].stop(5.0)
+        house.wait(lambda: house.feed().get("state") == "ended", 240.0, "the replay ends")
+        house.wait(house.has_read_everything, 180.0, "the stream has read everything")
+        assert house.children["stream"].stop(20.0) == 0
+        house.children["ingest"].stop(20.0)
         same_ledger(stores, offline, tally)
         same_bars(stores, offline)
         same_quality(stores, offline)
         house.wait(lambda: not has_backlog(stores), 300.0, "everything is sent")
-        house.children["sender"].stop(5.0)
+        house.children["sender"].stop(20.0)
         judge(stores, receivers, tally, names.count("sender") + names.count("postgres"))
         assert tally.remark
         for child in ("sender", "stream", "ingest"):
