@@ -1,5 +1,6 @@
 /** The addresses. Each page is its own chunk; every address works in every mode. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import type { DeliveryState, Severity } from "@/shared/api/delivery";
 import { RANGES, type Range } from "@/shared/format/ranges";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
@@ -74,9 +75,21 @@ const alerts = createRoute({
   path: "/alerts",
   validateSearch: (
     search: Record<string, unknown>,
-  ): { show?: "unread" | "rules"; by?: "rule" | "symbol"; rule?: string; on?: string } => ({
+  ): {
+    show?: "unread" | "rules";
+    by?: "rule" | "symbol";
+    rule?: string;
+    on?: string;
+    state?: DeliveryState;
+    severity?: Severity;
+    story?: string;
+  } => ({
     show: one(search.show, ["unread", "rules"] as const),
     by: one(search.by, ["rule", "symbol"] as const),
+    // The server knows which states there are, and says so of others.
+    state: text(search.state) as DeliveryState,
+    severity: one(search.severity, ["low", "normal", "high"] as const),
+    story: text(search.story),
     rule: text(search.rule),
     on: text(search.on),
   }),

@@ -1,41 +1,69 @@
-/** One alert: what happened, when, with which values, why, and where the message went. */
-import { Button } from "@mantine/core";
+/** One alert: what happened, when, with which values, why, where the message went, and what can be done. */
+import { Button, Checkbox } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { ChevronDown, TriangleAlert } from "lucide-react";
+import { AlarmClock, Check, ChevronDown, RotateCw, TriangleAlert } from "lucide-react";
 import { useId, useState } from "react";
+import { DeliveryWord, useMoment } from "@/shared/alerts/DeliveryWord";
+import { useReplay } from "@/shared/api/delivery";
 import { storedRulesQuery, useArmAgain } from "@/shared/api/rules";
-import type { Alert, AlertDelivery, Why } from "@/shared/api/ruleTypes";
+import type { Alert, Why } from "@/shared/api/ruleTypes";
 import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { useShows } from "@/shared/prefs/prefs";
 import page from "@/shared/ui/page.module.css";
 import { WhyView } from "@/shared/ui/WhyView";
 import classes from "./AlertsPage.module.css";
+import { EntryActions } from "./EntryActions";
+import { isHouse } from "./inbox";
 import { Thumbnail } from "./Thumbnail";
 
-export function Entry({ alert }: { alert: Alert }) {
+interface Props {
+  alert: Alert;
+  /** Of its deliveries: how many others each message tells. */
+  others: ReadonlyMap<string, number>;
+  isChosen: boolean;
+  onChoose: ((isChosen: boolean) => void) | undefined;
+  onStory: () => void;
+}
+
+export function Entry({ alert, others, isChosen, onChoose, onStory }: Props) {
   const formats = useFormats();
   const intermediate = useShows("intermediate");
   const advanced = useShows("advanced");
   const [isOpen, setOpen] = useState(false);
   const detail = useId();
-  const failed = alert.deliveries.some((delivery) => delivery.state === "dead" || delivery.error);
+  const house = isHouse(alert);
   // Most rules bear the symbol in their name already.
   const rule = alert.rule.startsWith(`${alert.symbol} `)
     ? alert.rule.slice(alert.symbol.length + 1)
     : alert.rule;
   const sentence = typeof alert.values.sentence === "string" ? alert.values.sentence : "";
+  // That it stands here needs no word, but for those who look into the works.
+  const told = alert.deliveries.filter((one) => one.channel !== "in_app" || advanced);
   return (
-    <li className={classes.entry} data-read={alert.is_read}>
+    <li className={classes.entry} data-read={alert.is_read} data-firing={alert.firing_id} tabIndex={-1}>
+      {onChoose && (
+        <Checkbox
+          size="xs"
+          className={classes.choose}
+          aria-label={`Choose ${alert.symbol}, ${alert.rule}`}
+          checked={isChosen}
+          onChange={(event) => onChoose(event.currentTarget.checked)}
+        />
+      )}
       <span className={classes.dot} role="img" aria-label={alert.is_read ? "Read" : "Unread"} />
       <div className={classes.main}>
         <p>
-          <Link to="/symbol/$id" params={{ id: alert.instrument }} search={{}} className={page.link}>
-            {alert.symbol}
-          </Link>{" "}
+          {house ? (
+            <b>{alert.symbol}</b>
+          ) : (
+            <Link to="/symbol/$id" params={{ id: alert.instrument }} search={{}} className={page.link}>
+              {alert.symbol}
+            </Link>
+          )}{" "}
           <span>{rule}</span>
-          {alert.event === "exit" && <span className={classes.word}>ended</span>}
+          {alert.event === "exit" && <span className={classes.word}>{house ? "over" : "ended"}</span>}
           {alert.severity === "high" && (
             <span className={classes.high}>
               <TriangleAlert size={13} aria-hidden /> high
@@ -43,6 +71,7 @@ export function Entry({ alert }: { alert: Alert }) {
           )}
           {intermediate && alert.severity === "low" && <span className={classes.word}>low</span>}
           {alert.suppressed && <span className={classes.word}>held back: {alert.suppressed}</span>}
+          <Muted alert={alert} />
         </p>
         {sentence && <p className={classes.sentence}>{sentence}</p>}
         <p className={classes.values}>
@@ -50,35 +79,83 @@ export function Entry({ alert }: { alert: Alert }) {
           <time dateTime={alert.event_time} className="num">
             {formats.full(alert.event_time)}
           </time>
-          <Button
-            variant="subtle"
-            size="compact-xs"
-            aria-expanded={isOpen}
-            aria-controls={detail}
-            rightSection={
-              <ChevronDown size={13} aria-hidden className={isOpen ? classes.turned : undefined} />
-            }
-            onClick={() => setOpen(!isOpen)}
-          >
-            Why
-          </Button>
         </p>
+        <div className={classes.does}>
+          {!house && (
+            <Button
+              variant="subtle"
+              size="compact-xs"
+              aria-expanded={isOpen}
+              aria-controls={detail}
+              rightSection={
+                <ChevronDown size={13} aria-hidden className={isOpen ? classes.turned : undefined} />
+              }
+              onClick={() => setOpen(!isOpen)}
+            >
+              Why
+            </Button>
+          )}
+          <EntryActions alert={alert} onStory={onStory} />
+        </div>
         <div id={detail} hidden={!isOpen}>
           {isOpen && <Detail alert={alert} />}
         </div>
         {advanced && <Trace alert={alert} />}
       </div>
-      <Thumbnail alert={alert} />
-      {(intermediate || failed) && (
+      {!house && <Thumbnail alert={alert} />}
+      {told.length > 0 && (
         <ul className={classes.deliveries} aria-label="Deliveries">
-          {alert.deliveries.map((delivery, index) => (
-            <li key={index}>
-              <DeliveryWord delivery={delivery} />
+          {told.map((delivery) => (
+            <li key={delivery.delivery_id}>
+              <DeliveryWord delivery={delivery} others={others.get(delivery.delivery_id) ?? 0} />
+              {(delivery.state === "dead" || (advanced && delivery.state === "maybe_sent")) && (
+                <Again id={delivery.delivery_id} isTwice={delivery.state === "maybe_sent"} />
+              )}
             </li>
           ))}
         </ul>
       )}
     </li>
+  );
+}
+
+/** Seen, or put off, and until when. */
+function Muted({ alert }: { alert: Alert }) {
+  const moment = useMoment();
+  if (!alert.ack) return null;
+  const holds = Date.parse(alert.ack.until) > Date.now();
+  const isSnooze = alert.ack.kind === "snooze";
+  if (isSnooze && !holds) return null;
+  return (
+    <span className={classes.word} title={`By ${alert.ack.by}, ${moment(alert.ack.at)}`}>
+      {isSnooze ? <AlarmClock size={12} aria-hidden /> : <Check size={12} aria-hidden />}{" "}
+      {isSnooze ? `snoozed until ${moment(alert.ack.until)}` : "seen"}
+      {!isSnooze && holds && `, quiet until ${moment(alert.ack.until)}`}
+    </span>
+  );
+}
+
+/** Another try for a message that was given up, or knowingly a second one for one that nobody knows of. */
+function Again({ id, isTwice }: { id: string; isTwice: boolean }) {
+  const replay = useReplay();
+  return (
+    <>
+      <Button
+        variant="subtle"
+        size="compact-xs"
+        leftSection={<RotateCw size={13} aria-hidden />}
+        title={isTwice ? "It may arrive a second time" : "All its attempts are before it again"}
+        loading={replay.isPending}
+        onClick={() => replay.mutate({ delivery_ids: [id] })}
+      >
+        {isTwice ? "Send it again" : "Try again"}
+      </Button>
+      {replay.error && (
+        <span role="alert" className={classes.error}>
+          {replay.error.message}
+        </span>
+      )}
+    </>
   );
 }
 
@@ -169,32 +246,5 @@ function Trace({ alert }: { alert: Alert }) {
         ` · recorded ${formats.clock(recorded)}${late(event, recorded)}`}
       {sent.length > 0 && ` · sent ${formats.clock(Math.min(...sent))}${late(recorded, Math.min(...sent))}`}
     </p>
-  );
-}
-
-const CHANNELS: Record<string, string> = { in_app: "In the app", webhook: "Webhook", slack: "Slack" };
-
-function DeliveryWord({ delivery }: { delivery: AlertDelivery }) {
-  const formats = useFormats();
-  const tone =
-    delivery.state === "sent" || delivery.state === "delivered"
-      ? "ok"
-      : delivery.state === "dead" || delivery.state === "failed"
-        ? "bad"
-        : "warn";
-  return (
-    <span
-      className={classes.delivery}
-      title={[delivery.error, delivery.sent_at ? formats.full(delivery.sent_at) : ""]
-        .filter(Boolean)
-        .join(" · ")}
-    >
-      <i className={classes[tone]} aria-hidden />
-      {CHANNELS[delivery.channel] ?? delivery.channel}
-      {delivery.address_label && delivery.channel !== "in_app" ? ` (${delivery.address_label})` : ""}:{" "}
-      {delivery.state}
-      {delivery.attempts > 1 && ` after ${delivery.attempts} tries`}
-      {delivery.error && <span className={classes.error}> {delivery.error}</span>}
-    </span>
   );
 }

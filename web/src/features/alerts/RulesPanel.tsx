@@ -12,6 +12,7 @@ import {
   Inbox,
   Pencil,
   Upload,
+  VolumeX,
 } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { useDisarm } from "@/shared/api/queries";
@@ -31,6 +32,7 @@ import { NewAlertLink } from "./NewAlertLink";
 // Dialogs come when they are first wanted.
 const WhyDialog = lazy(() => import("./WhyDialog"));
 const ImportDialog = lazy(() => import("./ImportDialog"));
+const SilenceDialog = lazy(() => import("@/shared/alerts/SilenceDialog"));
 
 const STATE_WORDS: Record<string, string> = {
   armed: "Armed",
@@ -49,6 +51,7 @@ export function RulesPanel() {
   const [isAll, setAll] = useState(false);
   const [asked, setAsked] = useState<StoredRule | null>(null);
   const [isImporting, setImporting] = useState(false);
+  const [muted, setMuted] = useState<StoredRule | null>(null);
   const all = query.data ?? [];
   const disabled = all.filter((rule) => rule.state === "disabled").length;
   const rows = isAll ? all : all.filter((rule) => rule.state !== "disabled");
@@ -134,7 +137,7 @@ export function RulesPanel() {
     title: "",
     about: "Actions",
     align: "right",
-    cell: (rule) => <RuleMenu rule={rule} onWhy={() => setAsked(rule)} />,
+    cell: (rule) => <RuleMenu rule={rule} onWhy={() => setAsked(rule)} onSilence={() => setMuted(rule)} />,
   });
   return (
     <Panel
@@ -191,6 +194,19 @@ export function RulesPanel() {
       />
       <Suspense fallback={null}>
         {asked && <WhyDialog rule={asked} onClose={() => setAsked(null)} />}
+        {muted && (
+          <SilenceDialog
+            about={{
+              rule_uid: muted.rule_uid,
+              rule: muted.name,
+              ...(muted.instrument && {
+                instrument: muted.instrument,
+                symbol: muted.symbol ?? muted.instrument,
+              }),
+            }}
+            onClose={() => setMuted(null)}
+          />
+        )}
         {isImporting && <ImportDialog onClose={() => setImporting(false)} />}
       </Suspense>
     </Panel>
@@ -202,7 +218,8 @@ function fileOf(rules: readonly StoredRule[]): string {
   return rules.map((rule) => `# rule_uid: ${rule.rule_uid}\n${rule.text}\n`).join("\n");
 }
 
-function RuleMenu({ rule, onWhy }: { rule: StoredRule; onWhy: () => void }) {
+function RuleMenu(props: { rule: StoredRule; onWhy: () => void; onSilence: () => void }) {
+  const { rule, onWhy, onSilence } = props;
   const disarm = useDisarm();
   const again = useArmAgain();
   const navigate = useNavigate();
@@ -231,6 +248,9 @@ function RuleMenu({ rule, onWhy }: { rule: StoredRule; onWhy: () => void }) {
           onClick={() => void navigate({ to: "/alerts", search: { rule: rule.rule_uid } })}
         >
           What it fired
+        </Menu.Item>
+        <Menu.Item leftSection={<VolumeX size={14} aria-hidden />} onClick={onSilence}>
+          Silence…
         </Menu.Item>
         {rule.state === "armed" ? (
           <>

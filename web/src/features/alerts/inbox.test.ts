@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Alert } from "@/shared/api/ruleTypes";
-import { fold, groupBy, moreWords, storyOf } from "./inbox";
+import { csvOf, fold, groupBy, moreWords, storyOf } from "./inbox";
 
 let count = 0;
 const alert = (rule_uid: string, symbol = "INFY", values: Alert["values"] = {}): Alert => {
@@ -38,7 +38,7 @@ describe("the inbox", () => {
     const bundles = fold(storm);
     expect(bundles.map((one) => one.rest.length)).toEqual([0, 37, 0, 0, 0]);
     const [, second] = bundles;
-    expect(second && moreWords(second, undefined)).toBe("37 more from this rule");
+    expect(second && moreWords(second.rest.length, second.head, undefined)).toBe("37 more from this rule");
     expect(bundles.flatMap((one) => [one.head, ...one.rest])).toEqual(storm);
   });
 
@@ -49,7 +49,33 @@ describe("the inbox", () => {
       ["b", 1],
     ]);
     const [first] = groupBy(alerts, "symbol");
-    expect(first && moreWords(first, "symbol")).toBe("1 more on TCS");
+    expect(first && moreWords(first.rest.length, first.head, "symbol")).toBe("1 more on TCS");
+  });
+
+  it("says how many instruments a rule's others are about", () => {
+    expect(moreWords(9, alert("a"), "rule", 7)).toBe("9 more from this rule, on 7 instruments");
+    expect(moreWords(42, alert("a"), "rule", 20)).toBe("42 more from this rule, on 20 or more instruments");
+    expect(moreWords(2, alert("a"), "rule", 1)).toBe("2 more from this rule");
+  });
+
+  it("gives a spreadsheet one row a delivery", () => {
+    const sent = {
+      delivery_id: "d",
+      channel: "slack",
+      address_label: "Desk",
+      state: "sent",
+      attempts: 2,
+      error: "",
+      until: null,
+      carried_by: "",
+      sent_at: "2026-03-02T10:00:01Z",
+    };
+    const [head, rows] = csvOf([
+      { ...alert("a", "TCS", { sentence: "It rose." }), deliveries: [sent, { ...sent, channel: "in_app" }] },
+    ]);
+    expect(rows).toHaveLength(2);
+    expect(rows.every((row) => row.length === head.length)).toBe(true);
+    expect(rows[0]?.slice(7, 11)).toEqual(["It rose.", "slack", "sent", 2]);
   });
 
   it("tells the story in days for daily rules, else in minutes", () => {

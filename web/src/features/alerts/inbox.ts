@@ -43,11 +43,60 @@ function bundle([head, ...rest]: Alert[]): Bundle[] {
   return head ? [{ key: head.firing_id, head, rest }] : [];
 }
 
-/** "37 more from this rule". */
-export function moreWords(bundle: Bundle, by: By | undefined): string {
-  const count = bundle.rest.length;
-  return by === "symbol" ? `${count} more on ${bundle.head.symbol}` : `${count} more from this rule`;
+/** "37 more from this rule", "37 more from this rule, 20 companies". */
+export function moreWords(count: number, head: Alert, by: By | undefined, instruments = 0): string {
+  if (by === "symbol") return `${count} more on ${head.symbol}`;
+  return `${count} more from this rule${instruments > 1 ? `, on ${instruments === MOST_NAMED ? "20 or more" : instruments} instruments` : ""}`;
 }
+
+/** So many instruments of a group the server names. */
+const MOST_NAMED = 20;
+
+const MOVING = new Set(["queued", "sending", "retry"]);
+
+/** True while one of its messages is on its way. */
+export const isMoving = (alert: Alert) => alert.deliveries.some((one) => MOVING.has(one.state));
+
+/** Head and rows for a spreadsheet: one a delivery. */
+export function csvOf(alerts: readonly Alert[]): [string[], (string | number | null)[][]] {
+  const head = [
+    "firing_id",
+    "rule",
+    "instrument",
+    "event_time",
+    "recorded_at",
+    "severity",
+    "event",
+    "sentence",
+  ];
+  return [
+    [...head, "channel", "state", "attempts", "error", "sent_at"],
+    alerts.flatMap((alert) => {
+      const sentence = typeof alert.values.sentence === "string" ? alert.values.sentence : "";
+      const facts = [
+        alert.firing_id,
+        alert.rule,
+        alert.instrument,
+        alert.event_time,
+        alert.recorded_at,
+        alert.severity,
+        alert.event,
+        sentence,
+      ];
+      return alert.deliveries.map((one) => [
+        ...facts,
+        one.channel,
+        one.state,
+        one.attempts,
+        one.error,
+        one.sent_at,
+      ]);
+    }),
+  ];
+}
+
+/** Told by Marketbell of itself: there is no chart and no rule of anybody's behind it. */
+export const isHouse = (alert: Pick<Alert, "instrument">) => alert.instrument.startsWith("HOUSE:");
 
 /** Which bars tell the story: daily ones for rules that look once a day, else minutes. */
 export function storyOf(alert: Alert): { timeframe: "1m" | "1d"; from: string; to: string } {

@@ -1,6 +1,8 @@
 /** Is the data good? Feeds, processes, the engine's lag, and every quality event counted. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { deliveryQuery } from "@/shared/api/delivery";
 import { feedsQuery, qualityQuery, statusQuery } from "@/shared/api/queries";
 import type { Feed, ProcessRow, Quality } from "@/shared/api/types";
 import { duration, toMillis } from "@/shared/format/time";
@@ -12,10 +14,14 @@ import { useShows } from "@/shared/prefs/prefs";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
+import { DeadLettersPanel } from "./DeadLettersPanel";
+import { DeliveryPanel } from "./DeliveryPanel";
 import { EnginePanel } from "./EnginePanel";
 import classes from "./HealthPage.module.css";
+import { JobsPanel } from "./JobsPanel";
 import { kindWords } from "./kinds";
 import { StateWord } from "./StateWord";
+import { Watches } from "./Watches";
 
 export function HealthPage() {
   const intermediate = useShows("intermediate");
@@ -31,6 +37,9 @@ export function HealthPage() {
       <div className={page.grid}>
         <LightsPanel className={page.w4} />
         <FeedsPanel className={page.w8} />
+        <DeliveryPanel className={intermediate ? page.w6 : undefined} />
+        {intermediate && <JobsPanel className={page.w6} />}
+        <DeadLetters />
         <QualityPanel className={page.w6} />
         <ProcessPanel className={page.w6} />
         {intermediate && <ByInstrumentPanel className={advanced ? page.w6 : undefined} />}
@@ -39,6 +48,17 @@ export function HealthPage() {
       </div>
     </>
   );
+}
+
+/** Part of every day for those who look into the works; for others once there are any. */
+function DeadLetters() {
+  const advanced = useShows("advanced");
+  const dead = useQuery(deliveryQuery).data?.dead ?? 0;
+  const [wasShown, setShown] = useState(false);
+  const isShown = advanced || dead > 0;
+  // It stays after the last one went out: the words that say so stand in it.
+  if (isShown && !wasShown) setShown(true);
+  return isShown || wasShown ? <DeadLettersPanel /> : null;
 }
 
 function LightsPanel({ className }: { className: string | undefined }) {
@@ -61,6 +81,7 @@ function LightsPanel({ className }: { className: string | undefined }) {
           ? "No gap in the live sequence since this page was opened."
           : `${room.gaps} gaps in the live sequence; each was answered by a fresh snapshot.`}
       </p>
+      <Watches />
     </Panel>
   );
 }

@@ -3,7 +3,7 @@ import { Button, Menu } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, ChevronDown } from "lucide-react";
-import { channelsQuery } from "@/shared/api/queries";
+import { channelsQuery } from "@/shared/api/channels";
 import { channelText } from "./forms";
 import classes from "./rules.module.css";
 

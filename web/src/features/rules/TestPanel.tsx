@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { channelsQuery, useTestChannel } from "@/shared/api/queries";
+import { channelsQuery, useTestChannel } from "@/shared/api/channels";
 import { whyQuery } from "@/shared/api/rules";
 import { useFormats } from "@/shared/format/use";
 import { InstrumentPicker, type PickerOption } from "@/shared/ui/InstrumentPicker";

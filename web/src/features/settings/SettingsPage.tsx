@@ -1,23 +1,17 @@
 /** How it looks (kept in this browser) and where alerts go (kept on the server). */
-import { ActionIcon, Button, Select, Switch, TextInput } from "@mantine/core";
+import { Button, Select, Switch } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Trash2 } from "lucide-react";
-import { type FormEvent, type ReactNode, useId, useState } from "react";
-import {
-  channelsQuery,
-  sessionQuery,
-  useAddChannel,
-  useDropChannel,
-  useLogout,
-  useTestChannel,
-} from "@/shared/api/queries";
-import type { Channel } from "@/shared/api/types";
+import { type ReactNode, useId } from "react";
+import { sessionQuery, useLogout } from "@/shared/api/queries";
 import { useFormats } from "@/shared/format/use";
 import { usePrefs } from "@/shared/prefs/prefs";
-import { Panel, stateOf } from "@/shared/ui/Panel";
+import { Panel } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
 import { ChangeText } from "@/shared/ui/values";
+import { AlertingPanel } from "./AlertingPanel";
+import { ChannelsPanel } from "./ChannelsPanel";
 import classes from "./SettingsPage.module.css";
+import { SilencesPanel } from "./SilencesPanel";
 
 const ZONES = ["Asia/Kolkata", "UTC", "America/New_York", "Europe/London", "Asia/Singapore", "Asia/Tokyo"];
 
@@ -159,6 +153,8 @@ export function SettingsPage() {
         </div>
         <div className={`${page.stack} ${page.w6}`}>
           <ChannelsPanel />
+          <AlertingPanel />
+          <SilencesPanel />
           <AccountPanel />
         </div>
       </div>
@@ -185,114 +181,6 @@ function Choice(props: {
       </div>
       {props.children({ id, ...(props.hint && { "aria-describedby": hint }) })}
     </div>
-  );
-}
-
-function ChannelsPanel() {
-  const query = useQuery(channelsQuery);
-  const add = useAddChannel();
-  const [kind, setKind] = useState<"webhook" | "slack">("webhook");
-  const [name, setName] = useState("");
-  const [url, setUrl] = useState("");
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    add.mutate(
-      { kind, name: name.trim() || (kind === "slack" ? "Slack" : "Webhook"), url: url.trim() },
-      {
-        onSuccess: () => {
-          setName("");
-          setUrl("");
-        },
-      },
-    );
-  };
-  const channels = (query.data ?? []).filter((channel) => channel.kind !== "in_app");
-  return (
-    <Panel
-      title="Where alerts go"
-      source="kept on the server"
-      height={160}
-      state={query.data ? { kind: "ready" } : stateOf(query)}
-    >
-      <p className="dim">Every alert appears in the app. A channel takes it further.</p>
-      {channels.length > 0 && (
-        <ul className={classes.channels}>
-          {channels.map((channel) => (
-            <ChannelRow key={channel.channel_id} channel={channel} />
-          ))}
-        </ul>
-      )}
-      <form className={classes.form} onSubmit={submit} aria-label="New channel">
-        <Select
-          label="Kind"
-          data={[
-            { value: "webhook", label: "Webhook" },
-            { value: "slack", label: "Slack" },
-          ]}
-          value={kind}
-          onChange={(value) => setKind(value === "slack" ? "slack" : "webhook")}
-        />
-        <TextInput
-          label="Name"
-          placeholder={kind === "slack" ? "Slack" : "Webhook"}
-          maxLength={80}
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-        <TextInput
-          className={classes.url}
-          label="Address"
-          type="url"
-          required
-          withAsterisk={false}
-          placeholder={kind === "slack" ? "https://hooks.slack.com/services/…" : "https://…"}
-          description="It is stored and never shown again."
-          value={url}
-          onChange={(event) => setUrl(event.currentTarget.value)}
-          error={add.isError ? add.error.message : null}
-        />
-        <Button type="submit" variant="default" loading={add.isPending} disabled={!url.trim()}>
-          Add the channel
-        </Button>
-      </form>
-    </Panel>
-  );
-}
-
-function ChannelRow({ channel }: { channel: Channel }) {
-  const drop = useDropChannel();
-  const test = useTestChannel();
-  return (
-    <li>
-      <span className={page.two}>
-        <b>{channel.name}</b>
-        <small>
-          {channel.kind} · {channel.address_label}
-        </small>
-      </span>
-      <span role="status" className={test.data?.ok ? classes.fine : classes.error}>
-        {test.data
-          ? test.data.ok
-            ? "The test message arrived."
-            : test.data.error
-          : (test.error?.message ?? "")}
-      </span>
-      <Button
-        variant="default"
-        size="xs"
-        loading={test.isPending}
-        onClick={() => test.mutate(channel.channel_id)}
-      >
-        Test
-      </Button>
-      <ActionIcon
-        aria-label={`Delete ${channel.name}`}
-        loading={drop.isPending}
-        onClick={() => drop.mutate(channel.channel_id)}
-      >
-        <Trash2 size={16} aria-hidden />
-      </ActionIcon>
-    </li>
   );
 }
 

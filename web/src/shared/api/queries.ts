@@ -163,11 +163,6 @@ export const alertsQuery = queryOptions({
   refetchInterval: 20_000,
 });
 
-export const channelsQuery = queryOptions({
-  queryKey: ["channels"],
-  queryFn: async ({ signal }) => (await unwrap(api.GET("/api/channels", { signal }))).items,
-});
-
 export const watchlistsQuery = queryOptions({
   queryKey: ["watchlists"],
   queryFn: async ({ signal }) => (await unwrap(api.GET("/api/watchlists", { signal }))).items,
@@ -206,27 +201,6 @@ export const useFeedControl = () =>
     (change: { paused?: boolean; speed?: number | "max" }) =>
       unwrap(api.POST("/api/feeds/control", { body: change })),
     ["feeds", "market"],
-  );
-
-export const useAddChannel = () =>
-  useAct(
-    ({ url, ...rest }: { kind: "webhook" | "slack"; name: string; url: string }) =>
-      unwrap(api.POST("/api/channels", { body: { ...rest, config: { url }, is_enabled: true } })),
-    ["channels"],
-  );
-
-export const useDropChannel = () =>
-  useAct(
-    (channel_id: string) =>
-      unwrap(api.DELETE("/api/channels/{channel_id}", { params: { path: { channel_id } } })),
-    ["channels"],
-  );
-
-export const useTestChannel = () =>
-  useAct(
-    (channel_id: string) =>
-      unwrap(api.POST("/api/channels/{channel_id}/test", { params: { path: { channel_id } } })),
-    [],
   );
 
 export const useNewWatchlist = () =>

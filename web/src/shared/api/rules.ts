@@ -4,6 +4,7 @@
  */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client";
+import type { DeliveryState, Severity } from "./delivery";
 import type { Alert, Registry, RuleCheck, RuleForm, RuleFormAnswer, StoredRule } from "./ruleTypes";
 import type { components } from "./schema";
 
@@ -83,13 +84,17 @@ export interface InboxFilter {
   instrument?: string | undefined;
   rule_uid?: string | undefined;
   unread?: boolean | undefined;
+  state?: DeliveryState | undefined;
+  severity?: Severity | undefined;
+  /** One item a rule: its newest alert, and how many there are. */
+  group?: "rule" | undefined;
 }
 
 type AlertPage = Omit<components["schemas"]["AlertList"], "items"> & { items: Alert[] };
 
-export const inboxQuery = ({ instrument, rule_uid, unread }: InboxFilter) =>
+export const inboxQuery = ({ instrument, rule_uid, unread, state, severity, group }: InboxFilter) =>
   infiniteQueryOptions({
-    queryKey: ["alerts", "inbox", instrument, rule_uid, unread],
+    queryKey: ["alerts", "inbox", instrument, rule_uid, unread, state, severity, group],
     queryFn: ({ signal, pageParam }) =>
       unwrap(
         api.GET("/api/alerts", {
@@ -99,6 +104,9 @@ export const inboxQuery = ({ instrument, rule_uid, unread }: InboxFilter) =>
               ...(instrument && { instrument }),
               ...(rule_uid && { rule_uid }),
               ...(unread && { unread }),
+              ...(state && { state }),
+              ...(severity && { severity }),
+              ...(group && { group }),
               ...(pageParam && { cursor: pageParam }),
             },
           },

@@ -21,7 +21,6 @@ export type PartitionRow = Schemas["PartitionState"];
 export type Rule = Schemas["Rule"];
 export type Alert = Schemas["Alert"];
 export type AlertDelivery = Schemas["AlertDelivery"];
-export type Channel = Schemas["Channel"];
 export type Watchlist = Schemas["Watchlist"];
 export type FieldInfo = Schemas["FieldInfo"];
 export type SessionInfo = Schemas["SessionInfo"];
