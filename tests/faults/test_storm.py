@@ -76,6 +76,7 @@ def crossings(day: Path, wanted: int) -> list[str]:
             downs = int(((price[:-1] >= level) & (price[1:] < level)).sum())
             symbol = path.name.partition(".")[0]
             found += [(symbol, "above", level, ups), (symbol, "below", level, downs)]
+    found = list(dict.fromkeys(found))  # two shares of a quiet day may be one level
     random.Random(SEED).shuffle(found)  # noqa: S311 — a repeatable choice
     texts, total, few = [], 0, 0
     for symbol, word, level, count in found:
