@@ -11,6 +11,8 @@ from marketbell.ports.stores import EVERYWHERE, StoredRule
 TEXTS = {
     "mean": 'alert "mean" on ALL when close@5m > sma(close, 22)@5m at 5m close fire every time',
     "volume": 'alert "volume" on ALL when volume@5m > 0.95 * sma(volume, 20)@5m at 5m close fire every time',
+    "ratio": 'alert "ratio" on $NSE:S0 when zscore($NSE:S0.close / $NSE:S1.close, 20)@5m > 0 at 5m close'
+    " fire every time",
 }
 MINUTES = 60
 

@@ -282,6 +282,8 @@ class Nodes:
             at = np.flatnonzero(taken[number])
             if len(at):
                 own.take(cell, rows[at], theirs[at])
+            if cell.node.op is Op.FOREIGN and len(cell.past) > len(own.past):
+                own.past_end, own.past = cell.past_end, cell.past
 
     # --- checkpoints -------------------------------------------------------------------------------
 

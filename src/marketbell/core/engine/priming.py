@@ -17,7 +17,7 @@ from marketbell.core.engine.kept import Joined, Kept
 from marketbell.core.engine.needs import is_of_minutes, seen_needed
 from marketbell.core.engine.past_bars import PastBars, open_since, series_of
 from marketbell.core.engine.program import Program
-from marketbell.core.language.plan import Op, Plan
+from marketbell.core.language.plan import Input, Op, Plan
 from marketbell.core.market.timeframe import Timeframe
 
 Facts = Callable[[Bars, Collection[str]], Mapping[str, Floats]]
@@ -35,13 +35,47 @@ class _Form:
     plans: tuple[tuple[str, Plan], ...]
     program: Program
     needed: Mapping[int, int]
+    results: Mapping[str, Mapping[str, Input]]
+
+
+@dataclass(frozen=True, slots=True)
+class Primed:
+    """What was primed: `rows` of the engine, and the values of some watches at all bars that were gone through."""
+
+    rows: Ints
+    results: Mapping[str, Mapping[str, Input]]
+    program: Program
+    bars: Mapping[Timeframe, Bars]
+    values: Mapping[int, Floats]
+
+    def columns(self, uid: str) -> dict[Timeframe, Bars]:
+        """The bars with the results of a watch as their fields, by name; nothing where it was not primed."""
+        return with_results(self.program, self.results.get(uid, {}), self.bars, self.values, self.rows)
+
+
+def with_results(
+    program: Program,
+    results: Mapping[str, Input],
+    bars: Mapping[Timeframe, Bars],
+    values: Mapping[int, Floats],
+    rows: Ints,
+) -> dict[Timeframe, Bars]:
+    """Bars with these results of a program as their fields; its row n is `rows[n]`."""
+    fields: dict[Timeframe, dict[str, Floats]] = {}
+    for name, item in results.items():
+        if item.node in values:
+            fields.setdefault(program.timeframe(item), {})[name] = values[item.node][item.output]
+    return {
+        timeframe: replace(bars[timeframe], rows=rows[bars[timeframe].rows], fields=own)
+        for timeframe, own in fields.items()
+    }
 
 
 class Priming:
     """The programs that prime. Nothing of it is state: it follows from the plans."""
 
     def __init__(self) -> None:
-        self._form = _Form((), Program(), {})
+        self._form = _Form((), Program(), {}, {})
         self._words: dict[str, tuple[Plan, frozenset[str]]] = {}
 
     def words(self, uid: str, plan: Plan) -> frozenset[str]:
@@ -65,14 +99,14 @@ class Priming:
         joined: Joined,
         until: Ints,
         facts: Facts,
-    ) -> None:
-        """Prime the rows that joined in what these plans need.
+    ) -> Primed | None:
+        """Prime the rows that joined in what these plans need; None where nothing was.
 
         `until`: up to when each row of the running program is complete (ns), NEVER where it has not begun.
         """
         plans = {uid: plan for uid, plan in plans.items() if any(map(is_of_minutes, plan.timeframes))}
         if not len(joined.rows) or not plans:
-            return
+            return None
         minutes = int(kept.sessions.minutes.max())
         own = self._program(sorted(plans.items(), key=lambda one: one[0]), len(joined.rows), minutes)
         own.sessions = kept.sessions.take(joined.rows)
@@ -80,27 +114,32 @@ class Priming:
         primed.use(own.timeframes)
         kept.begin(primed, joined.rows, only_days=True)
         bars = _bars(primed, kept, past, joined, until)
-        for timeframe in own.sampled.keys() & bars.keys():
-            names = {name for name in own.sampled[timeframe] if name.startswith(_PUBLISHED)}
-            named = bars[timeframe]
-            told = facts(replace(named, rows=joined.rows[named.rows]), names) if names else {}
-            bars[timeframe] = replace(named, fields={name: told[name] for name in names})
-        own.commit(bars)
+        with_facts(own, bars, joined.rows, facts)
+        values = own.commit(bars)
         rows = np.arange(len(joined.rows))
         program.adopt_better(own, joined.rows, rows, _tellable(own), self._form.needed)
         feed.adopt(primed, joined.rows, rows, only=[one for one in primed.rollers if one.is_intraday])
+        return Primed(joined.rows, self._form.results, own, bars, values)
 
     def _program(self, plans: Sequence[tuple[str, Plan]], rows: int, minutes: int) -> Program:
         """An empty program of these plans; their nodes are laid out once for all frames that prime the same."""
         known = self._form.plans
         if len(plans) != len(known) or any(one[1] is not two[1] for one, two in zip(plans, known, strict=True)):
             program = Program(sessions=_NOWHERE, is_strict=True)
-            for _, plan in plans:
-                program.extend(plan)
-            self._form = _Form(tuple(plans), program, seen_needed(program.nodes, minutes))
+            results = {uid: program.extend(plan) for uid, plan in plans}
+            self._form = _Form(tuple(plans), program, seen_needed(program.nodes, minutes), results)
         own = self._form.program.taken(_NOTHING)
         own.grow(rows)
         return own
+
+
+def with_facts(program: Program, bars: dict[Timeframe, Bars], rows: Ints, facts: Facts) -> None:
+    """Give bars of the past the fields that a program reads there, as far as they can be told; row n is `rows[n]`."""
+    for timeframe in program.sampled.keys() & bars.keys():
+        names = {name for name in program.sampled[timeframe] if name.startswith(_PUBLISHED)}
+        named = bars[timeframe]
+        told = facts(replace(named, rows=rows[named.rows]), names) if names else {}
+        bars[timeframe] = replace(named, fields={name: told[name] for name in names})
 
 
 def _bars(feed: Feed, kept: Kept, past: PastBars, joined: Joined, until: Ints) -> dict[Timeframe, Bars]:

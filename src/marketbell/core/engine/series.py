@@ -22,7 +22,7 @@ from marketbell.core.engine.feeding import NEVER, Feed
 from marketbell.core.engine.kept import Kept
 from marketbell.core.engine.operators import Begun, ClosedBars, Operator, Ticks, TickState
 from marketbell.core.engine.past_bars import PastBars
-from marketbell.core.engine.priming import Priming
+from marketbell.core.engine.priming import Primed, Priming, with_facts, with_results
 from marketbell.core.engine.program import CrossSection, Program, Tentative
 from marketbell.core.engine.sampling import FieldSampler
 from marketbell.core.engine.timeframes import Bars, Sessions
@@ -42,6 +42,8 @@ _NOTHING = np.empty(0, np.int64)
 
 Listener = Callable[[Mapping[Timeframe, Bars], Mapping[int, Floats]], None]
 """Takes closed bars, and by the number of a node its values [outputs, bars of its timeframe]."""
+
+PastListener = Callable[[Primed], None]
 
 
 class Series(Operator):
@@ -84,12 +86,15 @@ class Series(Operator):
         self._of_ticks: set[str] = set()
         """Watches that read ticks."""
         self._listeners: list[Listener] = []
+        self._past_listeners: list[PastListener] = []
         self.version = 0
         """Another number whenever closed bars, or what is watched, may have changed."""
 
-    def listen(self, listener: Listener) -> None:
-        """Call this with every piece of closed bars and the values of all results at them."""
+    def listen(self, listener: Listener, past: PastListener | None = None) -> None:
+        """Call this with every piece of closed bars and the values of all results at them; `past` behind a priming."""
         self._listeners.append(listener)
+        if past is not None:
+            self._past_listeners.append(past)
 
     # --- watches -----------------------------------------------------------------------------------
 
@@ -330,7 +335,21 @@ class Series(Operator):
         past = PastBars.read(rows, columns, payload, self._sessions)
         joined = self._kept.join(past, state.I[: self._rows, k.I_NEWEST])
         until, facts = self._until(state), self._facts(state)
-        self._priming.prime(self.program, self._feed, self._meant(payload), self._kept, past, joined, until, facts)
+        plans = self._meant(payload)
+        primed = self._priming.prime(self.program, self._feed, plans, self._kept, past, joined, until, facts)
+        if primed is not None:
+            for listener in self._past_listeners:
+                listener(primed)
+
+    def kept(self, uid: str, state: TickState) -> dict[Timeframe, Bars]:
+        """All bars that are kept, with a watch's results at them as fields, by name. KeyError for no watch."""
+        self._settle_days()
+        plan, rows = self._plans[uid], np.arange(self._rows)
+        program, feed = self._empty(plan)
+        self._kept.begin(feed)
+        bars = feed.closed(self._kept.minutes(rows), self._kept.days(rows), self._until(state), self._sessions)
+        with_facts(program, bars, rows, self._facts(state))
+        return with_results(program, program.extend(plan), bars, program.commit(bars), rows)
 
     def _meant(self, payload: Mapping[str, Any]) -> Mapping[str, Plan]:
         """The watches that stored bars are for."""

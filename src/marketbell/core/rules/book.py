@@ -23,6 +23,7 @@ from marketbell.core.engine.bars import Bars, Floats, Ints
 from marketbell.core.engine.beyond import cut
 from marketbell.core.engine.operators import FAR, ClosedBars, Operator, TickState
 from marketbell.core.engine.outputs import RuleFiring
+from marketbell.core.engine.priming import Primed
 from marketbell.core.engine.series import Series
 from marketbell.core.engine.universes import Universes
 from marketbell.core.fundamentals.published import facts_in
@@ -83,7 +84,7 @@ class RuleBook(Operator):
 
     def __init__(self, series: Series) -> None:
         self._series = series
-        series.listen(self._heard)
+        series.listen(self._heard, self._past)
         self._armed: dict[str, Armed] = {}
         self._known: dict[str, int] = {}
         self._shapes = Shapes()
@@ -171,6 +172,9 @@ class RuleBook(Operator):
             self._rejected.append((uid, error.message))
             return
         self._floor = max(self._floor, now)
+        if self._homes[uid].is_far:
+            pieces = cut(self._armed[uid].cut.plan)
+            self._far.prime(pieces.far, self._series.kept(watch_name(pieces.near), state), np.arange(state.count))
 
     def _read_command(self, payload: Mapping[str, Any], state: TickState) -> Armed:
         """The rule of a command. UserError where it cannot be evaluated here."""
@@ -318,6 +322,14 @@ class RuleBook(Operator):
         self._evaluate(bars, values, is_far=False)
         if self._far.is_used:
             self._far.take(bars, values)
+
+    def _past(self, primed: Primed) -> None:
+        """Series got their past from stored bars: what is made of them across instruments gets it too."""
+        for uid in sorted(uid for uid, place in self._homes.items() if place.is_far):
+            pieces = cut(self._armed[uid].cut.plan)
+            bars = primed.columns(watch_name(pieces.near))
+            if bars:
+                self._far.prime(pieces.far, bars, primed.rows)
 
     def _evaluate(self, bars: Mapping[Timeframe, Bars], values: Mapping[int, Floats], *, is_far: bool) -> None:
         for timeframe in sorted(bars, key=lambda one: one.rank):

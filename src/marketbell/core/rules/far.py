@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine.across_history import AcrossHistory
-from marketbell.core.engine.bars import Bars, Floats
+from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.engine.needs import seen_needed
 from marketbell.core.engine.program import Program
 from marketbell.core.engine.universes import Universes
 from marketbell.core.language.plan import Input, Op, Plan
@@ -32,11 +33,13 @@ class Far:
         self.program = Program(foreign=row_of)
         self._columns: dict[Timeframe, dict[str, Input]] = {}
         self.waiting: dict[Timeframe, list[Bars]] = {}
+        self._universes: Universes | None = None
 
     def use(self, rows: int, universes: Universes) -> None:
         """There are so many rows, in these universes."""
         self.program.grow(rows)
         self.program.cross = AcrossHistory(universes)
+        self._universes = universes
 
     def add(self, plan: Plan, near: Plan, place_of: Mapping[str, Input]) -> dict[str, Input]:
         """Take the far part of a plan; gives the places of its results.
@@ -87,6 +90,58 @@ class Far:
         if not ready:
             return {}, {}
         return ready, self.program.commit(ready)
+
+    def prime(self, plan: Plan, bars: Mapping[Timeframe, Bars], rows: Ints) -> bool:
+        """Let a plan go through bars of the past (its columns as their fields) before what comes next.
+
+        `rows` are all that these bars tell of. False, and nothing is done, where the plan reads others beside them:
+        half of a past is none. What waits gets its columns, and is no past yet.
+        """
+        if not self._reads_only(plan, bars, rows):
+            return False
+        fresh = Program(rows=self.program.rows, foreign=self._row_of, cross=self.program.cross)
+        fresh.extend(plan)
+        past = {timeframe: self._behind(timeframe, some) for timeframe, some in bars.items()}
+        fresh.commit({one: some.take(np.lexsort((some.rows, some.sight))) for one, some in past.items()})
+        needed = seen_needed(fresh.nodes)
+        self.program.adopt_better(fresh, rows, rows, fresh.numbers, needed)
+        return True
+
+    def _reads_only(self, plan: Plan, bars: Mapping[Timeframe, Bars], rows: Ints) -> bool:
+        """True where everybody that a plan reads is among these rows."""
+        known = np.zeros(self.program.rows, np.bool_)
+        known[rows] = True
+        for node in plan.nodes:
+            if node.op is Op.FOREIGN:
+                row = self._row_of(node.name)
+                if row is None or not known[row]:
+                    return False
+            elif node.op is Op.CROSS:
+                ends = [int(some.end.max()) for some in bars.values() if len(some)]
+                if self._universes is None or not ends:
+                    return False
+                if (self._universes.mask(node.universe, max(ends)) & ~known).any():
+                    return False
+        return True
+
+    def _behind(self, timeframe: Timeframe, bars: Bars) -> Bars:
+        """The bars that do not wait; those that do get the fields of these."""
+        parts = self.waiting.get(timeframe)
+        if not parts:
+            return bars
+        place = {pair: at for at, pair in enumerate(zip(bars.rows.tolist(), bars.end.tolist(), strict=True))}
+        is_past = np.ones(len(bars), np.bool_)
+        for number, part in enumerate(parts):
+            pairs = zip(part.rows.tolist(), part.end.tolist(), strict=True)
+            at = np.array([place.get(pair, -1) for pair in pairs], np.int64)
+            is_past[at[at >= 0]] = False
+            told = {
+                name: np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
+                for name, values in bars.fields.items()
+                if name not in part.fields and len(bars)
+            }
+            parts[number] = replace(part, fields={**part.fields, **told}, seen=part.sight)
+        return bars.take(is_past)
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
         """The program and the bars that wait, as arrays that share nothing with them."""

@@ -59,11 +59,14 @@ class _Need:
 
     bars: dict[Timeframe, int] = field(default_factory=dict)
     series: set[str] = field(default_factory=set)
+    beside: set[int] = field(default_factory=set)
+    """Rows of instruments that it is compared with: their bars must lie beside its own."""
 
-    def add(self, bars: Mapping[Timeframe, int], series: Iterable[str]) -> None:
+    def add(self, bars: Mapping[Timeframe, int], series: Iterable[str], beside: Iterable[int]) -> None:
         for timeframe, count in bars.items():
             self.bars[timeframe] = max(self.bars.get(timeframe, 0), min(count, MOST_BARS))
         self.series.update(series)
+        self.beside.update(beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class _Piece:
     series: frozenset[str]
     minutes: int
     """Stored minutes of each instrument."""
+    is_whole: bool
+    """They are compared with each other: all in one frame."""
     is_few: bool
     """There are so few of them that each is asked for its newest minutes, however long ago they were."""
 
@@ -103,7 +108,7 @@ class PastBarDesk:
         needs: dict[int, _Need] = {}
         for command in commands:
             try:
-                plan, rows = known.meant(command)
+                plan, rows, beside = known.meant(command)
             except (MarketbellError, KeyError) as error:
                 # the engine judges it: what is wrong with it is said there
                 log.info("past.not_understood", reason=str(error))
@@ -115,7 +120,7 @@ class PastBarDesk:
             if wanted:
                 series = series_of(plan)
                 for row in rows.tolist():
-                    needs.setdefault(row, _Need()).add(wanted, series)
+                    needs.setdefault(row, _Need()).add(wanted, series, beside)
         self._pieces.extend(self._cut(instruments, needs))
 
     def clear(self) -> None:
@@ -130,7 +135,7 @@ class PastBarDesk:
         columns, payload = self._read(piece, now)
         return [
             entry
-            for part in cut_by_instrument(columns, _FRAME_ROWS)
+            for part in (cut_by_instrument(columns, len(columns["start"]) if piece.is_whole else _FRAME_ROWS))
             for entry in rows_entries(
                 FrameKind.BAR,
                 part,
@@ -152,10 +157,12 @@ class PastBarDesk:
     def _cut(self, instruments: Sequence[Instrument], needs: Mapping[int, _Need]) -> list[_Piece]:
         groups: dict[tuple[Any, ...], list[int]] = {}
         for row, need in needs.items():
-            key = (instruments[row].calendar, tuple(sorted(need.bars.items(), key=lambda one: one[0].rank)))
-            groups.setdefault(key, []).append(row)
+            bars = tuple(sorted(need.bars.items(), key=lambda one: one[0].rank))
+            calendar = instruments[row].calendar
+            beside = frozenset(one for one in need.beside if instruments[one].calendar == calendar)
+            groups.setdefault((calendar, bars, beside), []).append(row)
         pieces = []
-        for (_, bars), rows in groups.items():
+        for (_, bars, beside), rows in groups.items():
             wanted = dict(bars)
             minutes = max((count + 1) * (one.nanoseconds or 0) // MINUTE for one, count in wanted.items())
             minutes = min(minutes, MOST_MINUTES, max(MOST_ROWS // len(rows), 1))
@@ -163,8 +170,8 @@ class PastBarDesk:
             for at in range(0, len(rows), PIECE):
                 some = rows[at : at + PIECE]
                 series = frozenset(one for row in some for one in needs[row].series)
-                who = tuple(instruments[row] for row in some)
-                pieces.append(_Piece(who, wanted, series, minutes, is_few))
+                who = tuple(instruments[row] for row in sorted({*some, *beside}))
+                pieces.append(_Piece(who, wanted, series, minutes, bool(beside), is_few))
         return pieces
 
     def _minutes(self, calendar: str) -> int:
@@ -233,8 +240,8 @@ class _Known:
         self._who = Who(instruments)
         self._now = now
 
-    def meant(self, command: Mapping[str, Any]) -> tuple[Plan | None, NDArray[np.int64]]:
-        """The series that a command of the log makes the engine watch, and the rows that it is about.
+    def meant(self, command: Mapping[str, Any]) -> tuple[Plan | None, NDArray[np.int64], Sequence[int]]:
+        """The series that a command of the log makes the engine watch, the rows that want their past, who is beside.
 
         None where it makes it watch none. UserError or KeyError where the command cannot be read.
         """
@@ -242,14 +249,17 @@ class _Known:
         if kind == "arm_rule":
             return self._rule(command)
         if kind == "screen":
-            return self._screen(command)
-        return None, np.empty(0, np.int64)
+            return *self._screen(command), ()
+        return None, np.empty(0, np.int64), ()
 
-    def _rule(self, command: Mapping[str, Any]) -> tuple[Plan, NDArray[np.int64]]:
+    def _rule(self, command: Mapping[str, Any]) -> tuple[Plan, NDArray[np.int64], Sequence[int]]:
         rule = armed(command, self._key)
         rows = scope_rows(rule, self._who.universes, self._who.row_of, self._now, is_strict=False)
         plan = rule.cut.plan
-        return cut(plan).near if is_far(plan) else plan, np.union1d(rows, self._others(plan))
+        if not is_far(plan):
+            return plan, rows, ()
+        # those of a universe are too many to lie beside everybody: they are told, each by itself
+        return cut(plan).near, np.union1d(rows, self._others(plan)), self._named(plan)
 
     def _screen(self, command: Mapping[str, Any]) -> tuple[Plan | None, NDArray[np.int64]]:
         tree = from_json(dict(command["definition"]))
@@ -264,12 +274,15 @@ class _Known:
     def _others(self, plan: Plan) -> NDArray[np.int64]:
         """Rows of the instruments and universes that a plan reads."""
         found = np.zeros(len(self._who.instruments), np.bool_)
+        found[self._named(plan)] = True
         for node in plan.nodes:
-            if node.op is Op.FOREIGN and node.name in self._who.row_of:
-                found[self._who.row_of[node.name]] = True
-            elif node.op is Op.CROSS and self._who.universes.has(node.universe):
+            if node.op is Op.CROSS and self._who.universes.has(node.universe):
                 found |= self._who.universes.mask(node.universe, self._now)
         return np.flatnonzero(found)
+
+    def _named(self, plan: Plan) -> list[int]:
+        names = {node.name for node in plan.nodes if node.op is Op.FOREIGN}
+        return sorted(self._who.row_of[name] for name in names if name in self._who.row_of)
 
     def _key(self, symbol: Symbol) -> str:
         return key_in(symbol, self._who.row_of) or symbol.key
