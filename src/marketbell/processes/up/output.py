@@ -1,6 +1,8 @@
 """Where the children's words go: a JSON file each, and prefixed lines for a person."""
 
 import datetime as dt
+import errno
+import os
 import queue
 import sys
 import threading
@@ -68,6 +70,7 @@ class LogFile:
         self._file: BinaryIO | None = None
         self._size = 0
         self._is_failing = False
+        self._is_torn = False
 
     def write(self, fact: dict[str, Any]) -> None:
         """Append one line."""
@@ -78,8 +81,13 @@ class LogFile:
                 self._size = self._file.tell()
             elif self._size + len(line) > self._limit:
                 self._turn()
-            self._file.write(line)
-            self._size += len(line)
+            if self._is_torn:
+                line = b"\n" + line  # what a full disk took only the beginning of ends here
+            written = self._file.write(line) or 0
+            self._size += written
+            self._is_torn = written < len(line)
+            if self._is_torn:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 — told below like any other
             self._is_failing = False
         except OSError as error:
             if not self._is_failing:
