@@ -4,13 +4,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import duckdb
 import numpy as np
 import polars as pl
+import psutil
 import psycopg
 from numpy.typing import NDArray
 
@@ -34,6 +35,7 @@ INSTRUMENTS = 10_000
 COLUMNS = 60
 TOP = 50
 RUNS = 201
+CPU_RUNS, CPU_CALLS = 5, 300
 SEED = 20_260_804
 SCREENS = (1_000, 10_000)
 CHANGES = 2_001
@@ -125,19 +127,55 @@ def _first() -> list[BenchRow]:
             raise RuntimeError(message)
         works: list[Callable[[], Any]] = [ours, by_polars, by_postgres, by_duckdb, from_engine]
         mine, *theirs, asked = in_turn(RUNS, *(lambda one=one: 1e3 * seconds(one) for one in works))
+        servers = (None, None, by_postgres.server, None)
+        spent, *they_spent = in_turn(
+            CPU_RUNS, *(partial(_cpu, one, server) for one, server in zip(works[:4], servers, strict=True))
+        )
     case = f"first {TOP} of {INSTRUMENTS:,} × {COLUMNS}, four conditions; ours with chips and unknown counted"
     rows = [
         BenchRow(case, "ms", mine, found, name, _TARGETS[name], higher_is_better=False)
         for name, found in zip(("polars", "PostgreSQL", "DuckDB"), theirs, strict=True)
     ]
     rows.append(BenchRow(case, "ms", mine, 0.1, "the design's 0.1 ms", 1.0, higher_is_better=False))
+    rows += [
+        BenchRow(
+            "the same, CPU time of one question, all threads", "ms CPU", spent, found, name, higher_is_better=False
+        )
+        for name, found in zip(("polars", "PostgreSQL with its client", "DuckDB"), they_spent, strict=True)
+    ]
     case = f"the same asked of a running engine of {INSTRUMENTS:,}: columns made from its rows first"
     rows.append(BenchRow(case, "ms", asked, theirs[0], "polars, columns ready", None, higher_is_better=False))
     return rows
 
 
+def _cpu(work: Callable[[], Any], server: psutil.Process | None) -> float:
+    """CPU time of one call in ms, of this process's threads and of a server's."""
+    before = time.process_time() + _spent(server)
+    for _ in range(CPU_CALLS):
+        work()
+    return 1e3 * (time.process_time() + _spent(server) - before) / CPU_CALLS
+
+
+def _spent(server: psutil.Process | None) -> float:
+    if server is None:
+        return 0.0
+    times = server.cpu_times()
+    return float(times.user + times.system)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A prepared statement: calling it gives the rows. `server` is the process that works for us."""
+
+    cursor: Any
+    server: psutil.Process
+
+    def __call__(self) -> Any:
+        return self.cursor.execute(_SQL, prepare=True).fetchall()
+
+
 @contextmanager
-def _postgres(keys: tuple[str, ...], columns: dict[str, Floats]) -> Iterator[Callable[[], Any]]:
+def _postgres(keys: tuple[str, ...], columns: dict[str, Floats]) -> Iterator[_Asked]:
     """The market as a table with an index that has the order and everything asked; a prepared statement."""
     with postgres() as url, psycopg.connect(url, autocommit=True) as connection:
         names = ", ".join(f'"{name}" double precision' for name in columns)
@@ -147,11 +185,7 @@ def _postgres(keys: tuple[str, ...], columns: dict[str, Floats]) -> Iterator[Cal
                 copy.write_row((key, *(None if np.isnan(value) else value for value in values)))
         connection.execute(_INDEX)
         connection.execute("vacuum analyze market")
-        asking = connection.cursor(binary=True)
-
-        def ask() -> Any:
-            return asking.execute(_SQL, prepare=True).fetchall()
-
+        ask = _Asked(connection.cursor(binary=True), psutil.Process(connection.info.backend_pid))
         ask()
         yield ask
 
