@@ -95,7 +95,7 @@ def checked(card: Card, config: Mapping[str, Any], before: Mapping[str, Any] | N
     for name in config:
         if name not in fields and not (name == WAY and card.ways):
             known = ", ".join(fields) or "nothing"
-            raise UserError(f"{card.title} has no field {name!r}; it has {known}", field=f"config.{name}")
+            raise UserError(f"{card.title} has no field {name[:60]!r}; it has {known}", field=f"config.{name}")
     given = {name: _value(fields[name], value) for name, value in config.items() if name in fields}
     kept = {name: value for name, value in (before or {}).items() if name in fields and name not in given}
     filled = {name: value for name, value in (kept | given).items() if value is not None}
