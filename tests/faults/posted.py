@@ -40,7 +40,7 @@ def judge(stores: PostgresStores, receivers: Receivers, tally: Tally, faults: in
         firings = {
             row[0]: tuple(row[1])
             for row in connection.execute(
-                "SELECT firing_id, notify FROM ledger.firings WHERE suppressed = ''"
+                "SELECT firing_id, notify FROM ledger.firings WHERE suppressed = '' AND rule_uid NOT LIKE 'watch:%'"
             ).fetchall()
         }
     deliveries = outbox(stores)

@@ -35,11 +35,19 @@ class FaultProxy:
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10.0)
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen."""
+        self._thread.start()
+        assert self._ready.wait(10.0)
+
+    def stop(self) -> None:
+        """End, with every connection."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10.0)
 

@@ -1,8 +1,8 @@
 """Ten thousand firings, and everything between them and their reader killed at random: nothing is lost or doubled.
 
 A recorded day is replayed through real processes and servers while `stream`, `sender`, PostgreSQL and the
-Valkeys get SIGKILL in any order. The ledger must equal the offline replay's, and what the receivers heard the
-ledger. Short: a thousand firings and a handful of kills.
+Valkeys get SIGKILL in any order, and `ingest` too. The ledger, bars, snapshot, quality counts and the recording must
+equal the offline replay's, and what the receivers heard the ledger. Short: a thousand firings and a handful of kills.
 """
 
 import random
@@ -12,7 +12,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from kill_house import DAY, MARKET_S, House, arm, same_bars, same_ledger, same_quality
+from kill_house import (
+    DAY,
+    JOINT,
+    MARKET_S,
+    RULES,
+    House,
+    arm,
+    same_bars,
+    same_ledger,
+    same_quality,
+    same_recording,
+    same_snapshot,
+)
 from posted import HOOKS, SLACKS, furnish, has_backlog, judge
 from receivers import Receivers
 from report import Tally
@@ -25,7 +37,7 @@ from marketbell.wiring.replay import replay_to_files
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-SHORT, FULL = (1_000, 8), (10_000, 100)
+SHORT, FULL = (1_000, 10), (10_000, 100)
 """Firings, kills."""
 KILL_S = 5.0
 FEW = 3
@@ -34,6 +46,7 @@ LIMIT = 2_000
 WINDOW_S = 3
 """What one rule sends to one webhook in such a time is gathered from its fourth message on."""
 SEED = 20_210_429
+VICTIMS = ("sender", "stream", "postgres", "broker", "ingest")
 LEASE_S = 3.0
 
 
@@ -111,7 +124,9 @@ def test_a_storm_of_kills_loses_and_doubles_nothing(
     try:
         furnish(stores, receivers)
         stores.wishes.put_preferences(LOCAL_OWNER, Preferences(group_window_s=WINDOW_S))
-        bell = arm(stores, shared_data / DAY, tmp_path, ["\n".join(crossings(shared_data / DAY, firings))])
+        bell = arm(
+            stores, shared_data / DAY, tmp_path, ["\n".join(crossings(shared_data / DAY, firings)), RULES, JOINT]
+        )
         offline = tmp_path / "offline"
         replay_to_files([str(shared_data / DAY)], offline, rules=bell)
         house.start("stream", "sender")
@@ -122,7 +137,7 @@ def test_a_storm_of_kills_loses_and_doubles_nothing(
         house.wait(lambda: house.rows() > 0, 60.0, "the first rows are published")
         chance = random.Random(SEED)  # noqa: S311 — a repeatable plan
         victims = Victims(house, chance, lambda: len(receivers.calls), lambda: has_backlog(stores))
-        names = [("sender", "stream", "postgres", "broker")[n % 4] for n in range(kills)]
+        names = [VICTIMS[n % len(VICTIMS)] for n in range(kills)]
         chance.shuffle(names)
         victims.storm(names, tally, settles=False)
         house.set_speed("max")
@@ -132,11 +147,13 @@ def test_a_storm_of_kills_loses_and_doubles_nothing(
         house.children["ingest"].stop(20.0)
         same_ledger(stores, offline, tally)
         same_bars(stores, offline)
+        same_snapshot(stores, offline)
         same_quality(stores, offline)
         house.wait(lambda: not has_backlog(stores), 300.0, "everything is sent")
         house.children["sender"].stop(20.0)
         judge(stores, receivers, tally, names.count("sender") + names.count("postgres"))
         assert tally.remark
+        same_recording(house.data_dir / "recordings" / "2021-04-28", offline, tmp_path / "again")
         for child in ("sender", "stream", "ingest"):
             assert "Traceback" not in house.children[child].log_text(), house.children[child].tail()
     finally:
