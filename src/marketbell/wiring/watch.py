@@ -1,9 +1,14 @@
 """The watch, over the sender's own parts."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import orjson
+
+from marketbell.core.primitives.errors import UnavailableError
 from marketbell.core.primitives.shards import Shards, stream_name
 from marketbell.flows.watching.eyes import PortEyes
 from marketbell.flows.watching.rounds import Rounds
@@ -11,6 +16,7 @@ from marketbell.flows.watching.sights import Terms
 from marketbell.flows.watching.watcher import SUBJECT, Watcher
 from marketbell.ports.cache import Cache
 from marketbell.ports.clock import Clock
+from marketbell.ports.ledger import Firing
 from marketbell.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SUBJECT", "build_rounds", "watched"]
 
+MARKET = "market"
+"""The topic that the live process follows."""
 HOUSE = ("ingest", "api", "live", "worker", "beat")
 
 
@@ -35,6 +43,7 @@ def build_rounds(
     is_working: Callable[[], bool] = lambda: True,
 ) -> tuple[Rounds, Callable[[], None]]:
     """The rounds, and what closes their connections."""
+    from marketbell.adapters.bus.redis import RedisBus
     from marketbell.adapters.outgoing.guarded import GuardedHttp
     from marketbell.wiring.calendars import calendars
 
@@ -53,6 +62,19 @@ def build_rounds(
         found = shutil.disk_usage(settings.data_dir)
         return found.free, found.total
 
+    bus = RedisBus(settings.redis_url) if settings.redis_url else None
+
+    def told(firing: Firing) -> None:
+        """At once to whoever looks at a page; who does not finds it in the inbox."""
+        if bus is not None:
+            with contextlib.suppress(UnavailableError):
+                bus.publish(MARKET, 0, orjson.dumps({"type": "firing", **asdict(firing)}))
+
+    def close() -> None:
+        for one in (bus, outgoing):
+            if one is not None:
+                one.close()
+
     watcher = Watcher(
         PortEyes(cache, stores.ledger, stores.jobs, disk),
         stores.watches,
@@ -62,6 +84,7 @@ def build_rounds(
         terms,
         wanted=watched(settings),
         notify=settings.notify.operator,
+        told=told,
     )
     outgoing = GuardedHttp(settings.notify.allow_private) if watch.heartbeat_url else None
     rounds = Rounds(
@@ -74,4 +97,4 @@ def build_rounds(
         heartbeat_every_s=watch.heartbeat_every_s,
         is_working=is_working,
     )
-    return rounds, outgoing.close if outgoing is not None else (lambda: None)
+    return rounds, close

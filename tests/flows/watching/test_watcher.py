@@ -38,6 +38,9 @@ class House:
     feed_moves: bool = True
     stream_moves: bool = True
     worker: dict[str, Any] | None = field(default_factory=lambda: {"state": "ready"})
+    shown: list[Firing] = field(default_factory=list)
+    is_planned: bool = True
+    """Somebody plans what fired."""
 
     def __post_init__(self) -> None:
         self.cache = MemoryCache(self.clock.monotonic)
@@ -53,6 +56,7 @@ class House:
             Terms(),
             wanted=("worker",),
             notify=("slack:ops",),
+            told=self.shown.append,
         )
 
     def move(self, *watchers: Watcher, seconds: float = STEP_S) -> None:
@@ -71,6 +75,8 @@ class House:
                 self.cache.delete("proc:worker")
             for watcher in watchers:
                 watcher.look()
+            for firing in self.stores.ledger.unplanned() if self.is_planned else ():
+                self.stores.ledger.plan(firing.firing_id, [], self.clock.now())
 
     def firings(self) -> list[Firing]:
         return [firing for firing, _ in reversed(self.stores.ledger.firings(LOCAL_OWNER, 100))]
@@ -138,7 +144,8 @@ def test_each_kind_is_seen(house: House) -> None:
     claimed = house.stores.jobs.claim(run.run_id, house.clock.now(), LEASE_S)
     assert claimed is not None
     house.stores.jobs.bury(claimed, "no", house.clock.now())
-    house.stores.ledger.append([firing("f" * 32, house.clock.now())], [], "", 0)  # and nobody plans it
+    house.is_planned = False
+    house.stores.ledger.append([firing("f" * 32, house.clock.now())], [], "", 0)
     house.move(watcher, seconds=90)
     assert {watch for watch, _ in house.told() if watch} == {
         "process_silent:worker",
@@ -166,6 +173,7 @@ def test_two_senders_raise_one_and_end_one(house: House) -> None:
     house.feed_moves, house.free = True, 1 << 40
     house.move(second, first, seconds=200)
     assert sorted(event for _, event in house.told()) == ["exit", "exit", "fire", "fire"]
+    assert sorted(one.firing_id for one in house.shown) == sorted(one.firing_id for one in house.firings())
 
 
 def test_a_sender_that_starts_later_ends_nothing_that_it_does_not_see_yet(house: House) -> None:
@@ -235,7 +243,7 @@ def test_a_cache_that_is_away_is_no_finding_and_ends_none(house: House) -> None:
 def test_the_operators_message_says_what_happened(house: House) -> None:
     house.stores.channels.put(Channel("c1", LOCAL_OWNER, "slack", "ops", {"url": "https://example.com"}))
     watcher = house.watcher()
-    house.free = 1 << 20
+    house.free, house.is_planned = 1 << 20, False
     house.move(watcher, seconds=10)
     Planner(house.stores.ledger, house.stores.channels, house.stores.instruments, house.clock, "http://x").run()
     house.free = 1 << 40

@@ -4,7 +4,7 @@ The store says which watches stand and since when: two senders, or one that was 
 telling, agree on the moment that a watch began, and so on the id of its firing.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -50,8 +50,12 @@ class Watcher:
         *,
         wanted: Sequence[str] = (),
         notify: Sequence[str] = (),
+        told: Callable[[Firing], None] = lambda _: None,
     ) -> None:
-        """`wanted` are the processes that must be heard of, `notify` the channels of the operator."""
+        """`wanted` are the processes that must be heard of, `notify` the channels of the operator.
+
+        `told` hears of each firing that is new in the ledger: it is shown at once to whoever looks at a page.
+        """
         self._eyes = eyes
         self._store = store
         self._ledger = ledger
@@ -60,6 +64,7 @@ class Watcher:
         self._terms = terms
         self._wanted = tuple(wanted)
         self._notify = tuple(notify)
+        self._told = told
         self._movement = Movement()
         self._standing: dict[str, _Standing] = {}
         self._steady = self._began_s = clock.monotonic()
@@ -146,8 +151,7 @@ class Watcher:
         standing = self._standing.get(finding.watch)
         if standing is None or standing.raised != raised:
             # also where it stood before: who raised it may have been killed before it was told
-            new = self._ledger.append([self._firing(raised, "fire", finding.what_to_do)], [], "", 0)
-            if new:
+            if self._write(self._firing(raised, "fire", finding.what_to_do)):
                 log.warning("watch.raised", watch=raised.watch, said=raised.said)
             self._standing[finding.watch] = _Standing(raised, self._steady)
             return
@@ -162,13 +166,20 @@ class Watcher:
         if self._steady - calm_since < self._terms.calm_s:
             return
         over = replace(raised, said=f"Over after {_told(now - raised.began_at)}: {raised.said}")
-        self._ledger.append([self._firing(over, "exit", "", raised.began_at)], [], "", 0)
+        self._write(self._firing(over, "exit", ""))
         if self._store.take_down(raised.watch, raised.began_at, now):
             log.info("watch.ended", watch=raised.watch)
         del self._standing[raised.watch]
 
-    def _firing(self, raised: Raised, event: str, what_to_do: str, began_at: int | None = None) -> Firing:
-        name = title(raised.watch)
+    def _write(self, firing: Firing) -> bool:
+        """True where it was not there."""
+        is_new = self._ledger.append([firing], [], "", 0) > 0
+        if is_new:
+            self._told(firing)
+        return is_new
+
+    def _firing(self, raised: Raised, event: str, what_to_do: str) -> Firing:
+        name, now = title(raised.watch), self._clock.now()
         return Firing(
             firing_id=watch_firing_id(raised.watch, raised.began_at, event),
             rule_uid=f"watch:{raised.watch.partition(':')[0]}",
@@ -176,7 +187,7 @@ class Watcher:
             owner_id=LOCAL_OWNER,
             instrument_id=int(SUBJECT.instrument_id),
             instrument=SUBJECT.key,
-            event_time=self._clock.now() if event == "exit" else (began_at or raised.began_at),
+            event_time=now if event == "exit" else raised.began_at,
             values={
                 "condition": name,
                 "event": event,
@@ -185,6 +196,7 @@ class Watcher:
                 "began_at": raised.began_at,
             },
             notify=self._notify,
+            recorded_at=now,
             event=event,
             severity="high" if event == "fire" else "normal",
         )
