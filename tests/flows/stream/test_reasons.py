@@ -72,3 +72,30 @@ def test_only_who_has_the_instrument_answers_and_old_questions_are_forgotten() -
     desk.clock.move(FORGET_S + 1)
     desk.desk.step()
     assert desk.cache.fields(WANTS) == {}
+
+
+def test_what_is_not_known_yet_says_from_when_on_it_may_be() -> None:
+    text = 'alert "c" on $NSE:A when sma(close, 6)@15m > 5 and close > 1 at 15m close'
+    desk = Desk(text)
+    desk.engine.apply([m.heartbeat(-60)])
+    desk.engine.apply_trades(m.ticks([("NSE:A", 60.0 * n, 105.0) for n in range(35)]))
+    found = desk.ask(text)
+    assert found is not None
+    (missing,) = found["missing"]
+    assert missing["reason"] == (
+        "it has seen 2 of the 6 bars of 15m that it needs; at the earliest it is known on 26 Apr 2021 at 10:45"
+    )
+
+
+def test_bars_that_no_session_has_room_for_wait_for_the_next() -> None:
+    far = 'alert "d" on $NSE:A when sma($NSE:A.close / $NSE:B.close, 3)@1h > 5 at 1h close'
+    desk = Desk(far)
+    desk.engine.apply([m.heartbeat(-60)])
+    desk.engine.apply_trades(m.ticks([(key, 60.0 * n, 105.0) for n in range(62) for key in ("NSE:A", "NSE:B")]))
+    desk.engine.apply([m.heartbeat(62 * 60 + 5)])
+    found = desk.ask(far)
+    assert found is not None
+    (missing,) = found["missing"]
+    assert missing["reason"] == (
+        "it has seen 1 of the 3 bars of 1h that it needs; at the earliest it is known on 27 Apr 2021 at 10:15"
+    )

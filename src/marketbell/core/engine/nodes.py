@@ -208,6 +208,14 @@ class Nodes:
         """The nodes by number, each behind those that it reads."""
         return {number: cell.node for number, cell in self._cells.items()}
 
+    def needed_by(self, items: Iterable[Input]) -> set[int]:
+        """The nodes that results rest on, by number, their own included."""
+        return self._ancestors(item.node for item in items)
+
+    def seen(self, number: int, row: int) -> int:
+        """How many bars of a row a node has seen."""
+        return int(self._cells[number].seen[row])
+
     def reset(self, rows: Ints, numbers: Iterable[int] | None = None) -> None:
         """Forget what these rows have seen, in all nodes or the given ones."""
         for number in self._cells if numbers is None else numbers:

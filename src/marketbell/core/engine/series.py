@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
+from marketbell.core.engine.expected import Lack, lack
 from marketbell.core.engine.feeding import NEVER, Feed
 from marketbell.core.engine.kept import Kept
 from marketbell.core.engine.operators import Begun, ClosedBars, Operator, Ticks, TickState
@@ -467,6 +468,12 @@ class Series(Operator):
                     fields = self._sampler.fields(bars.rows, now[:, k.I_NEWEST], now, names, state)
                     part[timeframe] = replace(bars, fields=fields)
         return self.program.peek(forming, pending)
+
+    def lack(self, uid: str, names: Collection[str], row: int, now: int) -> Lack | None:
+        """What results of a watch still lack on a row at `now` (ns UTC). KeyError for a watch that does not exist."""
+        self._settle_days()
+        results = self._results[uid]
+        return lack(self.program, [results[name] for name in names], row, self._sessions, now)
 
     def gaps(self, uid: str) -> list[dict[str, Any]]:
         """Holes before live bars that leave a watch cold: instrument_id, timeframe of the history, from, until (ns)."""

@@ -9,7 +9,7 @@ Everything follows from the log: which rules there are, what they saw, when they
 
 import heapq
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from marketbell.core.engine import kernel as ek
 from marketbell.core.engine.bars import Bars, Floats, Ints
 from marketbell.core.engine.beyond import cut
+from marketbell.core.engine.expected import Lack
 from marketbell.core.engine.operators import FAR, ClosedBars, Operator, TickState
 from marketbell.core.engine.outputs import RuleFiring
 from marketbell.core.engine.priming import Primed
@@ -89,9 +90,10 @@ class RuleBook(Operator):
         self._known: dict[str, int] = {}
         self._shapes = Shapes()
         self._watches: dict[str, _Watch] = {}
-        self._order: list[str] | None = None
-        """Uids in order, and their commands as a checkpoint holds them; None: not since rules came or left."""
-        self._texts: NDArray[np.uint8] | None = None
+        self._order: dict[str, int] | None = None
+        """Uids with their numbers in order; None: not since rules came or left."""
+        self._texts: dict[str, NDArray[np.uint8]] = {}
+        """What a checkpoint holds of the rules, as far as it is what it was."""
         self._groups: dict[_Place, Group] = {}
         self._homes: dict[str, _Place] = {}
         self._far_rows: dict[str, Ints] = {}
@@ -140,6 +142,7 @@ class RuleBook(Operator):
         if uid not in self._known or version < self._known[uid]:
             return  # a level's, or an older one's
         self._known[uid] = version
+        self._texts.pop("known", None)
         self._drop(uid)
 
     def _drop(self, uid: str) -> None:
@@ -153,7 +156,7 @@ class RuleBook(Operator):
         self._groups[place].drop(uid)
         if not self._groups[place].members:
             del self._groups[place]
-        self._order = self._texts = None
+        self._order, self._texts = None, {}
         self._unwatch(rule, place, rows)
         if place.is_far:
             self._far_rows.pop(uid, None)
@@ -164,6 +167,7 @@ class RuleBook(Operator):
         if version <= self._known.get(uid, -1):
             return
         self._known[uid] = version
+        self._texts.pop("known", None)
         self._drop(uid)
         now = _now(state)
         try:
@@ -201,7 +205,7 @@ class RuleBook(Operator):
         else:
             self._watch(rule.watch, rule.cut.plan, rows if timing == TICK else None, state)
             place_of = {name: self._series.result(rule.watch, name) for name, _ in rule.cut.plan.results}
-        self._order = self._texts = None
+        self._order, self._texts = None, {}
         place = _Place(timing, is_far)
         group = self._groups.get(place)
         if group is None:
@@ -531,6 +535,22 @@ class RuleBook(Operator):
         truth = {1: False, 2: True}.get(byte & k.TRUTH) if not byte & k.UNKNOWN else None
         return RuleStatus(told, truth, since, until, reason, values, previous, _as_of(member, columns))
 
+    def lack(self, uid: str, columns: Collection[str], row: int, now: int) -> Lack | None:
+        """What the named series of a rule (as in its cut) still lack on a row at `now` (ns UTC). KeyError: not armed.
+
+        Of what reads other instruments first what its own instrument's series lack.
+        """
+        rule = self._armed[uid]
+        if not self._homes[uid].is_far:
+            return self._series.lack(rule.watch, columns, row, now)
+        near = cut(rule.cut.plan).near
+        found = self._series.lack(watch_name(near), [name for name, _ in near.results], row, now)
+        return (
+            found
+            if found is not None
+            else self._far.lack(cut(rule.cut.plan).far, columns, row, self._series.sessions, now)
+        )
+
     def _newest(self, place: _Place, member: Member, row: int) -> dict[int, float]:
         """The newest values of the columns that a rule reads, by column."""
         program = self._far.program if place.is_far else self._series.program
@@ -541,7 +561,7 @@ class RuleBook(Operator):
     # --- checkpoints -------------------------------------------------------------------------------
 
     def checkpoint(self, count: int) -> dict[str, NDArray[Any]]:
-        numbers = {uid: number for number, uid in enumerate(self._sorted())}
+        numbers = self._sorted()
         places = sorted(self._groups, key=lambda one: (one.timing.rank, one.is_far))
         arrays: dict[str, NDArray[Any]] = {}
         for at, place in enumerate(places):
@@ -550,24 +570,25 @@ class RuleBook(Operator):
         if self._far.is_used:
             arrays.update({f"far.{name}": array for name, array in self._far.checkpoint(count).items()})
         meta = {
-            "known": dict(sorted(self._known.items())),
             "places": [[str(place.timing), place.is_far] for place in places],
             "floor": self._floor,
             "combined": self._combined,
             "news": sorted(self._news),
-            "joint": sorted(uid for uid, place in self._homes.items() if place.is_far),
+            "joint": sorted(self._far_rows),
         }
-        arrays["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
-        if self._texts is None:  # shared with the checkpoints behind it, until a rule comes or leaves
-            texts = b",".join(self._armed[uid].text for uid in self._sorted())
-            self._texts = np.frombuffer(b"[" + texts + b"]", np.uint8)
-        arrays["commands"] = self._texts
-        return arrays
+        arrays["meta"] = _written(meta)
+        # shared with the checkpoints behind it, until a rule comes or leaves
+        if "commands" not in self._texts:
+            texts = b",".join(self._armed[uid].text for uid in numbers)
+            self._texts["commands"] = np.frombuffer(b"[" + texts + b"]", np.uint8)
+        if "known" not in self._texts:
+            self._texts["known"] = _written(self._known)
+        return arrays | self._texts
 
-    def _sorted(self) -> list[str]:
-        """The rules' uids in order."""
+    def _sorted(self) -> Mapping[str, int]:
+        """The rules' uids in order, with their numbers."""
         if self._order is None:
-            self._order = sorted(self._armed)
+            self._order = {uid: number for number, uid in enumerate(sorted(self._armed))}
         return self._order
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], state: TickState) -> None:
@@ -575,7 +596,7 @@ class RuleBook(Operator):
         if "meta" not in arrays:  # of a program that had no rules yet
             return
         meta = _meta(arrays)
-        self._known = {uid: int(version) for uid, version in meta["known"].items()}
+        self._known = {uid: int(version) for uid, version in _read(arrays, "known").items()}
         self._floor, self._combined = int(meta["floor"]), int(meta["combined"])
         self._news = [(int(time), str(kind), int(ident)) for time, kind, ident in meta["news"]]
         heapq.heapify(self._news)
@@ -588,7 +609,7 @@ class RuleBook(Operator):
         meta = _meta(arrays)
         self._armed, self._groups, self._homes, self._far_rows = {}, {}, {}, {}
         self._timed, self._wanted, self._watches = {}, None, {}
-        self._order = self._texts = None
+        self._order, self._texts = None, {}
         self._far = Far(self._row)
         numbers: dict[str, int] = {}
         now = _now(state)
@@ -632,8 +653,8 @@ class RuleBook(Operator):
             "places": [meta["places"][at] for at in places],
             "joint": [],
         }
-        out["meta"] = np.frombuffer(json.dumps(left, sort_keys=True).encode(), np.uint8)
-        out["commands"] = np.frombuffer(as_json([commands[at] for at in stays]).encode(), np.uint8)
+        out["meta"], out["known"] = _written(left), arrays["known"]
+        out["commands"] = _written([commands[at] for at in stays])
         return out
 
     def merge(
@@ -665,18 +686,16 @@ class RuleBook(Operator):
         if len(parts) == 1:
             out.update({name: array for name, array in parts[0].items() if name.startswith("far.")})
         known: dict[str, int] = {}
-        for meta in metas:
-            for uid, version in meta["known"].items():
+        for part in parts:
+            for uid, version in _read(part, "known").items():
                 known[uid] = max(version, known.get(uid, version))
         meta = metas[0] | {
-            "known": dict(sorted(known.items())),
             "places": [list(place) for place in places],
             "floor": max(one["floor"] for one in metas),
             "combined": max(one["combined"] for one in metas),
             "news": sorted({tuple(entry) for one in metas for entry in one["news"]}),
         }
-        out["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
-        out["commands"] = np.frombuffer(as_json(commands).encode(), np.uint8)
+        out["meta"], out["known"], out["commands"] = _written(meta), _written(known), _written(commands)
         return out
 
 
@@ -705,6 +724,11 @@ def _commands(arrays: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
     """The commands of the rules, in the order of their uids."""
     found: list[dict[str, Any]] = _read(arrays, "commands")
     return found
+
+
+def _written(value: Any) -> NDArray[np.uint8]:
+    """JSON as a checkpoint holds it."""
+    return np.frombuffer(as_json(value).encode(), np.uint8)
 
 
 def _read(arrays: Mapping[str, NDArray[Any]], name: str) -> Any:

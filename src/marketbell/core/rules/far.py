@@ -7,7 +7,7 @@ closed first. An instrument that is quiet closes its bar with its next tick: unt
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.engine.across_history import AcrossHistory
+from marketbell.core.engine.aligned import Sessions
 from marketbell.core.engine.bars import Bars, Floats, Ints
+from marketbell.core.engine.expected import Lack, lack
 from marketbell.core.engine.needs import seen_needed
 from marketbell.core.engine.program import Program
 from marketbell.core.engine.universes import Universes
@@ -106,6 +108,13 @@ class Far:
         needed = seen_needed(fresh.nodes)
         self.program.adopt_better(fresh, rows, rows, fresh.numbers, needed)
         return True
+
+    def lack(self, plan: Plan, names: Collection[str], row: int, sessions: Sessions, now: int) -> Lack | None:
+        """What results of a plan that is here still lack on a row at `now`, ns UTC."""
+        results = self.program.extend(plan)
+        found = lack(self.program, [item for name, item in results.items() if name in names], row, sessions, now)
+        self.program.drop(results.values())
+        return found
 
     def _reads_only(self, plan: Plan, bars: Mapping[Timeframe, Bars], rows: Ints) -> bool:
         """True where everybody that a plan reads is among these rows."""

@@ -7,16 +7,20 @@ thread, between two turns, so nothing changes under it. Nothing here takes part 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import orjson
 import structlog
 
 from marketbell.core.engine.engine import Engine
+from marketbell.core.engine.frontier import leaves
 from marketbell.core.language.expression import Crosses, Field, Number
 from marketbell.core.language.rule_plan import compile_rule
 from marketbell.core.language.tree import Fire, Rule, Scope, ScopeKind, Timing, TimingKind
+from marketbell.core.market.session import SECOND
 from marketbell.core.market.timeframe import TICK
 from marketbell.core.primitives.errors import BusUnavailableError
 from marketbell.core.rules.book import RuleBook
@@ -112,13 +116,36 @@ def _of_rule(engine: Engine, book: RuleBook, uid: str, row: int, source: str) ->
     if time is None and rule.compiled.timing == TICK:
         time = _newest(engine, row)
     seen = Evaluation(time, status.values, status.previous, status.as_of, now)
-    return document(rule.rule, rule.compiled, seen, event="", source=source) | {
+    told = document(rule.rule, rule.compiled, seen, event="", source=source)
+    return told | {
+        "missing": [one | _expected(engine, book, uid, row, str(one["expression"])) for one in told["missing"]],
         "state": status.state,
         "since": status.since,
         "until": status.until,
         "suppressed": status.reason or None,
         "evaluated_at": time,
     }
+
+
+def _expected(engine: Engine, book: RuleBook, uid: str, row: int, expression: str) -> dict[str, str]:
+    """What an unknown expression of a rule still lacks of bars, and from when on it may be known; {} where of none."""
+    rule = book.rules[uid]
+    places = [one.place for one in rule.compiled.parts if one.text == expression]
+    columns = rule.cut.columns
+    named = {columns[item] for place in places for item in leaves(rule.cut.whole, rule.cut.places[place])}
+    lack = book.lack(uid, named, row, engine.now())
+    if lack is None:
+        return {}
+    zone = engine.tick_state().zones.get(engine.instruments[row].calendar, "UTC")
+    when = "" if lack.known_from is None else f"; at the earliest it is known on {_moment(lack.known_from, zone)}"
+    return {
+        "reason": f"it has seen {lack.seen:,} of the {lack.needed:,} bars of {lack.timeframe} that it needs{when}",
+    }
+
+
+def _moment(time: int, zone: str) -> str:
+    """A time for people, in the venue's zone."""
+    return datetime.fromtimestamp(time // SECOND, ZoneInfo(zone)).strftime("%-d %b %Y at %H:%M")
 
 
 def _of_level(engine: Engine, uid: str, row: int, source: str) -> dict[str, Any]:
