@@ -21,7 +21,8 @@ log = structlog.stdlib.get_logger("watch")
 RAISED_KEY = "watch:raised"
 """What stands, for `status`, `doctor` and /healthz: {at, items: [{watch, since, said}]}, times ns UTC."""
 SHOWN_FOR_S = 60.0
-FIRST_AFTER_S = 1.0
+FIRST_AFTER_S = 3.0
+"""What was interrupted goes on first."""
 
 
 class Looker(Protocol):
