@@ -137,3 +137,11 @@ def test_what_only_gone_screens_read_is_tidied_away() -> None:
     assert members.x[0].tolist() == [1.0] * ROWS
     with pytest.raises(KeyError):
         members.remove("goes")
+
+
+def test_a_market_without_rows_has_no_members() -> None:
+    members = Members(0)
+    members.add("x", _compiled("fund.pe < 2"), np.ones(0, np.bool_))
+    changes = members.take(np.arange(0), np.empty((2, 0)), is_all=True)
+    assert (len(changes), changes.updates.screens.tolist(), members.rows_in(0).tolist()) == (0, [], [])
+    assert [one.tolist() for one in members.pairs(0)] == [[], []]

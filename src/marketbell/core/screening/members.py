@@ -328,7 +328,8 @@ class Members:
             _DIFFERS(self.x, rows, values, changed)
             rows, values = rows[changed], np.ascontiguousarray(values[:, changed])
         new = np.array(sorted(self._new), np.int64) if self._new else _NOBODY
-        told, together = np.empty((len(rows), self._members.shape[1]), np.uint64), np.zeros_like(self._members[0])
+        words = self._members.shape[1]
+        told, together = np.empty((len(rows), words), np.uint64), np.zeros(words, np.uint64)
         done = count = 0
         while True:
             done, count = _ADVANCE(
@@ -349,15 +350,20 @@ class Members:
 
     def ordered(self, number: int, key_places: Ints) -> Ints:
         """Rows of a screen's members in its order, ties by key, unknown ones last."""
+        return self.ordered_by(number, key_places)[0]
+
+    def ordered_by(self, number: int, key_places: Ints) -> tuple[Ints, Floats]:
+        """The same, and the values that the order follows from: ascending, infinite where unknown."""
         self.lay_out()
         one = self.screen(number)
         rows = self.rows_in(number)
         if one.order < 0:
-            return rows[np.argsort(key_places[rows], kind="stable")]
+            return rows[np.argsort(key_places[rows], kind="stable")], np.zeros(len(rows))
         batch = self._orders.get(number)
         if batch is None:
             batch = self._orders[number] = self.table.batch([one.order])
         found = batch.run(self.x, rows)[0]
         down = one.compiled.screen.is_descending
         found = np.where(np.isfinite(found), -found if down else found, np.inf)
-        return rows[np.lexsort((key_places[rows], found))]
+        at = np.lexsort((key_places[rows], found))
+        return rows[at], found[at]

@@ -313,6 +313,19 @@ class StandingScreens(Operator):
             raise KeyError(screen_id)
         return self._members.ordered(number, self._who.universe.key_places)
 
+    def members_by(self, screen_id: str) -> list[tuple[int, float | None]]:
+        """Rows of a screen's members, each with what its place in the order follows from: ascending, None behind all.
+
+        Equal ones are in the order of keys. KeyError as above.
+        """
+        number = self._members.number(screen_id)
+        if number < 0:
+            raise KeyError(screen_id)
+        rows, order = self._members.ordered_by(number, self._who.universe.key_places)
+        return [
+            (row, one if np.isfinite(one) else None) for row, one in zip(rows.tolist(), order.tolist(), strict=True)
+        ]
+
     def seq(self, screen_id: str) -> int:
         """The newest moment at which somebody entered or left, ms UTC; 0 before the first."""
         return self._held[screen_id].seq
