@@ -30,6 +30,7 @@ from marketbell.core.market.session import MINUTE, SessionTable, regular_minutes
 from marketbell.core.market.timeframe import Timeframe
 from marketbell.core.primitives.errors import MarketbellError, UserError
 from marketbell.core.rules.armed import armed, scope_rows
+from marketbell.core.rules.shapes import Shapes
 from marketbell.core.screening.compiled import compiled
 from marketbell.core.screening.newest import Who
 from marketbell.core.screening.scope import key_in, rows_of
@@ -48,6 +49,8 @@ MOST_ROWS = 15_000_000
 PIECE = 64
 """Instruments that are read at once."""
 _FRAME_ROWS = 16_384
+_MOST_NAMED = 500
+"""Series that a frame names; where it is for more, it is for all."""
 _WITNESSES = 16
 _PRODUCER = producer_id("past")
 _PRICES = ("open", "high", "low", "close", "volume", "vwap")
@@ -205,7 +208,8 @@ class PastBarDesk:
         newest = int(both.max(initial=0)) + MINUTE if len(both) else 0
         holes = tuple(holes_of(both, table, begin, until))
         found = PastBars(*past_of(minutes, piece.bars, sessions), newest, holes)
-        return found.columns(np.sort(ids)), found.payload(piece.series)
+        series = piece.series if len(piece.series) <= _MOST_NAMED else None
+        return found.columns(np.sort(ids)), found.payload(series)
 
     def _witnessed(self, calendar: str, table: SessionTable, begin: int, until: int) -> NDArray[np.int64]:
         """When some instruments of the calendar had minutes: where none of them has any, nobody was there."""
@@ -239,6 +243,7 @@ class _Known:
     def __init__(self, instruments: Sequence[Instrument], now: int) -> None:
         self._who = Who(instruments)
         self._now = now
+        self._shapes = Shapes()
 
     def meant(self, command: Mapping[str, Any]) -> tuple[Plan | None, NDArray[np.int64], Sequence[int]]:
         """The series that a command of the log makes the engine watch, the rows that want their past, who is beside.
@@ -253,7 +258,7 @@ class _Known:
         return None, np.empty(0, np.int64), ()
 
     def _rule(self, command: Mapping[str, Any]) -> tuple[Plan, NDArray[np.int64], Sequence[int]]:
-        rule = armed(command, self._key)
+        rule = armed(command, self._key, self._shapes)
         rows = scope_rows(rule, self._who.universes, self._who.row_of, self._now, is_strict=False)
         plan = rule.cut.plan
         if not is_far(plan):

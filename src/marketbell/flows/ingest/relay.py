@@ -49,11 +49,13 @@ class CommandRelay:
         """Commands whose past is not cut into pieces yet."""
         self._owes: bool | None = None
         """What the number beside the log says, as far as we know."""
+        self._did_tell = False
         self._armed_epoch = ""
         self.error = ""
 
     def step(self, clock: int) -> int:
         """Publish what waits; how many commands went out. `clock` is the source's time, ns UTC."""
+        self._did_tell = False
         if not self._writer.is_open:
             return 0
         try:
@@ -81,7 +83,7 @@ class CommandRelay:
         """Publish as commands are announced, at the latest every `every_s`, until told to stop."""
         while not is_stopping():
             self.step(clock_of())
-            if self._past is not None and self._past.waiting and not self.error:
+            if self._did_tell:
                 continue
             try:
                 self._rules.wait(every_s)
@@ -159,6 +161,7 @@ class CommandRelay:
         if self._past.waiting and not self._writer.is_spilling:
             self._writer.publish(self._past.step(clock, self._writer.partitions))
             self._past.done()
+            self._did_tell = True
         if not self._past.waiting:
             self._remember(is_owed=False)
 
