@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 AHEAD = timedelta(days=62)
 DAY_NS = 86_400 * NS
 ARCHIVED_AT_ONCE = 1_000
+OWN_END_S = 60.0
+"""What has a process of its own is ended by its caller so long before the worker itself would have to end."""
 MARKET = "market"
 """The topic that the live process follows."""
 
@@ -81,7 +83,7 @@ def build_worker(settings: Settings) -> WorkerParts:
         **housekeeping(settings, stores, clock, jobs),
         PULSE: lambda _run, _report: {},
         "refresh_fundamentals": refresher(cache, clock),
-        BACKTEST: backtests(trying.at_length, limits[BACKTEST]),
+        BACKTEST: backtests(trying.at_length, limits[BACKTEST] - OWN_END_S),
     }
 
     def close() -> None:
