@@ -23,6 +23,7 @@ from marketbell.core.rules.spans import Places, Spans, grown
 
 _FIRST_ROOM = 256
 _MOST_LOST = 1_024
+_MOST_LAID = 1 << 20
 _NOWHERE = Input(-1)
 _RUN: Callable[..., int] = k.run
 
@@ -113,11 +114,13 @@ class Group:
         self._lists = RowLists(rows)
         self._scratch, self._one = np.empty(64), np.empty(64)
         self._holding = self._timed = 0
+        self._laid: tuple[Mapping[str, int], tuple[Ints, Ints, Ints, int]] | None = None
 
     # --- rules -------------------------------------------------------------------------------------
 
     def add(self, armed: Armed, rows: Ints, place_of: Mapping[str, Input], *, moves: bool = False) -> Member:
         """Take a rule; `place_of` tells where the program has each of its series, for good or (`moves`) for now."""
+        self._laid = None
         cut = armed.cut
         has_past = armed.policy.begin >= 0
         is_wide = len(rows) == self.rows and not has_past
@@ -171,6 +174,7 @@ class Group:
         member = self.members.pop(uid, None)
         if member is None:
             return
+        self._laid = None
         number, count = member.number, len(member.rows)
         self._by_number[number] = None
         for key in self._moving.pop(uid, ()):
@@ -389,7 +393,7 @@ class Group:
 
         Pairs of one rule stand together, by row; rules in the order of their numbers.
         """
-        rule, row, pair = self._all_pairs(numbers)
+        rule, row, pair, width = self._all_pairs(numbers)
         flags, recs = self.flags[pair], self.recs[pair]
         kept = (flags != 0) | (recs >= 0)
         rule, row, flags, recs = rule[kept], row[kept], flags[kept], recs[kept]
@@ -397,7 +401,6 @@ class Group:
         record_of = np.where(has, np.cumsum(has) - 1, -1)
         records = self.records[recs[has]].copy()
         records[:, k.Q_PAIR], records[:, k.Q_RULE] = 0, 0
-        width = max([1, *(one.own + self._inputs_of(one) for one in self.members.values())])
         return {
             "rule": rule,
             "row": row,
@@ -407,21 +410,28 @@ class Group:
             "record_f": self.record_f[recs[has], :width].copy(),
         }
 
-    def _inputs_of(self, member: Member) -> int:
-        return int(self._lines[member.number, k.P_INPUTS_SIZE])
+    def _all_pairs(self, numbers: Mapping[str, int]) -> tuple[Ints, Ints, Ints, int]:
+        """Every pair: its rule (by `numbers`), row and place, in this order; and how many values a record may hold.
 
-    def _all_pairs(self, numbers: Mapping[str, int]) -> tuple[Ints, Ints, Ints]:
+        Remembered until rules come or leave.
+        """
+        if self._laid is not None and self._laid[0] is numbers:
+            return self._laid[1]
         members = sorted(self.members.values(), key=lambda one: numbers[one.armed.uid])
-        sizes = np.array([self.rows if one.is_wide else len(one.rows) for one in members], np.int64)
+        sizes = np.array([len(one.rows) for one in members], np.int64)
+        ends = np.cumsum(sizes)
+        within = np.arange(sizes.sum()) - np.repeat(ends - sizes, sizes)
         rule = np.repeat(np.array([numbers[one.armed.uid] for one in members], np.int64), sizes)
-        rows = [np.arange(self.rows) if one.is_wide else one.rows for one in members]
-        pairs = [one.first + np.arange(size) for one, size in zip(members, sizes.tolist(), strict=True)]
-        empty = np.empty(0, np.int64)
-        return rule, np.concatenate([empty, *rows]), np.concatenate([empty, *pairs])
+        pair = within + np.repeat(np.array([one.first for one in members], np.int64), sizes)
+        row = np.concatenate([np.empty(0, np.int64), *(one.rows for one in members)])
+        width = max([1, *(one.own + int(self._lines[one.number, k.P_INPUTS_SIZE]) for one in members)])
+        if len(pair) <= _MOST_LAID:
+            self._laid = numbers, (rule, row, pair, width)
+        return rule, row, pair, width
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, int]) -> None:
         """Take the pairs of a checkpoint whose rules and rows are here; rules are added before."""
-        rule, row, pair = self._all_pairs(numbers)
+        rule, row, pair, _ = self._all_pairs(numbers)
         known = rule * (1 << 32) + row
         asked = np.asarray(arrays["rule"], np.int64) * (1 << 32) + np.asarray(arrays["row"], np.int64)
         at = np.searchsorted(known, asked)

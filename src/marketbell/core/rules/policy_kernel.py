@@ -46,6 +46,7 @@ NP = 25
 
 # --- a pair's byte: last known truth, whether it was ever evaluated, whether the last one was unknown, phase ---------
 TRUTH = 3  # 0 none, 1 false, 2 true
+TRUE = 2
 EVALUATED = 4
 UNKNOWN = 8
 PHASE = 4  # shift
