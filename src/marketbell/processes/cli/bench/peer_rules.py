@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import celpy
 import numpy as np
@@ -81,10 +80,13 @@ def rate(library: Library, rows: Sequence[Row]) -> float:
     return len(library) * len(rows) / seconds(work)
 
 
-def check(texts: Sequence[str], known: Mapping[str, Library], rows: Sequence[Row]) -> None:
-    """RuntimeError where the libraries do not say the same."""
+def answers(texts: Sequence[str], known: Mapping[str, Library], rows: Sequence[Row]) -> list[list[bool]]:
+    """What all libraries say of each condition at each row. RuntimeError where they do not say the same."""
+    found = []
     for at, text in enumerate(texts):
-        said: dict[str, list[Any]] = {name: [library[at](row) for row in rows] for name, library in known.items()}
-        if len({tuple(one) for one in said.values()}) != 1:
+        said = {tuple(library[at](row) for row in rows) for library in known.values()}
+        if len(said) != 1:
             message = f"the peers do not agree on {text}"
             raise RuntimeError(message)
+        found.append(list(said.pop()))
+    return found
