@@ -14,14 +14,17 @@ from marketbell.core.columns.frame import Columns, Frame, FrameKind, decode
 from marketbell.core.engine.past_bars import PAST
 from marketbell.core.language.json_form import to_json
 from marketbell.core.language.reader import parse_rule, parse_screen
+from marketbell.core.market.homes import Homes
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import MINUTE
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.core.rules.arming import arm_command
 from marketbell.flows.ingest import past as past_module
 from marketbell.flows.ingest.log import LOG, LogWriter
 from marketbell.flows.ingest.past import PastBarDesk
 from marketbell.flows.ingest.relay import CommandRelay
 from marketbell.flows.ingest.universe import Directory
+from marketbell.flows.stream.own import own_part
 from marketbell.ports.stores import EVERYWHERE, StoredRule
 
 CALENDARS = CalendarCatalogue()
@@ -220,3 +223,21 @@ def test_what_is_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     shop.desk.clear()
     shop.desk.want([command('alert "a" on $NSE:S01 when sma(close, 4000)@1h > 5 at 1h close')], NOW)
     assert {piece.minutes for piece in shop.desk._pieces} == {min(past_module.MOST_MINUTES, 12_000)}
+
+
+def test_shards_take_what_is_theirs_of_a_message() -> None:
+    shop = Shop()
+    shop.stores.bars.put("1m", minutes_of(IDS[:12]))
+    shop.settle()
+    shop.arm('alert "a" on TEN when sma(close, 3)@5m > 5 at 5m close')
+    shop.settle()
+    (frame,) = shop.told()
+    homes = Homes(ALL_SHARDS)
+    homes.learn(INSTRUMENTS)
+    halves = [Shards(0, 31), Shards(32, 63)]
+    parts = [own_part(frame, homes, half, None, lambda _: False) for half in halves]
+    assert [part.payload for part in parts if part is not None] == [frame.payload] * 2
+    assert sum(part.count for part in parts if part is not None) == frame.count
+    for part, half in zip(parts, halves, strict=True):
+        assert part is not None
+        assert all(homes.inside(np.asarray(part.columns["instrument_id"], np.int64), half))
