@@ -93,11 +93,13 @@ class Deliveries:
     def plan_batch(self, firing_ids: Sequence[str], now: int, decide: Planning) -> int:
         """Plan several firings together, and keep what was counted."""
         with self._lock:
-            wanted = [self._entries[key] for key in firing_ids if key in self._entries]
+            wanted = [self._entries[key] for key in dict.fromkeys(firing_ids) if key in self._entries]
             firings = sorted(
                 (entry.firing for entry in wanted if entry.planned_at is None),
                 key=lambda one: (one.recorded_at, one.event_time, one.firing_id),
             )
+            if not firings:
+                return 0
             rules = {(one.owner_id, one.rule_uid) for one in firings}
             counts = Counts(
                 {key: told for key, told in self._counts.items() if key[:2] in rules},
@@ -108,8 +110,7 @@ class Deliveries:
                 self._write(plan, now)
             self._counts |= counts.told
             self._windows |= counts.windows
-        if plans:
-            self._announcement.announce()
+        self._announcement.announce()
         return len(plans)
 
     def gather(self, now: int, decide: Gathering, limit: int = 100) -> int:
@@ -120,7 +121,10 @@ class Deliveries:
                 one = kept.delivery
                 if one.state == "held" and one.next_attempt_at <= now:
                     groups.setdefault((kept.owner_id, one.channel, one.address, one.gather), []).append(kept)
-            chosen = list(groups.values())[:limit]
+            # they stand in the order of planning already, which decides between groups of one time
+            chosen = sorted(groups.values(), key=lambda group: min(one.delivery.next_attempt_at for one in group))[
+                :limit
+            ]
             for group in chosen:
                 for decided in decide([kept.delivery for kept in group[:MOST_GATHERED]]):
                     self._release(decided, now)

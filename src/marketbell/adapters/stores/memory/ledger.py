@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import orjson
 
-from marketbell.adapters.stores.memory.deliveries import Deliveries, Entry
+from marketbell.adapters.stores.memory.deliveries import Deliveries, Entry, Open
 from marketbell.core.primitives.errors import OvertakenError
 from marketbell.ports.ledger import (
     ENDED_STATES,
@@ -124,12 +124,13 @@ class MemoryLedger(Deliveries):
             if entry is None or entry.firing.owner_id != owner_id:
                 return None
             _, deliveries = _told(entry)
-            carriers: list[Delivery] = []
+            carrying: dict[str, Open] = {}
             ids = {one.carried_by for one in deliveries if one.carried_by}
             while ids:  # one that waited again may be carried itself
-                found = [self._outbox[key].delivery for key in sorted(ids) if key in self._outbox]
-                carriers += found
-                ids = {one.carried_by for one in found if one.carried_by}
+                found = {key: self._outbox[key] for key in ids if key in self._outbox}
+                carrying |= found
+                ids = {one.delivery.carried_by for one in found.values() if one.delivery.carried_by}
+            carriers = [one.delivery for one in sorted(carrying.values(), key=lambda one: one.seq)]
             events = [event for one in (*deliveries, *carriers) for event in self._events.get(one.delivery_id, [])]
             reads = self._reads.get(owner_id, {})
             seen = [at for up_to, at in reads.items() if up_to >= entry.firing.recorded_at]

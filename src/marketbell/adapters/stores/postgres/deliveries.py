@@ -108,7 +108,7 @@ class Deliveries:
                 """
                 SELECT owner_id, channel, address, gather FROM ledger.outbox
                 WHERE state = 'held' AND next_attempt_at <= %s
-                GROUP BY owner_id, channel, address, gather ORDER BY min(next_attempt_at) LIMIT %s
+                GROUP BY owner_id, channel, address, gather ORDER BY min(next_attempt_at), min(seq) LIMIT %s
                 """,
                 (now, limit),
             ).fetchall()

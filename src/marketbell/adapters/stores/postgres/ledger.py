@@ -237,25 +237,16 @@ class PostgresLedger(Deliveries):
                 return _archived(connection, owner_id, firing_id)
             rows = connection.execute(SELECT_FIRINGS + "WHERE firing_id = %s", (firing_id,)).fetchall()
             ((firing, deliveries),) = _with_deliveries(connection, rows)
-            carriers = connection.execute(
-                _CARRIERS, {"ids": sorted({one.carried_by for one in deliveries if one.carried_by}), "owner": owner_id}
-            ).fetchall()
-            carrying = tuple(Delivery(*found) for found in carriers)
-            events = connection.execute(
-                """
-                SELECT delivery_id, at, what, number, detail FROM ledger.attempts
-                WHERE delivery_id = ANY (%s) ORDER BY at, seq
-                """,
-                ([one.delivery_id for one in (*deliveries, *carrying)],),
-            ).fetchall()
+            carriers = _carriers(connection, owner_id, deliveries)
+            events = _events(connection, [*deliveries, *carriers])
             return History(
                 firing,
                 row[0] or 0,
                 row[1],
                 row[2],
                 tuple(deliveries),
-                carrying,
-                tuple(Event(*found) for found in events),
+                carriers,
+                tuple(event for _, event in events),
                 row[3] or 0,
             )
 
@@ -376,19 +367,39 @@ def _archived(connection: Connection, owner_id: str, firing_id: str) -> History 
     kept, deliveries, attempts, read_at = row
     firing = {name: kept[name] for name in Firing.__dataclass_fields__} | {"notify": tuple(kept["notify"])}
     names = [name for name in Delivery.__dataclass_fields__ if name not in {"was_sending", "claim"}]
-    events = [
-        Event(found["delivery_id"], found["at"], found["what"], found["number"], found["detail"]) for found in attempts
-    ]
+    mine = [Delivery(**{name: found[name] for name in names}) for found in deliveries]
+    carriers = _carriers(connection, owner_id, mine)
+    fields = ("delivery_id", "at", "what", "number", "detail")
+    events = [(found["seq"], Event(**{name: found[name] for name in fields})) for found in attempts]
+    events = sorted([*events, *_events(connection, carriers)], key=lambda numbered: (numbered[1].at, numbered[0]))
     return History(
         Firing(**firing),
         kept["planned_at"] or 0,
         kept["decision"],
         kept["decision_reason"],
-        tuple(Delivery(**{name: found[name] for name in names}) for found in deliveries),
-        (),
-        tuple(sorted(events, key=lambda event: event.at)),
+        tuple(mine),
+        carriers,
+        tuple(event for _, event in events),
         read_at or 0,
     )
+
+
+def _carriers(connection: Connection, owner_id: str, deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
+    """The deliveries whose messages tell these; those that went to the archive themselves are not among them."""
+    ids = sorted({one.carried_by for one in deliveries if one.carried_by})
+    return tuple(Delivery(*row) for row in connection.execute(_CARRIERS, {"ids": ids, "owner": owner_id}))
+
+
+def _events(connection: Connection, deliveries: Sequence[Delivery]) -> list[tuple[int, Event]]:
+    """What happened to deliveries, oldest first, each with its place in the order of writing."""
+    found = connection.execute(
+        """
+        SELECT seq, delivery_id, at, what, number, detail FROM ledger.attempts
+        WHERE delivery_id = ANY (%s) ORDER BY at, seq
+        """,
+        ([one.delivery_id for one in deliveries],),
+    )
+    return [(row[0], Event(*row[1:])) for row in found]
 
 
 def _with_deliveries(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Firing, list[Delivery]]]:
