@@ -25,19 +25,24 @@ def test_the_arguments_are_the_question_and_the_answer_is_the_result() -> None:
         asked.append((dict(question), limit_s, report))
         return {"fires": 2}
 
-    assert backtests(at_length, 9.0)(RUN, silent) == {"fires": 2}
+    assert backtests(at_length, 9.0, lambda: False)(RUN, silent) == {"fires": 2}
     assert asked == [({"days": 3}, 9.0, silent)]
 
 
 @pytest.mark.parametrize(
-    ("said", "becomes"),
-    [(PreviewBusyError(), BusyError), (PreviewGoneError(), StoppedError), (UserError("too long"), UserError)],
+    ("said", "is_stopped", "becomes"),
+    [
+        (PreviewBusyError(), False, BusyError),
+        (PreviewGoneError(), True, StoppedError),
+        (PreviewGoneError(), False, PreviewGoneError),  # it died by itself: an attempt that failed
+        (UserError("too long"), False, UserError),
+    ],
 )
 def test_one_under_way_waits_one_that_was_stopped_is_put_back(
-    said: MarketbellError, becomes: type[MarketbellError]
+    said: MarketbellError, becomes: type[MarketbellError], *, is_stopped: bool
 ) -> None:
     def at_length(*_: Any) -> dict[str, Any]:
         raise said
 
     with pytest.raises(becomes):
-        backtests(at_length, 9.0)(RUN, silent)
+        backtests(at_length, 9.0, lambda: is_stopped)(RUN, silent)

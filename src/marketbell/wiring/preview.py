@@ -56,7 +56,8 @@ class PreviewProcess:
         self._url = database_url
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
-        self._is_stopped = False
+        self.is_stopped = False
+        """It was told to end for good."""
 
     def __call__(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The answer. UserError for what cannot be tried or takes too long, UnavailableError when the store is away."""
@@ -84,7 +85,7 @@ class PreviewProcess:
     def stop(self) -> None:
         """End what is under way: its caller gets a PreviewGoneError."""
         worker = self._worker
-        self._is_stopped = True
+        self.is_stopped = True
         if worker is not None:
             worker.process.kill()
 
@@ -102,7 +103,7 @@ class PreviewProcess:
     def _ask(self, question: Mapping[str, Any], patience_s: float, told: Told | None) -> dict[str, Any]:
         asked = orjson.dumps({**question, "tells": told is not None})
         for is_last in (False, True):
-            if self._is_stopped:
+            if self.is_stopped:
                 raise PreviewGoneError
             worker = self._running()
             try:

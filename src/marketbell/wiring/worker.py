@@ -83,7 +83,7 @@ def build_worker(settings: Settings) -> WorkerParts:
         **housekeeping(settings, stores, clock, jobs),
         PULSE: lambda _run, _report: {},
         "refresh_fundamentals": refresher(cache, clock),
-        BACKTEST: backtests(trying.at_length, limits[BACKTEST] - OWN_END_S),
+        BACKTEST: backtests(trying.at_length, limits[BACKTEST] - OWN_END_S, lambda: trying.is_stopped),
     }
 
     def close() -> None:
@@ -131,8 +131,11 @@ def housekeeping(settings: Settings, stores: "PostgresStores", clock: Clock, job
     return {"make_partitions": make_partitions, "forget_old": forget_old, "archive_ledger": archive_ledger}
 
 
-def backtests(try_at_length: Callable[..., dict[str, Any]], limit_s: float) -> Work:
-    """A rule on the past, in a process of its own. Another one under way: the run waits for its turn."""
+def backtests(try_at_length: Callable[..., dict[str, Any]], limit_s: float, is_stopped: Callable[[], bool]) -> Work:
+    """A rule on the past, in a process of its own. Another one under way: the run waits for its turn.
+
+    Where that process dies because we stop, the run is the next worker's; where it dies by itself, it has failed.
+    """
     from marketbell.wiring.preview import PreviewBusyError, PreviewGoneError
 
     def work(run: Run, report: Report) -> dict[str, Any]:
@@ -141,7 +144,9 @@ def backtests(try_at_length: Callable[..., dict[str, Any]], limit_s: float) -> W
         except PreviewBusyError as error:
             raise BusyError(error.message) from error
         except PreviewGoneError as error:
-            raise StoppedError(error.message) from error
+            if is_stopped():
+                raise StoppedError(error.message) from error
+            raise
 
     return work
 
