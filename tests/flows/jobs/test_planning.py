@@ -108,6 +108,19 @@ def test_what_was_missed_is_made_up_for_as_far_as_the_job_says() -> None:
     assert [moment.hour for moment in runs_of(store, "three")] == [2, 10, 11, 12]
 
 
+def test_a_job_that_never_ran_misses_nothing_while_the_clockwork_is_away() -> None:
+    clock, store = ManualClock(BEGIN + 2 * 3_600 * S), MemoryJobs()
+    jobs = [Job("pulse", "", Every(5), 60.0), Job("daily", "", at("13 2 * * *"), 60.0)]
+    planner = Planner(store, jobs, clock, Broker().tell)
+    for _ in range(12 * 60):
+        planner.step()
+        clock.move(1)
+    assert runs_of(store, "daily") == []
+    clock.move(120)  # killed at 02:12, started again at 02:14
+    Planner(store, jobs, clock, Broker().tell).step()
+    assert [(moment.hour, moment.minute) for moment in runs_of(store, "daily")] == [(2, 13)]
+
+
 @pytest.mark.parametrize("step_s", [3_600, -3_600])
 def test_a_clock_that_was_set_loses_and_doubles_nothing(step_s: int) -> None:
     clock, store = ManualClock(BEGIN), MemoryJobs()

@@ -48,11 +48,13 @@ class Planner:
         """
         now = self._clock.now()
         newest = self._store.newest()
+        # a job that has never run yet goes on from when any clockwork was last at work: it may just have been away
+        last_seen = max(newest.values(), default=min(self._begun_at, now))
         runs = [
             new_run(job.name, instant, now=now, is_scheduled=True)
             for job in self._jobs
             if job.timing is not None
-            for instant in due_instants(job.timing, newest.get(job.name, min(self._begun_at, now)), now, job.catch_up)
+            for instant in due_instants(job.timing, newest.get(job.name, last_seen), now, job.catch_up)
         ]
         self._store.enqueue(runs)
         return self._say(self._store.take_due(now))
