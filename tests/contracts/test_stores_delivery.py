@@ -272,7 +272,11 @@ def test_figures_count_states_and_measure_what_was_accepted(stores: Stores) -> N
     assert figures.p99_ms == pytest.approx(29.8)
     (channel,) = figures.by_channel
     assert (channel.channel, channel.states, channel.p50_ms) == ("webhook", {"dead": 3, "sent": 3}, pytest.approx(20.0))
-    later = stores.ledger.figures(LOCAL_OWNER, since=2 * SECOND)
+    waited = firing(5, "late", recorded_at=SECOND)
+    payload = {"due_at": 5 * SECOND}
+    put(stores, delivery(waited, "sent", sent_at=5 * SECOND + 7_000_000, payload=payload), of=waited)
+    assert stores.ledger.figures(LOCAL_OWNER, since=4 * SECOND).p50_ms == pytest.approx(7.0)
+    later = stores.ledger.figures(LOCAL_OWNER, since=6 * SECOND)
     assert (later.p50_ms, later.by_channel[0].p99_ms) == (None, None)
     assert stores.ledger.figures("nobody", 0).states == {}
 

@@ -188,7 +188,7 @@ class DeadDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ChannelFigures:
-    """One channel in numbers; latency from the firing's record to the provider's acceptance, None without any."""
+    """One channel in numbers; latency from record (or the end of a wait) to acceptance, None without any."""
 
     channel: str
     states: Mapping[str, int]
@@ -207,9 +207,9 @@ class Figures:
 
 
 Planning = Callable[[Sequence[Firing], Counts], Sequence[Plan]]
-"""Firings without a plan, in their order, to their plans. Asks no store."""
+"""Firings without a plan, in their order, to their plans. Asks the ledger nothing."""
 Gathering = Callable[[Sequence[Delivery]], Sequence[Delivery]]
-"""Held deliveries of one destination and one key whose time has come, to what becomes of each. Asks no store."""
+"""Held deliveries of one destination and key that are due, to what becomes of each. Asks the ledger nothing."""
 
 
 class Ledger(Protocol):

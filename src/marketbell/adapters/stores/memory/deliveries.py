@@ -260,11 +260,16 @@ class Deliveries:
 
     def _latency(self, several: Sequence[Open], since: int) -> tuple[float | None, float | None]:
         took = [
-            (kept.delivery.sent_at - self._entries[kept.delivery.firing_id].firing.recorded_at) / 1e6
+            (kept.delivery.sent_at - self._due_at(kept)) / 1e6
             for kept in several
             if kept.delivery.state == "sent" and kept.delivery.sent_at >= since
         ]
         return (float(np.percentile(took, 50)), float(np.percentile(took, 99))) if took else (None, None)
+
+    def _due_at(self, kept: Open) -> int:
+        """When it should have gone: what was held on purpose is measured from its release."""
+        due_at = kept.delivery.payload.get("due_at")
+        return int(due_at or self._entries[kept.delivery.firing_id].firing.recorded_at)
 
     # --- parts -----------------------------------------------------------------------------------
 

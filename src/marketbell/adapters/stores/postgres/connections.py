@@ -174,7 +174,12 @@ def errors() -> Iterator[None]:
     """Outages become StoreUnavailableError, values that cannot be stored UserError; bugs stay what they are."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.ReadOnlySqlTransaction,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
         message = f"the database did not answer: {_one_line(error)}"
         raise StoreUnavailableError(message) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:

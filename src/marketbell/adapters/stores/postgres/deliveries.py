@@ -280,7 +280,8 @@ class Deliveries:
             ).fetchall()
             latencies = connection.execute(
                 """
-                SELECT channel, percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY (sent_at - recorded_at) / 1e6)
+                SELECT channel, percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (
+                    ORDER BY (sent_at - coalesce((payload->>'due_at')::bigint, recorded_at)) / 1e6)
                 FROM ledger.outbox JOIN ledger.firings USING (firing_id)
                 WHERE outbox.owner_id = %s AND state = 'sent' AND channel <> 'in_app' AND sent_at >= %s
                 GROUP BY GROUPING SETS ((channel), ())
