@@ -153,16 +153,18 @@ def _preview(parts: ApiParts, database: str) -> Iterator[BenchRow]:
     for text in _YEAR:
         command = arm_command(parse_rule(f'alert "y" on ALL when {text}'), None, "owner")
         asked = {"command": command, "keys": keys, "days": DAYS, "until": until, "shown": []}
-        took, fires = [], 0
+        took, used, fires = [], [], 0
         for _ in range(PREVIEWS):
             preview = build_preview({"database_url": database})
-            began = time.perf_counter()
+            began, before = time.perf_counter(), time.process_time()
             fires = preview(asked, lambda *_: None)["fires"]
             took.append(time.perf_counter() - began)
+            used.append(time.process_time() - before)
         if not fires:
             raise RuntimeError(f"nothing fired in a year: {text}")
         case = f"a year of days × {STOCKS} instruments, bars read from PostgreSQL, {fires:,} firings: {text}"
         yield BenchRow(case, "s", float(np.median(took)), PREVIEW_S, "2 s allowed", 1.0, higher_is_better=False)
+        yield BenchRow(f"{case}, CPU time", "s CPU", float(np.median(used)), None, "")
 
 
 def _days(market: list[Instrument], opens: Any) -> dict[str, Any]:
