@@ -94,14 +94,20 @@ def _server(server: EmbeddedServer, log: Path) -> Child:
     return Child(server.name, list(launch.argv), log, **how)
 
 
-def _wait(condition: Callable[[], bool], within_s: float, what: str, children: dict[str, Child]) -> None:
+def _wait(
+    condition: Callable[[], bool],
+    within_s: float,
+    what: str,
+    children: dict[str, Child],
+    tell: Callable[[], str] = lambda: "",
+) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
             tails = "\n".join(
                 f"--- {name}\n{child.tail()}" for name, child in children.items() if child.process is not None
             )
-            pytest.fail(f"not within {within_s} s: {what}\n{tails}")
+            pytest.fail(f"{tails}\nnot within {within_s} s: {what}\n{tell()}")
         time.sleep(0.05)
 
 
@@ -211,7 +217,16 @@ class House:
         return int(self.feed().get("position") or 0)
 
     def wait(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
-        _wait(condition, within_s, what, self.children)
+        _wait(condition, within_s, what, self.children, self.told)
+
+    def told(self) -> str:
+        """How far ingest and stream are, in their own words."""
+        status = self.document("stream:status") or {}
+        parts = [
+            {name: one.get(name) for name in ("shards", "state", "lag", "gaps")} | one.get("counters", {})
+            for one in status.get("partitions") or []
+        ]
+        return f"feed: {self.feed()}\nstream: {status.get('problem')} {parts}"
 
     def close(self) -> None:
         for child in reversed(list(self.children.values())):
