@@ -14,13 +14,14 @@ import numpy as np
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.outputs import Outputs
+from marketbell.core.engine.past_bars import PAST
 from marketbell.core.engine.timeframes import Sessions
 from marketbell.core.language import expression as ex
 from marketbell.core.language.defaults import LIMIT_PER_DAY, effective
 from marketbell.core.language.rule_plan import RulePlan, compile_rule
 from marketbell.core.language.tree import Cooldown, Fire, Rule, Scope, ScopeKind, Timing, TimingKind
 from marketbell.core.market.instrument import Instrument
-from marketbell.core.market.session import SessionTable, regular_minutes
+from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable, regular_minutes
 from marketbell.core.market.timeframe import TICK
 from marketbell.core.primitives.errors import UserError
 from marketbell.core.rules.armed import armed
@@ -141,10 +142,10 @@ def run(
     begin = loaded.start
     outputs = [engine.apply([_reference(loaded.facts), _command(command, begin)])]
     past, source = _cut(needs, loaded)
-    parts = [*((part, False) for part in past), *((part, True) for part in source)]
-    for done, (part, is_source) in enumerate(parts):
-        outputs.append(engine.apply([_bars(part, is_source=is_source)]))
-        told((done + 1) / len(parts), "evaluating" if is_source else "warming")
+    parts = [*((part, _past(part)) for part in past), *((part, _ROLE) for part in source)]
+    for done, (part, role) in enumerate(parts):
+        outputs.append(engine.apply([_bars(part, role)]))
+        told((done + 1) / len(parts), "evaluating" if role == _ROLE else "warming")
     outputs.append(engine.apply([Frame(FrameKind.HEARTBEAT, 0, _NO_PRODUCER, 0, 0, loaded.end, loaded.end, 0)]))
     outputs.append(engine.finish())
     return collected(engine, outputs)
@@ -210,9 +211,17 @@ def _pieces(columns: Columns) -> Iterator[Columns]:
         yield {name: column[at : at + ROWS] for name, column in columns.items()}
 
 
-def _bars(columns: Columns, *, is_source: bool) -> Frame:
+def _past(columns: Columns) -> bytes:
+    """The role of bars that warm: days are history, minutes are what the store kept for who begins."""
+    start = starts_of(columns)
+    if not len(start) or int(columns["timeframe_s"][0]) == DAY // SECOND:
+        return b""
+    return json.dumps({"role": PAST, "timeframes": [], "until": int(start.max()) + MINUTE}).encode()
+
+
+def _bars(columns: Columns, payload: bytes) -> Frame:
     count = len(columns["start"])
-    return Frame(FrameKind.BAR, 0, _NO_PRODUCER, 0, 0, 0, 0, count, columns, _ROLE if is_source else b"")
+    return Frame(FrameKind.BAR, 0, _NO_PRODUCER, 0, 0, 0, 0, count, columns, payload)
 
 
 def _command(command: Mapping[str, Any], time: int) -> Frame:
