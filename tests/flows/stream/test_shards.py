@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from marketbell.core.engine.handover import merge
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
+from marketbell.core.screening.templates import TEMPLATES
 from marketbell.flows.stream.cover import cover
 from marketbell.flows.stream.line_up import LIVE
 from marketbell.flows.stream.ownership import lease_name
 from marketbell.flows.stream.whole_market import LEADER
+from marketbell.ports.screens import NOW
 
 SYMBOLS = 24
 HALVES = ("0-31", "32-63")
@@ -106,7 +108,7 @@ class Processes:
             if calm == 12:
                 for desk in self.desks:
                     desk.runner.snapshot()
-                    while desk.bar_lane.step():
+                    while desk.bar_lane.step() or desk.screen_lane.step():
                         pass
                 return
         pytest.fail(str([desk.runner.status() for desk in self.desks]))
@@ -131,6 +133,7 @@ def outcome(processes: Processes) -> dict[str, Any]:
     return {
         "columns": columns,
         "market": market(processes),
+        "screens": {screen_id: sorted(members) for screen_id, members in screens(processes).items()},
         "quality": quality,
         "stored_quality": stores.quality.get("2021-04-28"),
         "firings": sorted(
@@ -151,6 +154,25 @@ def market(processes: Processes) -> dict[str, Any]:
         "quality": {name: quality[name] for name in ("totals", "instruments")},
         "rows": sorted(cache.fields("market:rows")),
     }
+
+
+def screens(processes: Processes) -> dict[str, list[str]]:
+    """Members of the screens that look at each row alone, as readers find them; the store's history says the same."""
+    world = processes.world
+    names = {int(one.instrument_id): key for part in processes.parts() for one, key in _named(part.engine)}
+    found = {}
+    for screen_id in TEMPLATES.keys() - {"undervalued-picks"}:
+        members = orjson.loads(world.cache.get(NOW + screen_id))["members"]
+        newest: dict[int, str] = {}
+        for event in world.stores.screens.history(screen_id, 0, 1_000_000):
+            newest.setdefault(event.instrument_id, event.event)  # the newest one comes first
+        assert {names[one] for one, event in newest.items() if event == "enter"} == set(members), screen_id
+        found[screen_id] = members
+    return found
+
+
+def _named(engine: Any) -> Any:
+    return zip(engine.instruments, engine.keys(), strict=True)
 
 
 def whole(processes: Processes) -> dict[str, Any]:
@@ -178,6 +200,7 @@ def undivided(kit: Any) -> Processes:
     processes.settle()
     found = outcome(processes)
     assert found["firings"]
+    assert found["screens"]["top-gainers"]
     assert {"late", "out_of_order", "bad_price", "duplicate", "unknown_instrument"} <= {
         kind for kinds in found["quality"].values() for kind in kinds
     }
@@ -194,6 +217,7 @@ def test_the_split_changes_nothing(kit: Any, undivided: Processes, split: Sequen
     processes.settle()
     assert all(any(part.engine.keys() for part in desk.partitions) for desk in processes.desks)
     same(processes, undivided)
+    assert screens(processes) == screens(undivided)  # the order too; after a handover the next heartbeat tells it
 
 
 @pytest.mark.parametrize("end", ["stopped", "killed"])

@@ -256,7 +256,6 @@ class StandingScreens(Operator):
         found = self._values(state, now)
         rows = np.arange(state.count)
         changes = self._members.take(rows, found, is_all=self._is_new)
-        self._is_new = False
         moved = {
             number: tuple(
                 ("enter" if one == ENTER else "leave", row) for row, one in zip(at.tolist(), what.tolist(), strict=True)
@@ -264,12 +263,16 @@ class StandingScreens(Operator):
             for number, at, what in changes.by_screen()
         }
         counts = self._members.counts
+        told = set(changes.updates.screens.tolist())
+        if self._is_new:  # who was kept is known, but their order only now
+            told = set(np.flatnonzero(counts).tolist()) - moved.keys()
+            self._is_new = False
         for number, events in moved.items():
             screen_id = self._members.screen(number).screen_id
             held = self._held[screen_id]
             held.seq = now // _MS
             self._deltas.append(Delta(screen_id, held.owner_id, held.seq, now, int(counts[number]), events))
-        for number in changes.updates.screens.tolist():
+        for number in told:
             screen_id = self._members.screen(number).screen_id
             held = self._held[screen_id]
             self._updated[screen_id] = Delta(
@@ -312,6 +315,10 @@ class StandingScreens(Operator):
         if number < 0:
             raise KeyError(screen_id)
         return self._members.ordered(number, self._who.universe.key_places)
+
+    def is_evaluated(self, screen_id: str) -> bool:
+        """True for a screen that has members here, or could: it is laid out."""
+        return self._members.number(screen_id) >= 0
 
     def members_by(self, screen_id: str) -> list[tuple[int, float | None]]:
         """Rows of a screen's members, each with what its place in the order follows from: ascending, None behind all.

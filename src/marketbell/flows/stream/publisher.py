@@ -251,7 +251,7 @@ class Publisher:
             if lists is not None:
                 self._whole(engines, lists, quality, max(now, lists["as_of"] or 0))
             self._cached_rows(partitions)
-            self.screens.tell(engines)
+            self.screens.tell({one.label: one.engine for one in partitions}, self._labels(partitions))
             for key, document in list(self._evidence.items()):
                 self._cache.set(f"market:evidence:{key}", documents.dumps(document), ttl_s=_EVIDENCE_S)
                 del self._evidence[key]
@@ -267,6 +267,12 @@ class Publisher:
                 self._fill_cache(partitions)
                 self.screens.forget()
             self.cache_error = ""
+
+    def _labels(self, partitions: Sequence[Partition]) -> Sequence[str] | None:
+        """The parts that make the market, where this process tells of all of it."""
+        if self.market is None:
+            return [one.label for one in partitions]
+        return self.market.groups if self.market.is_leader else None
 
     def _whole(self, engines: Sequence[Engine], lists: Mapping[str, Any], quality: Mapping[str, Any], now: int) -> None:
         """Documents about the whole market. What waits for the topic waits in order; a lost cache raises."""

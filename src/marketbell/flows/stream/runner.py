@@ -321,7 +321,7 @@ class StreamRunner:
         standing = standing_of(partition.engine)
         deltas = [] if standing is None else standing.take_deltas()
         if deltas:
-            self._publisher.screens.take(partition.engine, deltas)
+            self._publisher.screens.take(partition.label, partition.engine, deltas)
             if self._screen_lane is not None:
                 self._screen_lane.put(self._mark, partition.engine, deltas)
 
@@ -540,6 +540,7 @@ class StreamRunner:
                     "gaps": partition.gap_count,
                     "recent_gaps": list(partition.gaps)[-5:],
                     "counters": partition.engine.counters(),
+                    "screens": _screens_of(partition),
                 }
             )
         return {
@@ -585,6 +586,14 @@ class StreamRunner:
             self._standing.end()
         except BusUnavailableError as error:
             log.warning("share.not_taken_back", error=error.message)
+
+
+def _screens_of(partition: Partition) -> dict[str, Any]:
+    """How many screens stand here, and which of them cannot be evaluated, with the reason."""
+    standing = standing_of(partition.engine)
+    if standing is None:
+        return {"standing": 0, "not_evaluated": {}}
+    return {"standing": len(standing.screens), "not_evaluated": dict(standing.problems)}
 
 
 def _place_key(partition: Partition) -> str:

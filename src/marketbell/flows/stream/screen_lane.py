@@ -67,7 +67,5 @@ class ScreenLane(Lane):
 
 
 def standing_of(engine: Engine) -> StandingScreens | None:
-    """The engine's standing screens, where it has them and has the whole market."""
-    if not engine.is_whole:
-        return None
+    """The engine's standing screens, where it has them."""
     return next((one for one in engine.operators if isinstance(one, StandingScreens)), None)

@@ -159,6 +159,11 @@ class WholeMarket:
         """True while this process makes the whole market."""
         return self._stage is not None
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Labels of the parts that make the market; none while some of its shards have nobody."""
+        return self._groups if self._is_whole else ()
+
     def expect(self, status: Mapping[str, Any]) -> None:
         """The parts that make the market, by the status of all processes."""
         parts = [one for one in status["partitions"] if one["state"] in {"running", "lost"}]
