@@ -164,6 +164,14 @@ def test_rules_of_minutes_say_from_when_minutes_are_known(stores: MemoryStores) 
     assert any("the close of each minute" in note for note in level["notes"])
 
 
+def test_minutes_before_the_stretch_warm_however_far_a_rule_looks_back(stores: MemoryStores) -> None:
+    """Fifty bars of five minutes are two sessions; the engine itself keeps an hour."""
+    starts = [opened + n * MINUTE for opened in m.OPENS[DAYS - 6 : DAYS] for n in range(120)]
+    put(stores, "1m", "NSE:A", starts, [100.0 + n / 10 for n in range(len(starts))])
+    found = preview(stores, 'alert "up" on $NSE:A when close > sma(close, 50)@5m at 5m close fire every time', days=1)
+    assert [one["time"] for one in found["markers"]] == [m.OPENS[DAYS - 1] + 5 * (n + 1) * MINUTE for n in range(24)]
+
+
 def test_a_price_level_is_tried_too(stores: MemoryStores) -> None:
     put(stores, "1d", "NSE:A", m.OPENS[:DAYS], WALK)
     found = preview(stores, 'alert "lvl" on $NSE:A when close crosses above 100 at tick fire once')
