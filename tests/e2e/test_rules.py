@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from harness import MODES, ROOT, WCAG, System, axe, axe_in_both_themes, choose, until
 from playwright.sync_api import Locator, Page, expect
@@ -309,6 +310,23 @@ def test_a_rule_tells_why_not(demo: System, stock: dict[str, Any], page: Page) -
     assert axe_in_both_themes(page, WCAG) == []
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def test_a_rule_armed_while_ticks_flow_knows_its_past(demo: System, stock: dict[str, Any], hurried: None) -> None:
+    """It looks back at six hours of minutes; the engine keeps one of them, the store has the rest."""
+    armed = arm(demo, f'alert "Knows" on {symbol_of(stock)} when sma(close, 70)@5m < 0 and close@1m > 1 at 1m close')
+
+    def known() -> dict[str, Any] | None:
+        with demo.api as client:
+            answer = client.get(f"/api/rules/{armed['rule_uid']}/why", params={"instrument": stock["instrument"]})
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return None  # it is catching up
+        why: dict[str, Any] = answer.raise_for_status().json()
+        return why if why["truth"] is not None else None
+
+    why = until(known, 120, "the truth of a rule that looks far back")
+    assert why["truth"] is False
+    assert why["missing"] == []
 
 
 def test_a_rule_is_disabled_and_armed_again(demo: System, stock: dict[str, Any], page: Page) -> None:
