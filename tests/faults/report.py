@@ -22,6 +22,8 @@ class Row:
     fault: str
     wanted: int
     is_kill: bool = True
+    without: str = "not run yet"
+    """What stands there before the first run."""
 
 
 ROWS = {
@@ -33,7 +35,7 @@ ROWS = {
     "worker": Row(5, "`worker` and `beat` killed, two `beat` at once", 50),
     "broker": Row(6, "both Valkeys killed, emptied, away for 60 s", 50),
     "postgres": Row(7, "PostgreSQL killed, stopped at once, away for 60 s", 50),
-    "mongodb": Row(8, "MongoDB down", 20),
+    "mongodb": Row(8, "MongoDB down", 20, without="nothing uses MongoDB yet"),
     "lines": Row(6, "the line to PostgreSQL and Valkey cut, slow, swallowing, half-open", 12, is_kill=False),
     "500": Row(9, "provider answers 500", 500, is_kill=False),
     "429": Row(9, "provider answers 429", 500, is_kill=False),
@@ -128,16 +130,20 @@ def table(results: dict[str, Result]) -> str:
         number = str(row.number) if row.number else "–"
         found = results.get(name)
         if found is None:
-            lines.append(f"| {number} | {row.fault} | {row.wanted:,} | not run yet | | | | | | | |")
+            lines.append(f"| {number} | {row.fault} | {row.wanted:,} | {row.without} | | | | | | | |")
             continue
         times = _times(found.recoveries)
         remark = found.remark if found.has_passed else f"**failed** {found.remark}".strip()
-        cells = [number, row.fault, f"{row.wanted:,}", f"{found.times:,}", found.lost, found.doubled, *times]
+        counts = [found.lost, found.doubled] if found.has_passed or found.lost or found.doubled else ["?", "?"]
+        cells = [number, row.fault, f"{row.wanted:,}", f"{found.times:,}", *counts, *times]
         lines.append("| " + " | ".join(map(str, [*cells, found.date, remark])) + " |")
-    done = {name: found for name, found in results.items() if name in ROWS}
+    done = {name: found for name, found in results.items() if name in ROWS and found.has_passed}
     kills = sum(found.times for name, found in done.items() if ROWS[name].is_kill)
     lost, doubled = sum(found.lost for found in done.values()), sum(found.doubled for found in done.values())
-    lines += ["", f"In all {kills:,} kills and outages of servers, {lost:,} lost, {doubled:,} doubled."]
+    lines += [
+        "",
+        f"In the runs that passed: {kills:,} kills and outages of servers, {lost:,} lost, {doubled:,} doubled.",
+    ]
     return "\n".join(lines)
 
 
