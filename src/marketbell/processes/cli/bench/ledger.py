@@ -19,6 +19,7 @@ from marketbell.processes.cli.bench import ledger_peer
 from marketbell.processes.cli.bench.ledger_parts import Servers, celery_worker, receiver, sender, servers, until
 from marketbell.processes.cli.bench.ledger_ticks import tick_to_durable
 from marketbell.processes.cli.bench.rows import BenchRow, in_turn, seconds
+from marketbell.wiring.bench import bench_planner, bench_stores
 
 RUNS = 3
 ALERTS = 2_000
@@ -54,22 +55,11 @@ def _firings(count: int, notify: tuple[str, ...]) -> list[Any]:
 
 
 def _stores(found: Servers) -> Any:
-    from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.core.market.instrument import Instrument
 
-    stores = PostgresStores(found.database)
+    stores = bench_stores(found.database)
     stores.instruments.put([Instrument("NSE:RELIANCE", "Reliance Industries")])
     return stores
-
-
-def _planner(stores: Any) -> Any:
-    from marketbell.adapters.clock.system import SystemClock
-    from marketbell.flows.alerting.planning import Planner
-
-    return Planner(
-        stores.ledger, stores.channels, stores.instruments, SystemClock(), "http://127.0.0.1:8700",
-        wishes=stores.wishes, rules=stores.rules,
-    )  # fmt: skip
 
 
 class _Rates:
@@ -81,7 +71,7 @@ class _Rates:
         self._found = found
         self.stores = _stores(found)
         self.stores.channels.put(Channel("bench", LOCAL_OWNER, "webhook", "bench", {"url": "https://127.0.0.1:9/"}))
-        self._planner, self.app = _planner(self.stores), ledger_peer.make_app(found.valkey)
+        self._planner, self.app = bench_planner(self.stores), ledger_peer.make_app(found.valkey)
         self._place = itertools.count(1)
         self._database = psycopg.connect(found.database, autocommit=True)
         self._redis = redis.Redis.from_url(found.valkey)

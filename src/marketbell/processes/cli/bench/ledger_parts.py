@@ -14,6 +14,7 @@ from pathlib import Path
 
 from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.servers import EmbeddedServer
+from marketbell.wiring.bench import bench_cache, bench_migrate, bench_servers
 
 PEER_MODULE = "marketbell.processes.cli.bench.ledger_peer"
 READY_S = 60.0
@@ -84,17 +85,13 @@ def _running(server: EmbeddedServer, log: Path) -> Iterator[int]:
 @contextlib.contextmanager
 def servers() -> Iterator[Servers]:
     """Both, in a folder that goes away."""
-    from marketbell.adapters.servers.postgres import EmbeddedPostgres
-    from marketbell.adapters.servers.valkey import EmbeddedValkey
-    from marketbell.adapters.stores.postgres import migrate
     from marketbell.processes.cli.bench.ledger_peer import make_tables
 
     with tempfile.TemporaryDirectory(prefix="marketbell-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        postgres = EmbeddedPostgres(folder / "postgres", is_durable=True)
-        valkey = EmbeddedValkey("bus", folder / "bus", memory_mb=512, is_durable=False)
+        postgres, valkey = bench_servers(folder)
         with _running(postgres, folder / "postgres.log") as one, _running(valkey, folder / "valkey.log") as other:
-            migrate.upgrade(postgres.url)
+            bench_migrate(postgres.url)
             make_tables(postgres.url)
             yield Servers(postgres.url, valkey.url, folder, (one, other))
 
@@ -102,7 +99,6 @@ def servers() -> Iterator[Servers]:
 @contextlib.contextmanager
 def sender(found: Servers) -> Iterator[None]:
     """The real sender process."""
-    from marketbell.adapters.cache.redis import RedisCache
     from marketbell.settings import Settings
 
     settings = Settings(
@@ -112,7 +108,7 @@ def sender(found: Servers) -> Iterator[None]:
         cache_url=found.valkey,
     )
     env = os.environ | settings.environment() | {"MARKETBELL_NOTIFY__ALLOW_PRIVATE": "127.0.0.1"}
-    cache = RedisCache(found.valkey)
+    cache = bench_cache(found.valkey)
     argv = [sys.executable, "-m", "marketbell.processes.sender"]
     with child(argv, found.folder / "sender.log", env=env):
         until(lambda: b'"ready"' in (cache.get("proc:sender") or b""), "the sender")

@@ -22,6 +22,7 @@ from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.records import firing_of, rule_firing_of
 from marketbell.processes.cli.bench.ledger_parts import Servers
 from marketbell.processes.cli.bench.rows import BenchRow
+from marketbell.wiring.bench import bench_bus, bench_stores
 from marketbell.wiring.calendars import calendars
 
 INSTRUMENTS = 5_000
@@ -39,10 +40,7 @@ TOPIC = "log"
 
 def tick_to_durable(found: Servers) -> list[BenchRow]:
     """p50, p99 and the worst of all alerts of a run."""
-    from marketbell.adapters.bus.redis import RedisBus
-    from marketbell.adapters.stores.postgres import PostgresStores
-
-    stores, bus = PostgresStores(found.database), RedisBus(found.valkey)
+    stores, bus = bench_stores(found.database), bench_bus(found.valkey)
     bus.ensure_topic(TOPIC, 1, 200_000)
     frames = _frames()
     partition = _partition()
