@@ -197,7 +197,7 @@ class StreamDesk:
         beside = [
             threading.Thread(target=self._step, args=(self.keeper.step, 0.1, done), name="keeper", daemon=True),
             threading.Thread(target=self._step, args=(self.charts.step, 0.05, done), name="charts", daemon=True),
-            threading.Thread(target=self._step, args=(self.reasons.step, 0.03, done), name="reasons", daemon=True),
+            threading.Thread(target=self._step, args=(self.reasons.step, 0.01, done), name="reasons", daemon=True),
             threading.Thread(target=self._step, args=(self.screens.step, 0.01, done), name="screener", daemon=True),
         ]
         threads = [*lanes, *beside]

@@ -21,7 +21,7 @@ STOCKS = 500
 DAYS = 365
 PREVIEW_S = 2.0
 PREVIEWS = 5
-_EVERY_S = 0.03
+_EVERY_S = 0.01
 """As often as the stream looks for questions."""
 _YEAR = (
     "rsi(close, 14)@1d crosses below 30",
