@@ -1,7 +1,6 @@
 """What is traded, and where."""
 
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from typing import Any, Self
 
 from marketbell.core.primitives.identity import InstrumentId, instrument_id, shard_of
@@ -63,13 +62,10 @@ class Instrument:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_dict`; unknown keys are left out, so older readers read newer logs."""
-        kept = {name: value for name, value in values.items() if name in _known(cls)}
+        kept = {name: value for name, value in values.items() if name in _KNOWN}
         if "indices" in kept:
             kept["indices"] = tuple(kept["indices"])
         return cls(**kept)
 
 
-@cache
-def _known(cls: type[Instrument]) -> frozenset[str]:
-    """Names of the fields: thousands of instruments are read at once."""
-    return frozenset(one.name for one in fields(cls))
+_KNOWN = frozenset(one.name for one in fields(Instrument))
