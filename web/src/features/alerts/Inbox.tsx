@@ -20,6 +20,10 @@ import { NewAlertLink } from "./NewAlertLink";
 // The story comes when it is first asked for.
 const StoryDrawer = lazy(() => import("./StoryDrawer"));
 
+/** So many shown alerts are a page; fewer, and what lies behind it is asked for at once. */
+const ENOUGH = 10;
+const MOST_LOOKED_THROUGH = 12;
+
 /** What the list hands to each of its entries. */
 interface Hands {
   others: ReadonlyMap<string, number>;
@@ -59,6 +63,13 @@ export function Inbox() {
     [items, search.by, byRule],
   );
   const others = useMemo(() => together(items.flatMap((one) => one.deliveries)), [items]);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const pages = query.data?.pages.length ?? 0;
+  const isHiding = pages > 0 && items.length < ENOUGH && hasNextPage;
+  // Pages full of what was held back show nothing: those behind them are looked through too, within reason.
+  useEffect(() => {
+    if (isHiding && !isFetchingNextPage && pages < MOST_LOOKED_THROUGH) void fetchNextPage();
+  }, [isHiding, isFetchingNextPage, pages, fetchNextPage]);
   const isFiltered = Boolean(search.on ?? search.rule ?? search.state ?? search.severity);
   const tell = (story: string | undefined) =>
     void navigate({ to: "/alerts", search: (old) => ({ ...old, story }), replace: true });
@@ -85,12 +96,17 @@ export function Inbox() {
       tools={(intermediate || isFiltered) && <Filters />}
       state={stateOf(query, {
         when: items.length === 0,
-        why: isFiltered
-          ? "Nothing of that has fired."
-          : unread
-            ? "You have read everything."
-            : "No alert has fired. Create one, and it will be told here.",
-        action: unread || isFiltered ? undefined : <NewAlertLink size="xs">Create an alert</NewAlertLink>,
+        why: isHiding
+          ? "What fired lately was held back by the rules themselves. Advanced mode shows it."
+          : isFiltered
+            ? "Nothing of that has fired."
+            : unread
+              ? "You have read everything."
+              : "No alert has fired. Create one, and it will be told here.",
+        action:
+          unread || isFiltered || isHiding ? undefined : (
+            <NewAlertLink size="xs">Create an alert</NewAlertLink>
+          ),
       })}
     >
       {intermediate && <BulkBar items={items} chosen={chosen} onChoose={(ids) => setChosen(new Set(ids))} />}

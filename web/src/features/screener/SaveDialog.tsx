@@ -1,11 +1,16 @@
 /** A name for what is on screen, or another one for what has one. */
 import { Button, Modal, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { completer } from "@/shared/api/language";
 import { writeForm } from "@/shared/api/rules";
+import { useShows } from "@/shared/prefs/prefs";
+import { ExpressionEditor } from "@/shared/ui/ExpressionEditor";
 import { useNewScreen, useSaveScreen } from "./api";
 import { orderOf } from "./query";
 import classes from "./Screener.module.css";
 import type { OneScreen } from "./useScreen";
+
+const complete = completer("expression");
 
 export type Asking = "new" | "rename" | null;
 
@@ -58,6 +63,9 @@ function NameForm({
   const [name, setName] = useState(
     asking === "rename" ? (one.screen?.name ?? "") : one.screen ? `My ${one.screen.name}` : "",
   );
+  const advanced = useShows("advanced");
+  const stored = (isOwn && one.screen?.leave_when) || "";
+  const [leave, setLeave] = useState(stored);
   const [fault, setFault] = useState("");
   const [isBusy, setBusy] = useState(false);
   const make = useNewScreen();
@@ -70,10 +78,12 @@ function NameForm({
     setFault("");
     try {
       const text = await textUnder(one, said);
+      // Of a stored one nothing said leaves it, and an empty text takes it away.
+      const leave_when = leave.trim() === stored ? null : leave.trim();
       const kept =
         asking === "rename" && isOwn && one.screen
-          ? await save.mutateAsync({ screen_id: one.screen.screen_id, name: said, text })
-          : await make.mutateAsync({ name: said, text });
+          ? await save.mutateAsync({ screen_id: one.screen.screen_id, name: said, text, leave_when })
+          : await make.mutateAsync({ name: said, text, leave_when: leave.trim() || null });
       one.go({ screen: kept.screen_id, text: undefined, sort: undefined, columns: undefined });
       onClose();
     } catch (error) {
@@ -90,6 +100,22 @@ function NameForm({
         onChange={(event) => setName(event.currentTarget.value)}
         data-autofocus
       />
+      {advanced && (
+        <div>
+          <ExpressionEditor
+            label="Members leave when"
+            isLabelShown
+            kind="expression"
+            complete={complete}
+            placeholder="pe > 18"
+            value={leave}
+            onChange={setLeave}
+          />
+          <p className={classes.hint}>
+            Who is near the edge does not come and go. Empty: they leave when the conditions no longer hold.
+          </p>
+        </div>
+      )}
       <p className={classes.hint}>
         Its conditions, columns and order are kept. A saved screen is live: you see who enters and who leaves.
       </p>

@@ -78,11 +78,14 @@ function useAct<Input, Output>(act: (input: Input) => Promise<Output>) {
 }
 
 export const useNewScreen = () =>
-  useAct((body: { name: string; text: string }) => unwrap(api.POST("/api/screens", { body })));
+  useAct((body: { name: string; text: string; leave_when?: string | null }) =>
+    unwrap(api.POST("/api/screens", { body })),
+  );
 
 export const useSaveScreen = () =>
-  useAct(({ screen_id, ...body }: { screen_id: string; name: string; text: string }) =>
-    unwrap(api.PUT("/api/screens/{screen_id}", { params: { path: { screen_id } }, body })),
+  useAct(
+    ({ screen_id, ...body }: { screen_id: string; name: string; text: string; leave_when?: string | null }) =>
+      unwrap(api.PUT("/api/screens/{screen_id}", { params: { path: { screen_id } }, body })),
   );
 
 export const useDropScreen = () =>

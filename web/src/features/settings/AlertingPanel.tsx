@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { ApiError } from "@/shared/api/client";
 import { type Preferences, preferencesQuery, usePutPreferences } from "@/shared/api/delivery";
+import { useFormats } from "@/shared/format/use";
 import { useShows } from "@/shared/prefs/prefs";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import { faultsOf as faultsByField } from "./channelForm";
@@ -28,7 +29,7 @@ function Form({ stored }: { stored: Preferences }) {
   const intermediate = useShows("intermediate");
   const [draft, setDraft] = useState(stored);
   const save = usePutPreferences();
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const shown = useFormats().zone;
   const isQuiet = Boolean(draft.quiet_from || draft.quiet_to);
   const isChanged = JSON.stringify(draft) !== JSON.stringify(stored);
   const wrong = faultsOf(draft);
@@ -82,7 +83,7 @@ function Form({ stored }: { stored: Preferences }) {
         <Select
           label="Time zone of these hours"
           searchable
-          data={zonesOf(own, draft.zone)}
+          data={zonesOf(shown, draft.zone)}
           limit={60}
           value={draft.zone}
           error={fault("zone")}
@@ -96,11 +97,11 @@ function Form({ stored }: { stored: Preferences }) {
           onChange={(event) => put({ digest_at: event.currentTarget.value.slice(0, 5) })}
         />
       </div>
-      {draft.zone !== own && own && (
+      {draft.zone !== shown && (
         <p className={classes.hint}>
-          This computer is in {own}.{" "}
-          <Button variant="subtle" size="compact-xs" onClick={() => put({ zone: own })}>
-            Use that
+          The pages show times of {shown}.{" "}
+          <Button variant="default" size="compact-xs" onClick={() => put({ zone: shown })}>
+            Use it here too
           </Button>
         </p>
       )}

@@ -179,7 +179,7 @@ function Field(props: {
     );
   const isStored = typeof value === "object";
   const text = isStored ? value.secret : typeof value === "string" ? value : "";
-  const mayRefer = advanced && field.type !== "number";
+  const mayRefer = advanced && (field.type === "secret" || field.type === "url");
   return (
     <div>
       <TextInput
@@ -199,7 +199,15 @@ function Field(props: {
         }
         autoComplete={field.type === "secret" ? "new-password" : "off"}
         spellCheck={false}
-        placeholder={isStored ? "desk/slack" : field.isKept ? "kept; type to replace it" : undefined}
+        placeholder={
+          isStored
+            ? "desk/slack"
+            : field.isKept
+              ? "kept; type to replace it"
+              : isExample(field.help)
+                ? field.help
+                : ""
+        }
         value={text}
         error={error}
         onChange={(event) =>
@@ -227,14 +235,15 @@ function Field(props: {
   );
 }
 
+/** `smtp.example.com` shows how it looks; anything longer explains. */
+const isExample = (help: string) => help !== "" && !help.includes(" ");
+
 function describe(field: FormField, isStored: boolean): string | undefined {
   if (isStored)
     return "A file, a variable of the environment or a vault holds it; it is read when a message is sent.";
-  return (
-    [field.help && sentence(field.help), field.isHidden && !field.isKept ? "Stored, never shown again." : ""]
-      .filter(Boolean)
-      .join(" ") || undefined
-  );
+  const help = field.help && !isExample(field.help) ? sentence(field.help) : "";
+  const hidden = field.isHidden && !field.isKept ? "Stored, never shown again." : "";
+  return [help, hidden].filter(Boolean).join(" ") || undefined;
 }
 
 const sentence = (text: string) => (/[.!?…:]$/.test(text) ? text : `${text}.`);

@@ -96,6 +96,12 @@ describe("the story of an alert", () => {
     expect(timeline(lines, true).map((one) => one.sinceMs)).toEqual([null, null, 20, 120]);
   });
 
+  it("begins with the decision, also where the market's clock is ahead", () => {
+    const [, ...rest] = lines;
+    const ahead = [...rest, line("decided", "2026-11-28T10:00:00.000Z")];
+    expect(timeline(ahead, true)[0]?.line.what).toBe("decided");
+  });
+
   it("leaves the works to those who look into them", () => {
     expect(timeline(lines, false).map((one) => one.line.what)).toEqual(["decided", "recorded", "accepted"]);
   });

@@ -163,8 +163,11 @@ export function timeline(
   isWhole: boolean,
 ): { line: StoryLine; step: Step; sinceMs: number | null }[] {
   const recorded = lines.find((line) => line.what === "recorded");
+  // A market that is played ahead of the clock decides "after" everything else: it still comes first.
+  const decided = lines.filter((line) => line.what === "decided");
+  const ordered = [...decided, ...lines.filter((line) => line.what !== "decided")];
   const from = recorded ? Date.parse(recorded.at) : Number.NaN;
-  return lines
+  return ordered
     .filter((line) => isWhole || !INNER.has(line.what))
     .map((line) => {
       const since = Date.parse(line.at) - from;
