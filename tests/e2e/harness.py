@@ -113,6 +113,7 @@ def system(folder: Path, *options: str) -> Iterator[System]:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "up.log"
     env = {name: value for name, value in os.environ.items() if not name.startswith("MARKETBELL_")}
+    env["MARKETBELL_NOTIFY__ALLOW_PRIVATE"] = "127.0.0.1"  # receivers of tests listen on this machine
     with log.open("wb") as out:
         process = subprocess.Popen(
             [

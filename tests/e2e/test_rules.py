@@ -287,7 +287,7 @@ def test_a_fired_alert_tells_why(demo: System, stock: dict[str, Any], page: Page
     entry = page.get_by_role("region", name="Inbox").get_by_role("listitem").filter(has_text="Told why").first
     expect(entry).to_contain_text(stock["symbol"])
     expect(entry.locator("svg rect").first).to_be_attached(timeout=20_000)
-    entry.get_by_role("button", name="Why").click()
+    entry.get_by_role("button", name="Why", exact=True).click()
     for clause in fired["values"]["clauses"]:
         expect(entry).to_contain_text(clause["text"])
         for term in clause["terms"]:

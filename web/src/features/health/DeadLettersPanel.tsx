@@ -144,9 +144,11 @@ export function DeadLettersPanel() {
       }
       state={stateOf(query, {
         when: items.length === 0,
-        why: isFiltered
-          ? "No message of that kind was given up."
-          : "No message was given up. What cannot be delivered after all its tries lies here, and is sent again with one click.",
+        why: replay.data
+          ? `${replayedWords(replay.data.replayed)} Nothing lies here any more.`
+          : isFiltered
+            ? "No message of that kind was given up."
+            : "No message was given up. What cannot be delivered after all its tries lies here, and is sent again with one click.",
       })}
     >
       <DataTable
@@ -183,11 +185,10 @@ function ReplayWords({ replay }: { replay: ReturnType<typeof useReplay> }) {
   const count = replay.data?.replayed;
   return (
     <p role="status" className={count === undefined ? "sr-only" : classes.card}>
-      {count === undefined
-        ? ""
-        : count === 1
-          ? "One message goes out again."
-          : `${count} messages go out again.`}
+      {count === undefined ? "" : replayedWords(count)}
     </p>
   );
 }
+
+const replayedWords = (count: number) =>
+  count === 1 ? "One message goes out again." : `${count} messages go out again.`;

@@ -78,7 +78,7 @@ function SilenceRow({ silence }: { silence: Silence }) {
         loading={end.isPending}
         onClick={() => end.mutate(silence.silence_id)}
       >
-        End it
+        End
       </Button>
       {end.error && (
         <p role="alert" className={`${classes.said} ${classes.error}`}>
