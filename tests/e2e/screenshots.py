@@ -19,6 +19,7 @@ SETTLES_MS = 2_500
 RULES = (
     'alert "Volume doubles" on ${key} when day.volume > 2 * sma(volume, 20)@1d at 5m close fire once per day',
     'alert "Fast move, any company" on ALL when close moves by 1% within 10m at tick cooldown 30m per symbol',
+    'alert "Crosses its open" on ${key} when close > 1 at tick fire once severity high notify webhook:"Ops desk"',
     'alert "RSI low" on ${key} when rsi(close, 14) crosses below 30 and close > vwap at 15m close severity high',
 )
 
@@ -28,6 +29,9 @@ def arrange(running: System) -> str:
     active = running.active(8)
     first = active[0]
     with running.api as client:
+        # A private address is refused at once: the pictures show what a lost message looks like.
+        channel = {"kind": "webhook", "name": "Ops desk", "config": {"url": "http://10.0.0.1/hook"}}
+        client.post("/api/channels", json=channel).raise_for_status()
         keys = [stock["instrument"] for stock in active]
         client.post("/api/watchlists", json={"name": "Morning", "instruments": keys}).raise_for_status()
         price, tick = float(first["close"]), float(first["tick_size"])
