@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from marketbell.adapters.servers.postgres import EmbeddedPostgres
 from marketbell.adapters.servers.valkey import EmbeddedValkey
 from marketbell.ports.servers import EmbeddedServer
+
+# A slow machine is no counterexample: how long an example takes is no law here.
+settings.register_profile("marketbell", deadline=None)
+settings.load_profile("marketbell")
 
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 15.0
