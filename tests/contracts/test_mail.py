@@ -282,7 +282,8 @@ def test_a_server_that_is_slow_to_answer_is_left(mailbox: Mailbox, http: Guarded
     mailbox.answers["DATA"] = "wait"
     error = refused(through(mailbox, http, security="none", timeout_s=0.15))
     assert (error.permanent, error.facts["outcome"]) == (False, "unknown")
-    assert "did not answer within" in error.message
+    # the mail library says of the same silence that it lasted too long, or that the line is gone
+    assert "did not answer within" in error.message or "broke off" in error.message
 
 
 async def _dripping(writer: asyncio.StreamWriter) -> None:

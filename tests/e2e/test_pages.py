@@ -153,7 +153,7 @@ def test_an_alert_is_armed_by_keyboard_fires_and_is_told(
     armed = page.get_by_role("region", name=f"Alerts on {stock['symbol']}")
     expect(armed).to_contain_text(re.compile("Crosses above|Fired"), timeout=20_000)
     with demo.api as client:
-        below = f'alert "{stock["symbol"]} below" on {stock["symbol"]} when close crosses below {price - tick:.2f}'
+        below = f'alert "{stock["symbol"]} below" on ${stock["instrument"]} when close crosses below {price - tick:.2f}'
         client.post("/api/rules", json={"text": below}).raise_for_status()
     expect(armed).to_contain_text("Fired", timeout=60_000)
     page.keyboard.press("g")
@@ -164,6 +164,9 @@ def test_an_alert_is_armed_by_keyboard_fires_and_is_told(
     expect(page.get_by_role("link", name=re.compile(r"Alerts: \d+ unread"))).to_be_visible()
     page.get_by_role("button", name="Mark all read").click()
     expect(page.get_by_role("link", name="Alerts: none unread")).to_be_visible()
+    with demo.api as client:
+        for rule in demo.get("/api/rules")["items"]:
+            client.delete(f"/api/rules/{rule['rule_uid']}").raise_for_status()
 
 
 def test_a_wrong_level_is_refused_with_words(demo: System, stock: dict[str, Any], page: Page) -> None:

@@ -30,8 +30,12 @@ def outbox(stores: PostgresStores) -> list[dict[str, Any]]:
 
 
 def has_backlog(stores: PostgresStores) -> bool:
-    """True while something is unsent."""
-    return stores.ledger.oldest_unsent() is not None
+    """True while something is unsent, or waits on purpose (which is nobody's backlog, and not told yet)."""
+    if stores.ledger.oldest_unsent() is not None:
+        return True
+    with stores.database.transaction() as connection:
+        held = connection.execute("SELECT 1 FROM ledger.outbox WHERE state = 'held' LIMIT 1").fetchone()
+    return held is not None
 
 
 def judge(stores: PostgresStores, receivers: Receivers, tally: Tally, faults: int) -> None:
