@@ -7,7 +7,8 @@ import { useNewWatchlist, useSaveWatchlist, watchlistsQuery } from "@/shared/api
 import type { Watchlist } from "@/shared/api/types";
 
 export function WatchStar({ instrument }: { instrument: string }) {
-  const lists = useQuery(watchlistsQuery).data ?? [];
+  const { data } = useQuery(watchlistsQuery);
+  const lists = data ?? [];
   const save = useSaveWatchlist();
   const make = useNewWatchlist();
   const inside = lists.some((list) => list.instruments.includes(instrument));
@@ -38,6 +39,8 @@ export function WatchStar({ instrument }: { instrument: string }) {
         aria-label={inside ? "Remove from the watchlist" : "Add to the watchlist"}
         aria-pressed={inside}
         loading={save.isPending || make.isPending}
+        // before the lists are known a click would make a second first one
+        disabled={data === undefined}
         onClick={() =>
           only
             ? turn(only)
