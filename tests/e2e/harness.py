@@ -197,15 +197,20 @@ def axe_in_both_themes(page: Page, rules: list[str] = AXE_RULES) -> list[str]:
     """Everything in the theme that is chosen, and the contrasts, which are all that depends on it, in the other."""
     found = axe(page, rules)
     page.evaluate(FLIP_THEME)
-    page.wait_for_timeout(400)  # colours fade
     found += [f"other theme: {fault}" for fault in _axe(page, {"runOnly": ["color-contrast"]})]
     page.evaluate(FLIP_THEME)
     return found
 
 
-FLIP_THEME = """() => {
+FLIP_THEME = """async () => {
     const { dataset } = document.documentElement;
     dataset.mantineColorScheme = dataset.mantineColorScheme === "dark" ? "light" : "dark";
+    // Colours fade: half-way they are pale. What turns for ever is let alone.
+    for (let frame = 0; frame < 2; frame += 1) {
+        await new Promise(requestAnimationFrame);
+        for (const fading of document.getAnimations())
+            if (fading.effect?.getComputedTiming().endTime !== Infinity) fading.finish();
+    }
 }"""
 
 
