@@ -154,7 +154,12 @@ def test_a_killed_child_comes_back_with_the_same_port_and_data(up: Up, name: str
         connection.execute("create table if not exists kept as select 1 as one")
     before = up.child(name)
     os.kill(before["pid"], signal.SIGKILL)
-    until(lambda: up.child(name)["state"] == "ready" and up.child(name)["pid"] != before["pid"], f"{name} stayed away")
+
+    def is_back() -> bool:
+        now = up.child(name)  # one reading: state and pid of the same moment
+        return bool(now["state"] == "ready" and now["pid"] != before["pid"])
+
+    until(is_back, f"{name} stayed away")
     assert up.child(name)["port"] == before["port"]
     with psycopg.connect(settings["MARKETBELL_DATABASE_URL"]) as connection:
         assert connection.execute("select one from kept").fetchone() == (1,)
