@@ -18,7 +18,7 @@ import {
 } from "lightweight-charts";
 import { Plus } from "lucide-react";
 import { type CSSProperties, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
-import { type Candle, floorTo, onStep } from "@/shared/chart/candles";
+import { type Candle, onStep } from "@/shared/chart/candles";
 import { axisWord, type Look, readLook, useScheme } from "@/shared/chart/look";
 import { decimalsOf, isKnown } from "@/shared/format/numbers";
 import * as time from "@/shared/format/time";
@@ -31,17 +31,11 @@ import { AlertLines, type Level } from "./alertLines";
 import { candleOf, closedOf, formingOf } from "./bars";
 import { putBar } from "./lateBar";
 import { useLineDraft } from "./lineDraft";
+import { type Mark, marksOfBars } from "./marks";
 import classes from "./PriceChart.module.css";
 import { pointsOf } from "./series";
 import { useLineDrag } from "./useLineDrag";
 import { type StudyLine, useStudyLines } from "./useStudyLines";
-
-export interface Mark {
-  /** Seconds since 1970 UTC. */
-  time: number;
-  text: string;
-  above: boolean;
-}
 
 interface Props {
   instrument: string;
@@ -313,19 +307,13 @@ export function PriceChart(props: Props) {
     const look = readLook(node);
     const starts = candles.map((bar) => bar.time);
     marker.current.setMarkers(
-      marks.flatMap((mark) => {
-        const start = floorTo(starts, mark.time);
-        if (start === null) return [];
-        return [
-          {
-            time: start as UTCTimestamp,
-            position: mark.above ? ("aboveBar" as const) : ("belowBar" as const),
-            shape: mark.above ? ("arrowDown" as const) : ("arrowUp" as const),
-            color: look.accent,
-            text: mark.text,
-          },
-        ];
-      }),
+      marksOfBars(marks, starts).map((mark) => ({
+        time: mark.time as UTCTimestamp,
+        position: mark.above ? ("aboveBar" as const) : ("belowBar" as const),
+        shape: mark.above ? ("arrowDown" as const) : ("arrowUp" as const),
+        color: look.accent,
+        text: mark.text,
+      })),
     );
   }, [marks, candles, kind, timeframe, palette, theme, density, scheme, formats, tick]);
 
