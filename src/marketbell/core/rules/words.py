@@ -109,7 +109,8 @@ def value(value: float | None, kind: str | None) -> str:
     if kind == FieldType.BOOL:
         return "true" if value else "false"
     if kind == FieldType.PRICE:
-        return _trimmed(value, 2 if abs(value) >= 1 else 4)
+        text = _trimmed(value, 2 if abs(value) >= 1 else 4)
+        return text + "0" if text[-2:-1] == "." else text  # 346.20, but 2,000
     if kind == FieldType.PERCENT:
         return f"{_trimmed(value, 2)}%"
     if kind in {FieldType.MONEY, FieldType.COUNT}:
