@@ -86,6 +86,12 @@ def test_the_store_and_the_disk() -> None:
     letters = dead_letters(3, 0, 2, NOON)
     assert letters is not None
     assert letters.said == "3 messages were given up."
+    alone = [dead_letters(*counts, 0, NOON) for counts in ((1, 0), (0, 1), (1, 1))]
+    assert [one.said for one in alone if one] == [
+        "1 message was given up.",
+        "1 run of a job was given up.",
+        "1 message and 1 run of a job were given up.",
+    ]
 
 
 def test_movement_is_by_the_steady_clock() -> None:

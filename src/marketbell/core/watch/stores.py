@@ -33,11 +33,13 @@ def dead_letters(messages: int, runs: int, most: int, since: int) -> Finding | N
     """Something where more than `most` messages or runs of jobs were given up and nobody has seen to them."""
     if messages + runs <= most:
         return None
-    parts = [f"{count} {word}" for count, word in ((messages, "messages"), (runs, "runs of jobs")) if count]
+    named = ((messages, "message", "messages"), (runs, "run of a job", "runs of jobs"))
+    parts = [f"{count} {one if count == 1 else many}" for count, one, many in named if count]
+    verb = "was" if messages + runs == 1 else "were"
     return Finding(
         "dead_letters",
         "",
         since,
-        f"{' and '.join(parts)} were given up.",
+        f"{' and '.join(parts)} {verb} given up.",
         "Read why, mend it, and replay them: `marketbell dead-letters list`, `marketbell jobs list --state dead`.",
     )
