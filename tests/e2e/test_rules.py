@@ -490,7 +490,8 @@ def test_axe_finds_nothing(demo: System, stock: dict[str, Any], page: Page, mode
     ):
         open_page(page, demo.url + path)
         page.wait_for_timeout(1500)  # the preview comes when the address has been read
-        faults += [f"{path}: {fault}" for fault in axe_in_both_themes(page)]
+        look = axe_in_both_themes if mode == MODES[-1] else axe  # the last mode shows what the others do, and more
+        faults += [f"{path}: {fault}" for fault in look(page)]
     assert faults == []
 
 

@@ -28,10 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("full", default=False):
-        for item in items:
-            if item.get_closest_marker("faults"):
-                item.add_marker(pytest.mark.timeout(FULL_TIMEOUT_S), append=False)
+    is_full = config.getoption("full", default=False)
+    for item in items:
+        long = item.get_closest_marker("long")
+        if is_full and item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.timeout(FULL_TIMEOUT_S), append=False)
+        elif long and not is_full:
+            item.add_marker(pytest.mark.skip(reason=f"in the full form alone: {long.args[0]}"))
 
 
 @pytest.fixture

@@ -21,7 +21,11 @@ import httpx
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(420),
+    pytest.mark.long("the storm kills the same stations, and the replay finds the same tick by pandas"),
+]
 
 DAY = "intraday/nse_ticks/2021-04-28"
 WITHIN_S = 150.0

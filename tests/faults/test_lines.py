@@ -19,7 +19,11 @@ from victims import PROGRESS_S, Victims
 from marketbell.adapters.stores.postgres import PostgresStores, migrate
 from marketbell.wiring.replay import replay_to_files
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(240),
+    pytest.mark.long("servers that die break lines too"),
+]
 
 SLOW_S = 0.05
 FOR_S = 3.0
@@ -42,9 +46,7 @@ def house(house_dir: Path, shared_data: Path, faults: list[tuple[str, str]]) -> 
 
 
 @pytest.fixture
-def faults(request: pytest.FixtureRequest) -> list[tuple[str, str]]:
-    if not request.config.getoption("full", default=False):
-        pytest.skip("the lines are broken in the full form")
+def faults() -> list[tuple[str, str]]:
     found = [(name, way) for name, ways in WAYS.items() for way in ways]
     random.Random(SEED).shuffle(found)  # noqa: S311 — a repeatable order
     return found
