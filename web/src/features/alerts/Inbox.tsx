@@ -8,6 +8,7 @@ import { inboxQuery } from "@/shared/api/rules";
 import type { Alert } from "@/shared/api/ruleTypes";
 import { useShows } from "@/shared/prefs/prefs";
 import { usePageKeys } from "@/shared/ui/keys";
+import { Older } from "@/shared/ui/Older";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import { saveCsv } from "@/shared/ui/save";
 import classes from "./AlertsPage.module.css";
@@ -119,18 +120,7 @@ export function Inbox() {
               <BundleItems key={bundle.key} bundle={bundle} by={search.by} hands={hands} />
             ))}
       </ol>
-      {query.hasNextPage && (
-        <div className={classes.more}>
-          <Button
-            variant="default"
-            size="xs"
-            loading={query.isFetchingNextPage}
-            onClick={() => void query.fetchNextPage()}
-          >
-            Load older ones
-          </Button>
-        </div>
-      )}
+      <Older query={query} />
       <Suspense fallback={null}>
         {search.story && <StoryDrawer firing_id={search.story} onClose={() => tell(undefined)} />}
       </Suspense>

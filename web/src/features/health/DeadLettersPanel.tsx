@@ -11,6 +11,7 @@ import { toMillis } from "@/shared/format/time";
 import { useFormats } from "@/shared/format/use";
 import { useNow } from "@/shared/live/hooks";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
+import { Older } from "@/shared/ui/Older";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
 import { SINCE, sinceOf } from "./delivery";
@@ -158,18 +159,7 @@ export function DeadLettersPanel() {
         keyOf={(row) => row.delivery_id}
         height={420}
       />
-      {query.hasNextPage && (
-        <div className={classes.more}>
-          <Button
-            variant="default"
-            size="xs"
-            loading={query.isFetchingNextPage}
-            onClick={() => void query.fetchNextPage()}
-          >
-            Load older ones
-          </Button>
-        </div>
-      )}
+      <Older query={query} />
       <ReplayWords replay={replay} />
     </Panel>
   );
