@@ -133,7 +133,8 @@ class Conversation:
 
     def _silence(self, error: Exception) -> str:
         host = self._server.host
-        if self._is_over or isinstance(error, TimeoutError):
+        # smtplib says of a silence, too, that the line is gone: what it met first tells them apart
+        if self._is_over or isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             return f"{host} did not answer within {self._timeout_s:.0f} s"
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"{host} shows a certificate that cannot be trusted: {error.verify_message}"
