@@ -280,7 +280,7 @@ def test_a_line_that_breaks_after_the_last_dot_is_an_unknown_outcome(mailbox: Ma
 
 def test_a_server_that_is_slow_to_answer_is_left(mailbox: Mailbox, http: GuardedHttp) -> None:
     mailbox.answers["DATA"] = "wait"
-    error = refused(through(mailbox, http, security="none", timeout_s=0.15))
+    error = refused(through(mailbox, http, security="none", timeout_s=1.0))
     assert (error.permanent, error.facts["outcome"]) == (False, "unknown")
     assert "did not answer within" in error.message
 

@@ -281,8 +281,8 @@ def test_taken_and_dropped_is_an_unknown_outcome(provider: Provider, receiver: A
 
 def test_a_slow_one_is_not_waited_for(provider: Provider, receiver: Any) -> None:
     answering(receiver, provider.fine)
-    receiver.delay_s = 0.2
-    door = GuardedHttp(["127.0.0.1"], timeout_s=0.05)
+    receiver.delay_s = 0.6
+    door = GuardedHttp(["127.0.0.1"], timeout_s=0.3)
     error = refused(provider, receiver, door)
     door.close()
     assert (error.permanent, error.facts["outcome"]) == (False, "unknown")

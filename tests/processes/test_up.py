@@ -84,7 +84,7 @@ def running(data_dir: Path) -> Iterator[Up]:
             assert gone(family)
 
 
-def gone(family: list[psutil.Process], within_s: float = 10.0) -> bool:
+def gone(family: list[psutil.Process], within_s: float = 30.0) -> bool:
     _, alive = psutil.wait_procs(family, timeout=within_s)
     return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 
