@@ -68,7 +68,7 @@ class Mailbox:
             server.transport.abort()
             return "250 OK"
         if said == "wait":
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(2.0)
         if said.startswith("250"):
             self.taken.append(envelope)
         return said if said != "wait" else "250 OK"
