@@ -1,0 +1,190 @@
+/** What the options pages ask. The chain's room brings changes; these bring the whole. */
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { api, unwrap } from "@/shared/api/client";
+import * as read from "./read";
+import type { Leg, View, WhatIf } from "./types";
+
+/** The loosely typed way there: `read.ts` checks every answer by itself. */
+interface Answer {
+  data?: unknown;
+  error?: unknown;
+  response: Response;
+}
+interface Loose {
+  GET: (path: string, init: object) => Promise<Answer>;
+  POST: (path: string, init: object) => Promise<Answer>;
+}
+const loose = api as unknown as Loose;
+
+async function ask<T>(
+  path: string,
+  underlying: string | null,
+  query: Record<string, unknown>,
+  signal: AbortSignal,
+  reader: (value: unknown) => T,
+): Promise<T> {
+  const given = Object.fromEntries(
+    Object.entries(query).filter(([, value]) => value != null && value !== ""),
+  );
+  const params = { query: given, ...(underlying && { path: { underlying } }) };
+  return reader(await unwrap(loose.GET(path, { params, signal })));
+}
+
+const REST_MS = 30_000;
+const LIST_MS = 10_000;
+
+export const underlyingsQuery = queryOptions({
+  queryKey: ["options", "list"],
+  queryFn: ({ signal }) => ask("/api/options", null, {}, signal, read.readUnderlyings),
+  refetchInterval: LIST_MS,
+});
+
+export const expiriesQuery = (underlying: string, as_of: string | undefined) =>
+  queryOptions({
+    queryKey: ["options", underlying, "expiries", as_of],
+    queryFn: ({ signal }) =>
+      ask("/api/options/{underlying}/expiries", underlying, { as_of }, signal, read.readExpiries),
+    refetchInterval: as_of ? false : REST_MS,
+    placeholderData: keepPreviousData,
+  });
+
+export interface ChainAsk {
+  underlying: string;
+  expiry: string;
+  as_of: string | undefined;
+  model: string | undefined;
+  /** A fraction a year. */
+  rate: number | undefined;
+}
+
+/** Where the room cannot bring the changes (another model than it computes), the chain is asked again so often. */
+const OWN_MODEL_MS = 3_000;
+
+export const chainQuery = ({ underlying, expiry, as_of, model, rate }: ChainAsk) =>
+  queryOptions({
+    queryKey: ["options", underlying, "chain", expiry, as_of, model, rate],
+    queryFn: ({ signal }) =>
+      ask(
+        "/api/options/{underlying}/chain",
+        underlying,
+        { expiry, as_of, model, rate },
+        signal,
+        read.readChain,
+      ),
+    enabled: expiry !== "",
+    refetchInterval: as_of ? false : model || rate !== undefined ? OWN_MODEL_MS : REST_MS,
+    staleTime: as_of ? Number.POSITIVE_INFINITY : 5_000,
+    // The same expiry a minute later takes the place of the old one without a blank between.
+    placeholderData: (old, before) =>
+      before?.queryKey[1] === underlying && before.queryKey[3] === expiry ? old : undefined,
+  });
+
+export const metricsQuery = (underlying: string, as_of: string | undefined) =>
+  queryOptions({
+    queryKey: ["options", underlying, "metrics", as_of],
+    queryFn: ({ signal }) =>
+      ask("/api/options/{underlying}/metrics", underlying, { as_of }, signal, read.readMetricSet),
+    refetchInterval: as_of ? false : LIST_MS,
+    placeholderData: keepPreviousData,
+  });
+
+export const painQuery = (underlying: string, expiry: string, as_of: string | undefined) =>
+  queryOptions({
+    queryKey: ["options", underlying, "pain", expiry, as_of],
+    queryFn: ({ signal }) =>
+      ask("/api/options/{underlying}/max-pain", underlying, { expiry, as_of }, signal, read.readPain),
+    refetchInterval: as_of ? false : REST_MS,
+    placeholderData: keepPreviousData,
+  });
+
+export const surfaceQuery = (underlying: string, as_of: string | undefined) =>
+  queryOptions({
+    queryKey: ["options", underlying, "surface", as_of],
+    queryFn: ({ signal }) =>
+      ask("/api/options/{underlying}/volatility-surface", underlying, { as_of }, signal, read.readSurface),
+    refetchInterval: as_of ? false : REST_MS,
+    placeholderData: keepPreviousData,
+  });
+
+export interface HistoryAsk {
+  underlying: string;
+  expiry: string;
+  from: string;
+  to: string;
+  names: string;
+}
+
+export const historyQuery = ({ underlying, expiry, from, to, names }: HistoryAsk) =>
+  queryOptions({
+    queryKey: ["options", underlying, "history", expiry, from, to, names],
+    queryFn: ({ signal }) =>
+      ask(
+        "/api/options/{underlying}/history",
+        underlying,
+        { expiry, from, to, names },
+        signal,
+        read.readHistory,
+      ),
+    enabled: from !== "",
+    placeholderData: keepPreviousData,
+  });
+
+export const timesQuery = (underlying: string, expiry: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: ["options", underlying, "times", expiry, from, to],
+    queryFn: ({ signal }) =>
+      ask("/api/options/{underlying}/times", underlying, { expiry, from, to }, signal, read.readTimes),
+    enabled: from !== "",
+    placeholderData: keepPreviousData,
+  });
+
+export const strategiesQuery = (underlying: string, expiry: string, view: View, as_of: string | undefined) =>
+  queryOptions({
+    queryKey: ["options", underlying, "strategies", expiry, view, as_of],
+    queryFn: ({ signal }) =>
+      ask(
+        "/api/options/{underlying}/strategies",
+        underlying,
+        { view, expiry, as_of },
+        signal,
+        read.readStrategies,
+      ),
+    enabled: expiry !== "",
+    refetchInterval: as_of ? false : REST_MS,
+  });
+
+export interface PayoffAsk {
+  underlying: string;
+  expiry: string;
+  as_of: string | undefined;
+  legs: readonly Leg[];
+  what_if: WhatIf | null;
+}
+
+const PAYOFF_MS = 10_000;
+
+export const payoffQuery = ({ underlying, expiry, as_of, legs, what_if }: PayoffAsk) =>
+  queryOptions({
+    queryKey: ["options", underlying, "payoff", expiry, as_of, legs, what_if],
+    queryFn: async ({ signal }) =>
+      read.readPayoff(
+        await unwrap(
+          loose.POST("/api/options/{underlying}/payoff", {
+            params: { path: { underlying } },
+            body: {
+              expiry,
+              ...(as_of && { as_of }),
+              legs: legs.map((leg) =>
+                Object.fromEntries(Object.entries(leg).filter(([, value]) => value !== null)),
+              ),
+              ...(what_if && { what_if }),
+            },
+            signal,
+          }),
+        ),
+      ),
+    enabled: legs.length > 0 && expiry !== "",
+    refetchInterval: as_of ? false : PAYOFF_MS,
+    placeholderData: (old, before) =>
+      before?.queryKey[1] === underlying && legs.length > 0 ? old : undefined,
+  });
