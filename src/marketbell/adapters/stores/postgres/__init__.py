@@ -1,6 +1,7 @@
 """The stores in PostgreSQL, from 15 on. Migrations are in migrate.py, retention in housekeeping.py."""
 
 from marketbell.adapters.stores.postgres.bars import PostgresBars
+from marketbell.adapters.stores.postgres.chains import PostgresChains
 from marketbell.adapters.stores.postgres.connections import Database
 from marketbell.adapters.stores.postgres.jobs import PostgresJobs
 from marketbell.adapters.stores.postgres.ledger import PostgresLedger
@@ -28,6 +29,7 @@ class PostgresStores:
         self.snapshots = PostgresSnapshots(self.database)
         self.quality = PostgresQuality(self.database)
         self.fundamentals = PostgresFundamentals(self.database)
+        self.chains = PostgresChains(self.database)
         self.rules = PostgresRules(self.database)
         self.screens = PostgresScreens(self.database)
         self.ledger = PostgresLedger(self.database)
