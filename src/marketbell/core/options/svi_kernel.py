@@ -1,0 +1,273 @@
+"""The search for the five numbers of a raw SVI slice: two by descent, three by linear algebra.
+
+Method: quasi-explicit calibration. For given m and σ a slice is linear in the other three, so the search runs over m
+and ln σ alone (Nelder-Mead from the best of a grid) and the rest is a small constrained least squares solved exactly.
+Source: Zeliade Systems (De Marco, Martini), Quasi-Explicit Calibration of Gatheral's SVI model (2009).
+Of our own: the three linear numbers are a, u = bσ(1 + rho) and v = bσ(1 − rho), the scaled slopes of the two wings.
+Lee's bound is then a square, 0 ≤ u, v ≤ 2σ, and "variance is nowhere negative" is a + √(uv) ≥ 0: a may be negative.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: ANN001, ANN201, ANN202, PLR0915 — kernels are long, flat and typed by Numba
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+LEE = 2.0
+"""The steepest that total variance may rise with log-moneyness (Roger Lee, The moment formula, 2004)."""
+
+_WIDEST_M = 1.0
+"""m may lie so many spans of the quotes outside them: a one-sided smile has its vertex there."""
+_NARROWEST, _WIDEST = 0.005, 10.0
+"""σ in spans of the quotes."""
+_GRID_M, _GRID_SIGMA = 25, 16
+_STARTS = 3
+_STEPS = 400
+_CLOSE = 1e-11
+"""Nelder-Mead ends where its triangle is so small, in spans and in ln σ."""
+_RAYS = 33
+_RAY_END = 8.0
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+
+@njit(cache=True, error_model="numpy")
+def _on_ray(k, w, weight, m, sigma, cap, log_r, out):
+    """The best slice whose variance touches zero, with √(u/v) = r: one number is left, its size."""
+    r = math.exp(log_r)
+    along = 0.0
+    length = 0.0
+    for i in range(k.shape[0]):
+        y = (k[i] - m) / sigma
+        z = math.sqrt(y * y + 1.0)
+        shape = 0.5 * (z + y) * r + 0.5 * (z - y) / r - 1.0
+        along += weight[i] * w[i] * shape
+        length += weight[i] * shape * shape
+    size = along / length if length > 0.0 else 0.0
+    size = min(max(size, 0.0), cap / max(r, 1.0 / r))
+    out[0] = -size
+    out[1] = size * r
+    out[2] = size / r
+    return _cost(k, w, weight, m, sigma, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _cost(k, w, weight, m, sigma, out):
+    total = 0.0
+    for i in range(k.shape[0]):
+        y = (k[i] - m) / sigma
+        z = math.sqrt(y * y + 1.0)
+        miss = out[0] + 0.5 * (z + y) * out[1] + 0.5 * (z - y) * out[2] - w[i]
+        total += weight[i] * miss * miss
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _touching(k, w, weight, m, sigma, cap, out):
+    """The best slice of those that touch zero: rays first, then a golden section between the best one's neighbours."""
+    best = np.inf
+    at = 0.0
+    step = 2.0 * _RAY_END / (_RAYS - 1)
+    for i in range(_RAYS):
+        log_r = -_RAY_END + i * step
+        cost = _on_ray(k, w, weight, m, sigma, cap, log_r, out)
+        if cost < best:
+            best = cost
+            at = log_r
+    low = at - step
+    high = at + step
+    left = high - _GOLDEN * (high - low)
+    right = low + _GOLDEN * (high - low)
+    f_left = _on_ray(k, w, weight, m, sigma, cap, left, out)
+    f_right = _on_ray(k, w, weight, m, sigma, cap, right, out)
+    for _ in range(40):
+        if f_left < f_right:
+            high = right
+            right = left
+            f_right = f_left
+            left = high - _GOLDEN * (high - low)
+            f_left = _on_ray(k, w, weight, m, sigma, cap, left, out)
+        else:
+            low = left
+            left = right
+            f_left = f_right
+            right = low + _GOLDEN * (high - low)
+            f_right = _on_ray(k, w, weight, m, sigma, cap, right, out)
+    return _on_ray(k, w, weight, m, sigma, cap, 0.5 * (low + high), out)
+
+
+@njit(cache=True, error_model="numpy")
+def linear_part(k, w, weight, m, sigma, cap, out):
+    """The best a, u, v (into `out`) for this m and σ: weighted squares of total variance under the three bounds.
+
+    Gives the sum of squares. `weight` sums to one; `cap` is the greatest u and v.
+    """
+    n = k.shape[0]
+    mean_p = 0.0
+    mean_q = 0.0
+    mean_w = 0.0
+    for i in range(n):
+        y = (k[i] - m) / sigma
+        z = math.sqrt(y * y + 1.0)
+        mean_p += weight[i] * 0.5 * (z + y)
+        mean_q += weight[i] * 0.5 * (z - y)
+        mean_w += weight[i] * w[i]
+    pp = 0.0
+    pq = 0.0
+    qq = 0.0
+    pw = 0.0
+    qw = 0.0
+    for i in range(n):
+        y = (k[i] - m) / sigma
+        z = math.sqrt(y * y + 1.0)
+        p = 0.5 * (z + y) - mean_p
+        q = 0.5 * (z - y) - mean_q
+        v = w[i] - mean_w
+        pp += weight[i] * p * p
+        pq += weight[i] * p * q
+        qq += weight[i] * q * q
+        pw += weight[i] * p * v
+        qw += weight[i] * q * v
+    determinant = pp * qq - pq * pq
+    best_u = -1.0
+    best_v = -1.0
+    if determinant > 1e-14 * pp * qq:
+        best_u = (pw * qq - qw * pq) / determinant
+        best_v = (qw * pp - pw * pq) / determinant
+    if not (0.0 <= best_u <= cap and 0.0 <= best_v <= cap):
+        # The squares are convex: outside the square its best point lies on an edge.
+        least = np.inf
+        for edge in range(4):
+            fixed = 0.0 if edge < 2 else cap
+            if edge % 2 == 0:
+                u = fixed
+                v = min(max((qw - pq * u) / qq, 0.0), cap) if qq > 0.0 else 0.0
+            else:
+                v = fixed
+                u = min(max((pw - pq * v) / pp, 0.0), cap) if pp > 0.0 else 0.0
+            cost = u * (u * pp + 2.0 * v * pq - 2.0 * pw) + v * (v * qq - 2.0 * qw)
+            if cost < least:
+                least = cost
+                best_u = u
+                best_v = v
+    out[1] = best_u
+    out[2] = best_v
+    out[0] = mean_w - best_u * mean_p - best_v * mean_q
+    if out[0] + math.sqrt(best_u * best_v) < 0.0:
+        return _touching(k, w, weight, m, sigma, cap, out)
+    return _cost(k, w, weight, m, sigma, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _at(k, w, weight, low, span, steepest, x, s, out):
+    """The cost at m = low + x·span and ln(σ / span) = s, both moved into their bounds."""
+    x = min(max(x, -_WIDEST_M), 1.0 + _WIDEST_M)
+    s = min(max(s, math.log(_NARROWEST)), math.log(_WIDEST))
+    sigma = span * math.exp(s)
+    return linear_part(k, w, weight, low + x * span, sigma, steepest * sigma, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _descend(k, w, weight, low, span, steepest, x, s, size, found):
+    """Nelder-Mead over (x, s) from a triangle of this size; `found` gets x and s, the result is the cost."""
+    out = np.empty(3)
+    px = np.array([x, x + size, x])
+    ps = np.array([s, s, s + 2.0 * size])
+    f = np.empty(3)
+    for i in range(3):
+        f[i] = _at(k, w, weight, low, span, steepest, px[i], ps[i], out)
+    for _ in range(_STEPS):
+        order = np.argsort(f)
+        px = px[order]
+        ps = ps[order]
+        f = f[order]
+        if abs(px[2] - px[0]) + abs(px[1] - px[0]) + abs(ps[2] - ps[0]) + abs(ps[1] - ps[0]) < _CLOSE:
+            break
+        cx = 0.5 * (px[0] + px[1])
+        cs = 0.5 * (ps[0] + ps[1])
+        rx = 2.0 * cx - px[2]
+        rs = 2.0 * cs - ps[2]
+        fr = _at(k, w, weight, low, span, steepest, rx, rs, out)
+        if fr < f[0]:
+            ex = 3.0 * cx - 2.0 * px[2]
+            es = 3.0 * cs - 2.0 * ps[2]
+            fe = _at(k, w, weight, low, span, steepest, ex, es, out)
+            if fe < fr:
+                rx = ex
+                rs = es
+                fr = fe
+            px[2] = rx
+            ps[2] = rs
+            f[2] = fr
+            continue
+        if fr < f[1]:
+            px[2] = rx
+            ps[2] = rs
+            f[2] = fr
+            continue
+        if fr < f[2]:
+            px[2] = rx
+            ps[2] = rs
+            f[2] = fr
+        ix = 0.5 * (cx + px[2])
+        js = 0.5 * (cs + ps[2])
+        fi = _at(k, w, weight, low, span, steepest, ix, js, out)
+        if fi < f[2]:
+            px[2] = ix
+            ps[2] = js
+            f[2] = fi
+            continue
+        for i in range(1, 3):
+            px[i] = 0.5 * (px[0] + px[i])
+            ps[i] = 0.5 * (ps[0] + ps[i])
+            f[i] = _at(k, w, weight, low, span, steepest, px[i], ps[i], out)
+    best = int(np.argmin(f))
+    found[0] = min(max(px[best], -_WIDEST_M), 1.0 + _WIDEST_M)
+    found[1] = min(max(ps[best], math.log(_NARROWEST)), math.log(_WIDEST))
+    return f[best]
+
+
+@njit(cache=True, error_model="numpy")
+def search(k, w, weight, steepest):
+    """a, u, v, m, σ of the best slice: log-moneyness and total variance of the quotes, weights that sum to one.
+
+    `w` may be scaled; then a, u, v are too, and `steepest` (the greatest slope of a wing) has to be.
+    """
+    low = k.min()
+    span = k.max() - low
+    out = np.empty(3)
+    x_grid = np.linspace(-_WIDEST_M, 1.0 + _WIDEST_M, _GRID_M)
+    s_grid = np.linspace(math.log(_NARROWEST), math.log(_WIDEST), _GRID_SIGMA)
+    cost = np.empty((_GRID_M, _GRID_SIGMA))
+    for i in range(_GRID_M):
+        for j in range(_GRID_SIGMA):
+            cost[i, j] = _at(k, w, weight, low, span, steepest, x_grid[i], s_grid[j], out)
+    found = np.empty(2)
+    best = np.inf
+    x = 0.5
+    s = 0.0
+    for _ in range(_STARTS):
+        i = int(np.argmin(cost)) // _GRID_SIGMA
+        j = int(np.argmin(cost)) % _GRID_SIGMA
+        # The neighbours lead to the same valley: the next start is elsewhere.
+        cost[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2] = np.inf
+        reached = _descend(k, w, weight, low, span, steepest, x_grid[i], s_grid[j], 0.06, found)
+        if reached < best:
+            best = reached
+            x = found[0]
+            s = found[1]
+    # A triangle can fold flat before the bottom: a fresh one from there goes on.
+    for _ in range(4):
+        reached = _descend(k, w, weight, low, span, steepest, x, s, 0.01, found)
+        if not reached < best * (1.0 - 1e-9):
+            break
+        best = reached
+        x = found[0]
+        s = found[1]
+    _at(k, w, weight, low, span, steepest, x, s, out)
+    result = np.empty(5)
+    result[:3] = out
+    result[3] = low + x * span
+    result[4] = span * math.exp(s)
+    return result
