@@ -6,6 +6,7 @@ remembers where it came from, so that `config show --origin` and every error can
 
 import difflib
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -34,11 +35,13 @@ FOREIGN_NAMES = {
     "DATABASE_URL": "database_url",
     "REDIS_URL": "redis_url",
     "CACHE_URL": "cache_url",
+    "MONGODB_URL": "mongodb_url",
     "VAULT_ADDR": "secrets.vault_url",
     "VAULT_TOKEN": "secrets.vault_token",
     "VAULT_NAMESPACE": "secrets.vault_namespace",
 }
-SECRET_URLS = frozenset({"database_url", "redis_url", "cache_url", "secrets.vault_url"})
+SECRET_URLS = frozenset({"database_url", "redis_url", "cache_url", "mongodb_url", "secrets.vault_url"})
+_SECRET_OPTIONS = re.compile(r"([?&](?:[^=&]*password|authMechanismProperties)=)[^&]*", re.IGNORECASE)
 LAST_PORT = 65_535
 SECRET_WORDS = frozenset({
     "finnhub.api_key", "watch.heartbeat_url", "notify.smtp_password", "secrets.vault_token", "secrets.vault_secret_id",
@@ -74,6 +77,7 @@ def _url_of(*schemes: str) -> AfterValidator:
 PostgresUrl = Annotated[str | None, _url_of("postgresql", "postgres")]
 HttpUrl = Annotated[str, _url_of("https", "http")]
 HttpUrlOrNone = Annotated[str | None, _url_of("https", "http")]
+MongoUrl = Annotated[str | None, _url_of("mongodb", "mongodb+srv")]
 RedisUrl = Annotated[str | None, _url_of("redis", "rediss", "unix", "valkey", "valkeys")]
 
 
@@ -231,9 +235,12 @@ class ServerSettings(_Part):
 
 
 class RetentionSettings(_Part):
-    """How long minute bars are kept, and when told firings go to the archive; nothing else is ever forgotten."""
+    """How long minutes are kept, and when told firings go to the archive; nothing else is ever forgotten."""
 
     bars_1m_days: Annotated[int, Field(ge=1)] | None = None
+    chains_days: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="option chains by their moment; each day's last of an expiry stays for good"
+    )
     archive_after_days: int = Field(default=365, ge=1, description="firings with their deliveries; they keep their ids")
 
 
@@ -288,6 +295,7 @@ class Settings(_Part):
     database_url: PostgresUrl = None
     redis_url: RedisUrl = None
     cache_url: RedisUrl = None
+    mongodb_url: MongoUrl = Field(default=None, description="keeps option chains there; else the database does")
     feed: str = "demo"
     speed: Literal["max"] | Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     loop: bool = False
@@ -380,6 +388,8 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 def _covered(name: str, value: object) -> object:
     if name in SECRET_WORDS:
         return "***" if value else ""
+    if name in SECRET_URLS and isinstance(value, str):
+        value = _SECRET_OPTIONS.sub(r"\1***", value)
     if name in SECRET_URLS and isinstance(value, str) and "@" in value:
         before, _, after = value.rpartition("@")
         scheme, _, user = before.partition("://")

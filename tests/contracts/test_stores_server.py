@@ -8,17 +8,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
 
+from marketbell.adapters.clock.manual import ManualClock
 from marketbell.adapters.servers.postgres import EmbeddedPostgres
+from marketbell.adapters.stores.memory.chains import MemoryChains
 from marketbell.adapters.stores.postgres import PostgresStores, connections, housekeeping, migrate
+from marketbell.core.options.chain import Chain, Side
 from marketbell.core.primitives.errors import StoreUnavailableError, UserError
+from marketbell.ports.chains import DAY_NS, ChainRecord, ChainStore
+from marketbell.ports.jobs import new_run
 from marketbell.ports.stores import LOCAL_OWNER, Firing, ScreenEvent, Watchlist
+from marketbell.settings import load
+from marketbell.wiring.worker import housekeeping as housekeeping_work
 
 MINUTE = 60 * 10**9
 APRIL_28 = 1_619_581_500 * 10**9
@@ -224,6 +231,38 @@ def test_partitions_are_made_ahead_and_old_minutes_dropped(postgres_stores: Post
 
     postgres_stores.bars.put("1m", put)
     assert len(postgres_stores.bars.last(7, "1m", 10)["start"]) == 3
+
+
+class NoChains(MemoryChains):
+    """Their server is away."""
+
+    def trim(self, before: int) -> int:
+        raise StoreUnavailableError
+
+
+def test_the_nightly_job_lets_old_chains_go_after_everything_else(postgres_stores: PostgresStores) -> None:
+    clock = ManualClock(APRIL_28 + 100 * DAY_NS)
+    nan = np.full(1, np.nan)
+    side = Side.of(1, last=nan)
+    old, newer, new = (
+        Chain("NSE:NIFTY", date(2021, 9, 1), at, 1.0, np.ones(1), side, side)
+        for at in (APRIL_28, APRIL_28 + MINUTE, APRIL_28 + 95 * DAY_NS)
+    )
+    postgres_stores.chains.put([ChainRecord(old), ChainRecord(newer), ChainRecord(new)])
+
+    def forget(chains: ChainStore, **terms: str) -> dict[str, object]:
+        settings = load(env={f"MARKETBELL_RETENTION__{name.upper()}": value for name, value in terms.items()})
+        run = new_run("forget_old", clock.now(), now=clock.now())
+        return housekeeping_work(settings, postgres_stores, chains, clock, [])["forget_old"](run, lambda *_: None)
+
+    assert forget(postgres_stores.chains)["chains"] == 0, "kept for good where nobody says otherwise"
+    assert forget(postgres_stores.chains, chains_days="30")["chains"] == 1
+    assert postgres_stores.chains.times("NSE:NIFTY", None, 0, 2**62) == [newer.as_of, new.as_of]
+    postgres_stores.sessions.create(LOCAL_OWNER, b"old", expires_at=1)
+    with pytest.raises(StoreUnavailableError):
+        forget(NoChains(), chains_days="30")
+    with postgres_stores.database.transaction() as connection:
+        assert connection.execute("SELECT count(*) FROM people.sessions").fetchone() == (0,)
 
 
 def test_who_came_to_a_screen_is_forgotten_by_the_age_of_the_record(postgres_stores: PostgresStores) -> None:

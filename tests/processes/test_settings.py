@@ -37,6 +37,7 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
         ({}, {"speed": "quick"}, ("speed = quick", "a number above 0, or max")),
         ({}, {"speed": "0"}, ("speed = 0", "a number above 0, or max")),
         ({"DATABASE_URL": "mysql://h/d"}, {}, ("DATABASE_URL", "postgresql://")),
+        ({"MONGODB_URL": "http://me:secret@h/d"}, {}, ("http://me:***@h/d", "MONGODB_URL", "mongodb+srv://")),
         ({}, {"feed": "replay:"}, ("feed = replay:", "replay:PATH")),
         ({"MARKETBELL_LOG_LEVEL": "loud"}, {}, ("log_level = loud", "'debug', 'info'")),
     ],
@@ -89,6 +90,11 @@ def test_known_urls_are_taken_under_their_usual_names_and_shown_without_password
     shown = settings.shown()
     assert shown["database_url"] == "postgresql://me:***@h:1/d"
     assert shown["redis_url"] == "redis://:***@h:2/0"
+    several = "mongodb://me:secret@a:27017,b:27018/chains?authSource=admin&tlsCertificateKeyFilePassword=hush&w=1"
+    assert load(env={"MONGODB_URL": several}).mongodb_url == several
+    assert load(env={"MONGODB_URL": several}).shown()["mongodb_url"] == (
+        "mongodb://me:***@a:27017,b:27018/chains?authSource=admin&tlsCertificateKeyFilePassword=***&w=1"
+    )
     ours = load(env={"REDIS_URL": "redis://h:1", "MARKETBELL_REDIS_URL": "redis://h:2"})
     assert ours.redis_url == "redis://h:2"
 

@@ -13,6 +13,7 @@ from marketbell.flows.jobs.documents import JOB, document
 from marketbell.flows.jobs.fundamentals import refresher
 from marketbell.flows.jobs.running import BusyError, Report, Runner, StoppedError, Work
 from marketbell.ports.cache import Cache
+from marketbell.ports.chains import ChainStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.jobs import JobStore, Run
 from marketbell.settings import Settings
@@ -60,10 +61,12 @@ def build_worker(settings: Settings) -> WorkerParts:
     from marketbell.adapters.cache.redis import RedisCache
     from marketbell.adapters.clock.system import SystemClock
     from marketbell.adapters.stores.postgres import PostgresStores
+    from marketbell.wiring.chains import build_chains
     from marketbell.wiring.preview import PreviewProcess
 
     url = required(settings.database_url, "database_url")
     stores = PostgresStores(url, connections=3)
+    chains = build_chains(settings, stores, connections=1)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
     clock = SystemClock()
@@ -80,7 +83,7 @@ def build_worker(settings: Settings) -> WorkerParts:
             return  # progress is for those who watch; it stands in the store all the same
 
     work: dict[str, Work] = {
-        **housekeeping(settings, stores, clock, jobs),
+        **housekeeping(settings, stores, chains, clock, jobs),
         PULSE: lambda _run, _report: {},
         "refresh_fundamentals": refresher(cache, clock),
         BACKTEST: backtests(trying.at_length, limits[BACKTEST] - OWN_END_S, lambda: trying.is_stopped),
@@ -88,6 +91,7 @@ def build_worker(settings: Settings) -> WorkerParts:
 
     def close() -> None:
         trying.close()
+        chains.close()
         stores.close()
         cache.close()
         bus.close()
@@ -98,8 +102,10 @@ def build_worker(settings: Settings) -> WorkerParts:
     )
 
 
-def housekeeping(settings: Settings, stores: "PostgresStores", clock: Clock, jobs: Sequence[Job]) -> Mapping[str, Work]:
-    """What keeps the store in order."""
+def housekeeping(
+    settings: Settings, stores: "PostgresStores", chains: ChainStore, clock: Clock, jobs: Sequence[Job]
+) -> Mapping[str, Work]:
+    """What keeps the stores in order."""
     from marketbell.adapters.stores.postgres.housekeeping import ensure_partitions, retain
 
     def now() -> datetime:
@@ -111,12 +117,16 @@ def housekeeping(settings: Settings, stores: "PostgresStores", clock: Clock, job
     def forget_old(_run: Run, _report: Report) -> dict[str, Any]:
         gone = retain(stores.database, bars_1m_days=settings.retention.bars_1m_days, now=now())
         runs = sum(stores.jobs.forget(job.name, clock.now() - int(job.keep_s * NS)) for job in jobs)
+        # Last: chains may be on a server of their own, and its outage must leave nothing else undone.
+        days = settings.retention.chains_days
+        forgotten = chains.trim(clock.now() - days * DAY_NS) if days else 0
         return {
             "partitions": list(gone.partitions),
             "answers": gone.idempotency,
             "sessions": gone.sessions,
             "screen_events": gone.screen_events,
             "runs": runs,
+            "chains": forgotten,
         }
 
     def archive_ledger(_run: Run, report: Report) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def disk(free: int, least: int, total: int, since: int) -> Finding | None:
         "",
         since,
         f"{free >> 20} MB of {total >> 20} MB are free where Marketbell keeps its data; {least >> 20} MB is the least.",
-        "Make room, or set retention.bars_1m_days: a full disk stops the database.",
+        "Make room, or set retention.bars_1m_days and retention.chains_days: a full disk stops the database.",
     )
 
 

@@ -86,7 +86,7 @@ def catalogue(pulse_every_s: int) -> Sequence[Job]:
     return (
         Job(PULSE, "Proof that scheduled work is done", Every(pulse_every_s), 30.0, catch_up=60, keep_s=3_600.0),
         Job("make_partitions", "Partitions for the bars to come", at("7 * * * *"), _MINUTE_S),
-        Job("forget_old", "Old bars, answers, sessions and runs are deleted", at("13 2 * * *"), 15 * _MINUTE_S),
+        Job("forget_old", "Old bars, chains, answers, sessions and runs are deleted", at("13 2 * * *"), 15 * _MINUTE_S),
         Job("archive_ledger", "Old firings with their deliveries to the archive", at("43 2 * * *"), 15 * _MINUTE_S),
         Job("refresh_fundamentals", "Fundamentals are asked for anew", at("23 */6 * * *"), 3 * _MINUTE_S),
         Job(BACKTEST, "A rule on the past", None, LONGEST_S, attempts=3, is_long=True),
