@@ -172,6 +172,27 @@ def test_an_ingest_that_died_in_the_middle_owes_it_again() -> None:
     assert len(shop.told()) == 2
 
 
+def test_a_log_that_is_lost_while_a_piece_goes_out_is_owed_everything_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that writes ticks notices the loss and begins anew, in the middle of the relay's own step."""
+    shop = Shop()
+    shop.stores.bars.put("1m", minutes_of(IDS[:3]))
+    shop.settle()
+    shop.arm('alert "a" on $NSE:S01 when sma(volume, 20)@5m > 5 at 5m close')
+    publish, lost = shop.writer.publish, []
+
+    def and_is_lost(entries: list[Any]) -> None:
+        publish(entries)
+        if shop.desk.waiting and not lost:
+            lost.append(True)
+            shop.relay.prepare("another epoch", NOW)
+
+    monkeypatch.setattr(shop.writer, "publish", and_is_lost)
+    shop.settle()
+    assert lost
+    assert len(shop.told()) == 2
+    assert shop.writer.recall("past", 0) == 0
+
+
 def test_one_message_for_rules_that_need_the_same() -> None:
     shop = Shop()
     shop.stores.bars.put("1m", minutes_of(IDS[:12]))

@@ -1,5 +1,6 @@
 """Commands of rules and screens on their way from the database to the ordered log, and behind them their past."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -47,6 +48,9 @@ class CommandRelay:
         self._is_stored = is_stored
         self._wanted: list[dict[str, object]] = []
         """Commands whose past is not cut into pieces yet."""
+        self._begun: deque[list[dict[str, object]]] = deque()
+        """What stood where a log began anew. `prepare` is called by whoever writes then, `step` by the relay alone:
+        only the latter touches what is owed, so a piece is never forgotten between its publishing and its `done`."""
         self._owes: bool | None = None
         """What the number beside the log says, as far as we know."""
         self._did_tell = False
@@ -134,11 +138,16 @@ class CommandRelay:
     # --- the past of what begins --------------------------------------------------------------------
 
     def _owe_all(self, wanted: Sequence[tuple[int, dict[str, object]]]) -> None:
-        """The log begins: everything that stands wants its past."""
-        self._wanted, self._owes = [], None
-        if self._past is not None:
-            self._past.clear()
-        self._want([payload for _, payload in wanted])
+        """The log begins: everything that stands wants its past. Any thread may say so."""
+        self._begun.append([payload for _, payload in wanted])
+
+    def _begin(self, past: PastBarDesk) -> None:
+        """Forget what the log before was owed. Commands of this very moment stay wanted: they may not stand yet."""
+        while self._begun:
+            wanted = self._begun.popleft()
+            past.clear()
+            self._owes = None
+            self._wanted = [*wanted, *self._wanted]
 
     def _want(self, commands: Sequence[dict[str, object]]) -> None:
         if self._past is not None:
@@ -148,6 +157,7 @@ class CommandRelay:
         """Publish the next piece of what is owed. Raises what the store and the bus raise."""
         if self._past is None:
             return
+        self._begin(self._past)
         if self._owes is None:
             self._owes = bool(self._writer.recall(_OWED, 0))
             if self._owes and not self._wanted:  # an ingest before us died in the middle of it
