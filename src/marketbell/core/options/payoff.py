@@ -258,7 +258,7 @@ def _shape(
     if is_numeric:
         deviation = _deviation(market, legs, time)
         reach = market.spot * np.exp(8.0 * deviation * np.linspace(-1.0, 1.0, _FINE))
-        far = np.geomspace(market.spot * 1e-3, market.spot * 10.0, 401)
+        far = np.geomspace(market.spot * 1e-3, market.spot * 10.0, _FINE // 10)
         knots = np.unique(np.concatenate([knots[1:], reach, far]))
     return Shape(knots, at_expiry(knots), slope, _EXACT * (size if math.isfinite(size) else market.spot * market.units))
 
