@@ -49,7 +49,7 @@ def test_every_job_has_its_work_and_the_housekeeping_works_on_the_real_store(
         assert [parts.runner.run(run.run_id) for run in runs] == ["done"] * 4
         done = {run.run_id: run.result for run in beat.store.runs(LOCAL_OWNER)}
         assert done[runs[3].run_id] == {"made": []}
-        assert done[runs[2].run_id].keys() == {"partitions", "answers", "screen_events", "sessions", "runs"}
+        assert done[runs[2].run_id].keys() == {"partitions", "answers", "screen_events", "sessions", "runs", "chains"}
         assert parts.runner._work.keys() == {job.name for job in parts.jobs}
     finally:
         beat.close()

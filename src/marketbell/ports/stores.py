@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.market.instrument import Instrument
+from marketbell.ports.chains import ChainStore
 from marketbell.ports.jobs import JobStore
 from marketbell.ports.ledger import EVERY_FIRING, Delivery, Firing, Ledger, Sought, Tally  # noqa: F401 — for tests
 from marketbell.ports.watches import WatchStore
@@ -357,6 +358,8 @@ class Stores(Protocol):
     def quality(self) -> QualityStore: ...
     @property
     def fundamentals(self) -> FundamentalStore: ...
+    @property
+    def chains(self) -> ChainStore: ...
     @property
     def rules(self) -> RuleStore: ...
     @property

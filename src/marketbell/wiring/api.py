@@ -7,6 +7,7 @@ from typing import Any
 from marketbell.core.primitives.errors import UnavailableError
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
+from marketbell.ports.chains import ChainStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.jobs import JobStore
 from marketbell.ports.ledger import Ledger
@@ -42,6 +43,7 @@ class ApiParts:
     instruments: InstrumentStore
     bars: BarStore
     fundamentals: FundamentalStore
+    chains: ChainStore
     rules: RuleStore
     screens: ScreenStore
     jobs: JobStore
@@ -65,11 +67,13 @@ def build_api(settings: Settings) -> ApiParts:
     from marketbell.adapters.cache.redis import RedisCache
     from marketbell.adapters.clock.system import SystemClock
     from marketbell.adapters.stores.postgres import PostgresStores
+    from marketbell.wiring.chains import build_chains
     from marketbell.wiring.notifiers import build_notifiers
     from marketbell.wiring.preview import PreviewProcess
     from marketbell.wiring.secrets import owner_token, required, signing_key
 
     stores = PostgresStores(required(settings.database_url, "database_url"))
+    chains = build_chains(settings, stores)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
 
@@ -80,6 +84,7 @@ def build_api(settings: Settings) -> ApiParts:
     def close() -> None:
         preview.close()
         close_notifiers()
+        chains.close()
         stores.close()
         cache.close()
         bus.close()
@@ -92,6 +97,7 @@ def build_api(settings: Settings) -> ApiParts:
         instruments=stores.instruments,
         bars=stores.bars,
         fundamentals=stores.fundamentals,
+        chains=chains,
         rules=stores.rules,
         screens=stores.screens,
         jobs=stores.jobs,

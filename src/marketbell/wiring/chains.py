@@ -8,9 +8,6 @@ from marketbell.settings import Settings
 if TYPE_CHECKING:
     from marketbell.adapters.stores.postgres import PostgresStores
 
-NAMES = {"postgresql": "PostgreSQL", "mongodb": "MongoDB", "memory": "memory"}
-"""Kinds of stores for people."""
-
 
 def build_chains(settings: Settings, stores: "PostgresStores", connections: int = 4) -> ChainStore:
     """The store of option chains; whoever asks for it closes it. Nothing connects before its first use."""

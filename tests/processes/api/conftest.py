@@ -133,6 +133,7 @@ def empty_api(tmp_path: Path) -> Api:
         instruments=stores.instruments,
         bars=stores.bars,
         fundamentals=stores.fundamentals,
+        chains=stores.chains,
         rules=stores.rules,
         screens=stores.screens,
         jobs=stores.jobs,

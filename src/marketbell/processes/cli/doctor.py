@@ -174,3 +174,19 @@ def _servers(settings: Settings, *, runs: bool) -> Iterator[Finding]:
         else:
             state: Literal["ok", "note"] = "ok" if there == ours else "note"
             yield Finding("database", state, f"answers; schema {there or 'empty'}, this program's {ours}")
+    yield _chains(settings)
+
+
+def _chains(settings: Settings) -> Finding:
+    """Which store keeps option chains, and whether it answers where it is one of its own."""
+    from marketbell.core.primitives.errors import MarketbellError
+    from marketbell.wiring.chains import examine_chains
+
+    if settings.mongodb_url is None:
+        return Finding("option chains", "ok", "are kept in the database; MONGODB_URL would keep them in MongoDB")
+    where = settings.shown()["mongodb_url"]
+    try:
+        return Finding("option chains", "ok", f"are kept in MongoDB {examine_chains(settings)} at {where}")
+    except MarketbellError as error:
+        mend = "mend MONGODB_URL or start that server; without it option history is away and nothing else"
+        return Finding("option chains", "bad", error.message, mend)

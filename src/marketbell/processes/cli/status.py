@@ -1,11 +1,15 @@
 """`marketbell status`: what runs on a data folder."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from marketbell.settings import Settings
+
 EXIT_NOT_RUNNING = 1
+STORES = {"postgresql": "PostgreSQL", "mongodb": "MongoDB"}
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
             typer.echo(login_link(open_cache(settings.cache_url or ""), run["url"]))
             return
-        found = _gather(run, settings.cache_url or "")
+        found = _gather(run, settings.cache_url or "") | {"chains": _chains(settings)}
         if as_json:
             typer.echo(json.dumps(found, indent=2))
         else:
@@ -90,6 +94,21 @@ def _gather(run: dict[str, Any], cache_url: str) -> dict[str, Any]:
     }
 
 
+def _chains(settings: "Settings") -> dict[str, Any]:
+    """Which store keeps option chains, where it is, and what is wrong with it."""
+    from marketbell.core.primitives.errors import MarketbellError
+    from marketbell.wiring.chains import examine_chains
+
+    if settings.mongodb_url is None:
+        return {"store": "postgresql", "where": settings.shown()["database_url"], "trouble": None}
+    trouble = None
+    try:
+        examine_chains(settings)
+    except MarketbellError as error:
+        trouble = error.message
+    return {"store": "mongodb", "where": settings.shown()["mongodb_url"], "trouble": trouble}
+
+
 def pss_of_self(pid: int) -> int:
     """Bytes of the supervisor alone, without its children."""
     import contextlib
@@ -124,6 +143,10 @@ def _print(found: dict[str, Any]) -> None:
     problem = (found["stream"] or {}).get("problem")
     if problem:
         typer.echo(f"the engine: {problem}")
+    chains = found["chains"]
+    typer.echo(f"option chains are kept in {STORES[chains['store']]}")
+    if chains["trouble"]:
+        typer.echo(f"option chains: {chains['trouble']}")
     for one in found["watches"]:
         typer.echo(f"not well: {one['said']}")
     if found["trouble"]:

@@ -461,6 +461,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that has option chains; no items where nothing has one yet. */
+        get: operations["get_options_list_underlyings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/chain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One expiry's chain with prices, volatilities, Greeks and metrics, under any model and rate.
+         * @description The live room `chain:{VENUE:SYMBOL}:{expiry}` carries its changed rows.
+         */
+        get: operations["get_options_get_chain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/expiries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The expiries that had not passed; no items where there is no chain yet. */
+        get: operations["get_options_list_expiries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics over time, as they were computed with each chain; no items where nothing is kept. */
+        get: operations["get_options_get_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/max-pain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What holders of all options would get at each strike, and where that is least. */
+        get: operations["get_options_get_max_pain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics of every expiry and over all, with what each is; IV rank and percentile over a year of kept history. */
+        get: operations["get_options_get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/oi-buildup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Long and short build-up, unwinding and covering, strike by strike, since the previous day's close. */
+        get: operations["get_options_get_oi_buildup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/pcr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Put-call ratios of an expiry: open interest, volume, change in open interest. */
+        get: operations["get_options_get_pcr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The moments that have a stored chain: each can be asked for with `as_of`. */
+        get: operations["get_options_get_times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quality": {
         parameters: {
             query?: never;
@@ -1521,6 +1677,75 @@ export interface components {
             unchanged: number;
             /** Unknown */
             unknown: number;
+        };
+        /**
+         * BuildUp
+         * @description What price and open interest did together, strike by strike.
+         */
+        BuildUp: {
+            /** Underlying */
+            underlying: string;
+            /** Spot */
+            spot: number | null;
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Oi State
+             * @description Of the underlying, as this expiry's options tell it.
+             */
+            oi_state: string | null;
+            /** Items */
+            items: components["schemas"]["BuildUpRow"][];
+        };
+        /**
+         * BuildUpRow
+         * @description Both sides of a strike.
+         */
+        BuildUpRow: {
+            /** Strike */
+            strike: number;
+            call: components["schemas"]["BuildUpSide"];
+            put: components["schemas"]["BuildUpSide"];
+        };
+        /**
+         * BuildUpSide
+         * @description Price and open interest of a contract since the previous day's close.
+         */
+        BuildUpSide: {
+            /** Oi */
+            oi: number | null;
+            /** Oi Change */
+            oi_change: number | null;
+            /** Last */
+            last: number | null;
+            /** Change */
+            change: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "" | "long_buildup" | "short_buildup" | "long_unwinding" | "short_covering";
+        };
+        /**
+         * ChainsKept
+         * @description Where option chains are kept.
+         */
+        ChainsKept: {
+            /**
+             * Store
+             * @enum {string}
+             */
+            store: "postgresql" | "mongodb" | "memory";
+            /**
+             * Problem
+             * @description Why it does not answer; alerts and everything else go on without it.
+             */
+            problem: string | null;
         };
         /**
          * Channel
@@ -2736,6 +2961,62 @@ export interface components {
             source: components["schemas"]["FeedLabel"];
         };
         /**
+         * MaxPain
+         * @description The strike with the least pain, the lowest of equal ones; null without open interest.
+         */
+        MaxPain: {
+            /** Underlying */
+            underlying: string;
+            /** Spot */
+            spot: number | null;
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Max Pain */
+            max_pain: number | null;
+            /** Items */
+            items: components["schemas"]["Pain"][];
+        };
+        /**
+         * MetricField
+         * @description What a metric is.
+         */
+        MetricField: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /** Unit */
+            unit: string;
+            /** Text */
+            text: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * MetricsAtMoment
+         * @description Metrics of one expiry at one moment, as they were then.
+         */
+        MetricsAtMoment: {
+            as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            /** Spot */
+            spot: number | null;
+            /** Metrics */
+            metrics: {
+                [key: string]: number | string | null;
+            };
+        };
+        /**
          * Missing
          * @description What is not known, and why.
          */
@@ -2744,6 +3025,284 @@ export interface components {
             expression: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * OptionChain
+         * @description A whole chain with its metrics.
+         */
+        OptionChain: {
+            /** Underlying */
+            underlying: string;
+            /** Symbol */
+            symbol: string;
+            /** Spot */
+            spot: number | null;
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            expires_at: components["schemas"]["UtcTime"] | null;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Model */
+            model: string;
+            /**
+             * Rate
+             * @description A fraction a year, continuous.
+             */
+            rate: number;
+            /** Forward */
+            forward: number | null;
+            /**
+             * Forward Source
+             * @description future, parity, spot, or empty where there is none.
+             */
+            forward_source: string;
+            /** T Years */
+            t_years: number | null;
+            /** Lot Size */
+            lot_size: number | null;
+            /** Source */
+            source: string;
+            /** Is Simulated */
+            is_simulated: boolean;
+            /** Atm Strike */
+            atm_strike: number | null;
+            /** Metrics */
+            metrics: {
+                [key: string]: number | string | null;
+            };
+            /**
+             * Flags
+             * @description What was unusual when it was read.
+             */
+            flags: string[];
+            /** Strikes */
+            strikes: components["schemas"]["OptionStrike"][];
+        };
+        /**
+         * OptionContract
+         * @description A call or a put of a chain.
+         */
+        OptionContract: {
+            /**
+             * Price
+             * @description What the volatility is taken from: the mid, else the last price.
+             */
+            price: number | null;
+            /** Last */
+            last: number | null;
+            /** Bid */
+            bid: number | null;
+            /** Ask */
+            ask: number | null;
+            /** Volume */
+            volume: number | null;
+            /** Oi */
+            oi: number | null;
+            /**
+             * Oi Change
+             * @description Since the previous day's close.
+             */
+            oi_change: number | null;
+            /** Prev Close */
+            prev_close: number | null;
+            /** Change */
+            change: number | null;
+            /** Iv */
+            iv: number | null;
+            /** Delta */
+            delta: number | null;
+            /** Gamma */
+            gamma: number | null;
+            /** Theta */
+            theta: number | null;
+            /** Vega */
+            vega: number | null;
+            /** Rho */
+            rho: number | null;
+            /** Vanna */
+            vanna: number | null;
+            /** Volga */
+            volga: number | null;
+            /** Charm */
+            charm: number | null;
+            /**
+             * Status
+             * @description ok, or why there is no volatility: no_price, at_intrinsic, expired ...
+             */
+            status: string;
+            /**
+             * State
+             * @description What price and open interest did together; empty for neither.
+             * @enum {string}
+             */
+            state: "" | "long_buildup" | "short_buildup" | "long_unwinding" | "short_covering";
+            /** Is Liquid */
+            is_liquid: boolean;
+            /** Quote Age S */
+            quote_age_s: number | null;
+        };
+        /**
+         * OptionExpiry
+         * @description One listed expiry.
+         */
+        OptionExpiry: {
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            /** @description When it stops trading, by the dated calendar. */
+            expires_at: components["schemas"]["UtcTime"] | null;
+            /** @description Of its newest chain. */
+            as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Days
+             * @description Calendar days that are left.
+             */
+            days: number;
+            /** Is Monthly */
+            is_monthly: boolean;
+            /** Strikes */
+            strikes: number;
+        };
+        /**
+         * OptionExpiryList
+         * @description The expiries that have not passed, nearest first.
+         */
+        OptionExpiryList: {
+            /** Underlying */
+            underlying: string;
+            /** Items */
+            items: components["schemas"]["OptionExpiry"][];
+        };
+        /**
+         * OptionExpiryMetrics
+         * @description Metrics of one expiry.
+         */
+        OptionExpiryMetrics: {
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            /** T Years */
+            t_years: number | null;
+            /** Metrics */
+            metrics: {
+                [key: string]: number | string | null;
+            };
+        };
+        /**
+         * OptionHistory
+         * @description By time, then expiry.
+         */
+        OptionHistory: {
+            /** Underlying */
+            underlying: string;
+            /** Items */
+            items: components["schemas"]["MetricsAtMoment"][];
+        };
+        /**
+         * OptionList
+         * @description Everything that has option chains.
+         */
+        OptionList: {
+            /** Items */
+            items: components["schemas"]["OptionUnderlying"][];
+        };
+        /**
+         * OptionMetrics
+         * @description Metrics of every listed expiry and over all of them.
+         */
+        OptionMetrics: {
+            /** Underlying */
+            underlying: string;
+            /** Spot */
+            spot: number | null;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Iv Rank
+             * @description Where the volatility lies between the year's lowest and highest, 0-100.
+             */
+            iv_rank: number | null;
+            /**
+             * Iv Percentile
+             * @description Share of the year's days with a lower one, 0-100.
+             */
+            iv_percentile: number | null;
+            /**
+             * Iv Days
+             * @description Days of history that both rest on; under 20 both are null.
+             */
+            iv_days: number;
+            /**
+             * Iv Of
+             * @description Which metric's history.
+             */
+            iv_of: string;
+            /** All */
+            all: {
+                [key: string]: number | string | null;
+            };
+            /** Expiries */
+            expiries: components["schemas"]["OptionExpiryMetrics"][];
+            /** Fields */
+            fields: components["schemas"]["MetricField"][];
+        };
+        /**
+         * OptionStrike
+         * @description Both sides of a strike; `iv` is that of the side out of the money.
+         */
+        OptionStrike: {
+            /** Strike */
+            strike: number;
+            /** Iv */
+            iv: number | null;
+            call: components["schemas"]["OptionContract"];
+            put: components["schemas"]["OptionContract"];
+        };
+        /**
+         * OptionTimes
+         * @description Moments that have a stored chain, rising.
+         */
+        OptionTimes: {
+            /** Underlying */
+            underlying: string;
+            /** Items */
+            items: components["schemas"]["UtcTime"][];
+        };
+        /**
+         * OptionUnderlying
+         * @description Something that has option chains, with what its nearest expiry says.
+         */
+        OptionUnderlying: {
+            /**
+             * Underlying
+             * @description VENUE:SYMBOL.
+             */
+            underlying: string;
+            /** Symbol */
+            symbol: string;
+            /** Name */
+            name: string;
+            /** Spot */
+            spot: number | null;
+            /** Change Pct */
+            change_pct: number | null;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Expiries */
+            expiries: string[];
+            /** Atm Iv */
+            atm_iv: number | null;
+            /** Pcr Oi */
+            pcr_oi: number | null;
+            /** Is Simulated */
+            is_simulated: boolean;
         };
         /**
          * OrderBook
@@ -2785,6 +3344,20 @@ export interface components {
              * @description How often it was higher then.
              */
             up_pct: number | null;
+        };
+        /**
+         * Pain
+         * @description What holders would get if the underlying ended at this strike, in the currency.
+         */
+        Pain: {
+            /** Strike */
+            strike: number;
+            /** Pain */
+            pain: number;
+            /** Call Pain */
+            call_pain: number;
+            /** Put Pain */
+            put_pain: number;
         };
         /**
          * PartitionState
@@ -3000,6 +3573,43 @@ export interface components {
              * @description Base64url: `applicationServerKey` of PushManager.subscribe.
              */
             key: string;
+        };
+        /**
+         * PutCallRatio
+         * @description Put-call ratios of an expiry, with what they are made of.
+         */
+        PutCallRatio: {
+            /** Underlying */
+            underlying: string;
+            /** Spot */
+            spot: number | null;
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Pcr Oi */
+            pcr_oi: number | null;
+            /** Pcr Volume */
+            pcr_volume: number | null;
+            /** Pcr Oi Change */
+            pcr_oi_change: number | null;
+            /** Call Oi */
+            call_oi: number | null;
+            /** Put Oi */
+            put_oi: number | null;
+            /** Call Volume */
+            call_volume: number | null;
+            /** Put Volume */
+            put_volume: number | null;
+            /** Call Oi Change */
+            call_oi_change: number | null;
+            /** Put Oi Change */
+            put_oi_change: number | null;
+            /** Strikes */
+            strikes: components["schemas"]["StrikeRatio"][];
         };
         /**
          * Quality
@@ -3794,6 +4404,7 @@ export interface components {
              * @description What keeps the engine from evaluating everything.
              */
             problem: string | null;
+            chains: components["schemas"]["ChainsKept"];
             /** Ticks Per S */
             ticks_per_s: number | null;
             /** @description Event time of the oldest alert not yet delivered. */
@@ -3974,6 +4585,20 @@ export interface components {
             ticks_per_s: number | null;
             /** Problem */
             problem: string | null;
+        };
+        /**
+         * StrikeRatio
+         * @description Open interest of a strike, puts over calls.
+         */
+        StrikeRatio: {
+            /** Strike */
+            strike: number;
+            /** Pcr Oi */
+            pcr_oi: number | null;
+            /** Call Oi */
+            call_oi: number | null;
+            /** Put Oi */
+            put_oi: number | null;
         };
         /**
          * TextBody
@@ -5320,6 +5945,455 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketSummary"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_list_underlyings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_chain: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+                expiry?: string | null;
+                model?: ("black76" | "bsm" | "nse" | "american") | null;
+                rate?: number | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionChain"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_list_expiries: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionExpiryList"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_history: {
+        parameters: {
+            query?: {
+                expiry?: string | null;
+                from?: string | null;
+                to?: string | null;
+                names?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionHistory"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_max_pain: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+                expiry?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaxPain"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_metrics: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionMetrics"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_oi_buildup: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+                expiry?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BuildUp"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_pcr: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+                expiry?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PutCallRatio"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_times: {
+        parameters: {
+            query?: {
+                expiry?: string | null;
+                from?: string | null;
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionTimes"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             /** @description What went wrong */

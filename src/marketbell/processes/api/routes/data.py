@@ -131,6 +131,15 @@ def _stream_process(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _chains() -> dict[str, Any]:
+    store = parts().chains
+    try:
+        store.ping()
+    except UnavailableError as error:
+        return {"store": store.kind, "problem": error.message}
+    return {"store": store.kind, "problem": None}
+
+
 @bp.get("/status")
 @asks(Action.READ, "status")
 @bp.output(Status)
@@ -156,13 +165,19 @@ def status() -> dict[str, Any]:
         store_answers = True
     except UnavailableError:
         oldest, store_answers = None, False
-    all_ready = store_answers and all(p["state"] == "ready" for p in processes if p["name"] in wanted)
+    chains = _chains()
+    all_ready = (
+        store_answers
+        and chains["problem"] is None
+        and all(p["state"] == "ready" for p in processes if p["name"] in wanted)
+    )
     return {
         "state": "ok" if all_ready else "degraded",
         "processes": processes,
         "partitions": [_partition(entry) for entry in stream.get("partitions") or ()],
         "stream": [_stream_process(entry) for entry in stream.get("processes") or ()],
         "problem": stream.get("problem") or None,
+        "chains": chains,
         "ticks_per_s": stream.get("ticks_per_s"),
         "oldest_unsent": utc(oldest),
         "version": __version__,

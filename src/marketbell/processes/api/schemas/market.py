@@ -172,6 +172,13 @@ class StreamProcess(Answer):
     problem: str | None
 
 
+class ChainsKept(Answer):
+    """Where option chains are kept."""
+
+    store: Literal["postgresql", "mongodb", "memory"]
+    problem: str | None = Field(description="Why it does not answer; alerts and everything else go on without it.")
+
+
 class Status(Answer):
     """Processes, lags and what waits."""
 
@@ -180,6 +187,7 @@ class Status(Answer):
     partitions: list[PartitionState]
     stream: list[StreamProcess] = Field(description="The processes that the engine's shards are split over.")
     problem: str | None = Field(description="What keeps the engine from evaluating everything.")
+    chains: ChainsKept
     ticks_per_s: float | None
     oldest_unsent: UtcTime | None = Field(description="Event time of the oldest alert not yet delivered.")
     version: str

@@ -1,0 +1,1 @@
+"""What people ask of option chains: stored documents in, analysed answers out."""
