@@ -6,7 +6,7 @@ percentage points a year; open interest and volume in units of the underlying; u
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,28 @@ from numpy.typing import NDArray
 from marketbell.core.options import buildup
 from marketbell.core.options import metrics_kernel as kernel
 from marketbell.core.options.chain import Chain, Floats, Side
+from marketbell.core.options.pricing import Priced
 from marketbell.core.primitives.errors import UserError
 
-if TYPE_CHECKING:
-    from marketbell.core.options.analysis import Analysed
-    from marketbell.core.options.pricing import Priced
 
 Value = float | str | None
+
+
+class Measured(Protocol):
+    """What metrics need of an analysed chain (`analysis.Analysed` is one)."""
+
+    @property
+    def chain(self) -> Chain: ...
+    @property
+    def forward(self) -> float: ...
+    @property
+    def t_years(self) -> float: ...
+    @property
+    def call(self) -> Priced: ...
+    @property
+    def put(self) -> Priced: ...
+    @property
+    def metrics(self) -> Mapping[str, Value]: ...
 
 
 class MetricField(NamedTuple):
@@ -134,7 +149,7 @@ WING = 25.0
 
 
 def measure(
-    chain: Chain, forward: float, discount: float, t_years: float, call: "Priced", put: "Priced", smile: Floats
+    chain: Chain, forward: float, discount: float, t_years: float, call: Priced, put: Priced, smile: Floats
 ) -> dict[str, Value]:
     """All of `METRICS` of one chain. `discount` is e^(-rt), 1 where the time is unknown; `smile` the iv of a strike."""
     out = np.empty(kernel.COUNT)
@@ -185,7 +200,7 @@ def ratio(puts: float, calls: float) -> float:
     return puts / calls if calls else math.nan
 
 
-def wings(chain: Chain, forward: float, call: "Priced", put: "Priced", delta: float) -> tuple[float, float]:
+def wings(chain: Chain, forward: float, call: Priced, put: Priced, delta: float) -> tuple[float, float]:
     """IV in percentage points of the put and the call with that delta (in hundredths: 25); NaN out of reach."""
     target = delta / 100
     start = int(np.searchsorted(chain.strikes, forward)) if not math.isnan(forward) else 0
@@ -195,7 +210,7 @@ def wings(chain: Chain, forward: float, call: "Priced", put: "Priced", delta: fl
     return low * 100, high * 100
 
 
-def skew(analysed: "Analysed", delta: float) -> float:
+def skew(analysed: Measured, delta: float) -> float:
     """IV of the put less IV of the call with that delta (hundredths, 25), in percentage points; NaN out of reach.
 
     Interpolated linearly in delta between the neighbouring strikes. UserError for a delta outside 1 to 99.
@@ -208,13 +223,13 @@ def skew(analysed: "Analysed", delta: float) -> float:
     return low - high
 
 
-def term_slope(near: "Analysed", following: "Analysed") -> float | None:
+def term_slope(near: Measured, following: Measured) -> float | None:
     """ATM IV of the next expiry less that of the near one, in percentage points; None where one is unknown."""
     first, second = near.metrics["atm_iv"], following.metrics["atm_iv"]
     return second - first if isinstance(first, float) and isinstance(second, float) else None
 
 
-def underlying_metrics(expiries: Sequence["Analysed"]) -> dict[str, Value]:
+def underlying_metrics(expiries: Sequence[Measured]) -> dict[str, Value]:
     """Metrics over all expiries of one underlying at one moment: sums, ratios of sums, term slope, 30-day ATM IV.
 
     `atm_iv_30` is interpolated linearly in total variance between the expiries around 30 days (the nearest one outside
@@ -238,7 +253,7 @@ _SUMMED = ("call_oi", "put_oi", "call_volume", "put_volume", "call_oi_change", "
 _DAYS = 365.0
 
 
-def constant_maturity(expiries: Sequence["Analysed"], days: float) -> float | None:
+def constant_maturity(expiries: Sequence[Measured], days: float) -> float | None:
     """ATM IV (percentage points) so many calendar days out, linear in total variance; flat beyond the known."""
     points = [
         (one.t_years, iv * iv * one.t_years)
