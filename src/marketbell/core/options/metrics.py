@@ -17,7 +17,6 @@ from marketbell.core.options.chain import Chain, Floats, Side
 from marketbell.core.options.pricing import Priced
 from marketbell.core.primitives.errors import UserError
 
-
 Value = float | str | None
 
 
