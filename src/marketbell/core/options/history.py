@@ -45,7 +45,7 @@ def iv_percentile(values: Any, days: int) -> float:
 def constant_maturity(t_years: Sequence[float], ivs: Sequence[float], maturity: float = MATURITY) -> float:
     """The volatility of a fixed maturity from the expiries on both sides of it: total variance is linear in time.
 
-    In the unit of `ivs`. Nearer than the first or farther than the last expiry it is its own; NaN without any.
+    In the unit of `ivs`. Outside all expiries it is the nearest one's own; NaN without any.
     """
     known = sorted((t, iv) for t, iv in zip(t_years, ivs, strict=True) if t > 0.0 and iv > 0.0 and math.isfinite(iv))
     if not known:
