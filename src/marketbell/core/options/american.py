@@ -16,37 +16,22 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from marketbell.core.options.black_kernel import (
-    ABOVE_MAXIMUM,
-    AT_INTRINSIC,
-    BAD_INPUT,
-    CHARM,
-    DAYS,
-    DELTA,
-    GAMMA,
-    INFINITE,
-    IV,
-    NO_PRICE,
-    OK,
-    PRICE,
-    RHO,
-    THETA,
-    VANNA,
-    VEGA,
-    VOLGA,
-    step,
-    unfit,
-    value_one,
-)  # fmt: skip
-from marketbell.core.options.implied_kernel import EPSILON, implied_one
+from marketbell.core.options.black_kernel import DAYS
+from marketbell.core.options.black_kernel import value_rows as european_values
+from marketbell.core.options.contracts import ABOVE_MAXIMUM, AT_INTRINSIC, OK, OUTPUTS, step
+from marketbell.core.options.implied_kernel import implied_rows as european_volatilities
 
-# ruff: noqa: ANN001, ANN201, ARG001, PLR0911 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201, ARG001 — typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-FEW, MANY = 51, 101
+FEW, MANY = 101, 201
 """Steps of the two trees."""
-BLOCK = 8
+SHARE = 8
 """Contracts that a core takes at a time."""
+PRICE, IV, DELTA, GAMMA, VEGA, THETA, RHO, VANNA, VOLGA, CHARM = range(OUTPUTS)
+"""Rows of the output."""
+TREE_NOISE = 1e-8
+"""Of the greater of spot and strike: prices nearer to the intrinsic value tell nothing."""
 SEARCH = 100
 SURE = 200.0
 """Standard deviations from the strike beyond which the end is known."""
@@ -175,96 +160,81 @@ def volatility(sign, price, strike, spot, t, rate, dividend, guess, values, spot
 
 
 @njit(cache=True, error_model="numpy")
-def implied_american(i, price, strike, is_call, spot, t, warm, rate, dividend, out, values, spots):
-    """Column i of `out` from a price; the status. The price is written in any case."""
-    sign = 1.0 if is_call else -1.0
-    if is_european(sign, rate, dividend):
-        return implied_one(i, price, strike, is_call, spot, spot, t, warm, rate, dividend, True, out)
-    out[PRICE, i] = price
-    status = unfit(strike, spot, spot, t, True)
-    if status != OK:
-        return status
-    if not price > 0.0:
-        return NO_PRICE
+def implied_one(i, price, strike, sign, spot, t, rate, dividend, guess, out, values, spots):
+    """Column i of `out` from a price between zero and infinity; the status."""
     discount, yielded = math.exp(-rate * t), math.exp(-dividend * t)
-    if price >= (spot * max(1.0, yielded) if is_call else strike * max(1.0, discount)):
+    if price >= (spot * max(1.0, yielded) if sign > 0.0 else strike * max(1.0, discount)):
         return ABOVE_MAXIMUM
     least = max(sign * (spot - strike), sign * (spot * yielded - strike * discount), 0.0)
-    if least > 0.0 and price - least <= 4.0 * EPSILON * max(spot, strike):
+    if least > 0.0 and price - least <= TREE_NOISE * max(spot, strike):
         return AT_INTRINSIC
-    guess = warm
-    if not guess > 0.0:
-        # The European option of the same price is worth less at each volatility: its own is the higher one.
-        european = implied_one(i, price, strike, is_call, spot, spot, t, math.nan, rate, dividend, True, out)
-        guess = out[IV, i] if european == OK else 0.5
     sigma = volatility(sign, price, strike, spot, t, rate, dividend, guess, values, spots)
-    if not 0.0 < sigma < INFINITE:
-        for row in range(IV, CHARM + 1):
-            out[row, i] = math.nan
+    if not sigma > 0.0:
         return AT_INTRINSIC
     fill(i, sign, strike, spot, t, rate, dividend, sigma, out, values, spots)
     out[PRICE, i] = price
     return OK
 
 
-@njit(cache=True, error_model="numpy")
-def value_american(i, iv, strike, is_call, spot, t, rate, dividend, out, values, spots):
-    """Column i of `out` from a volatility; the status."""
-    sign = 1.0 if is_call else -1.0
-    if is_european(sign, rate, dividend):
-        return value_one(i, iv, strike, is_call, spot, spot, t, rate, dividend, True, out)
-    status = unfit(strike, spot, spot, t, True)
-    if status != OK:
-        return status
-    if math.isnan(iv):
-        return NO_PRICE
-    if not 0.0 < iv < INFINITE:
-        return BAD_INPUT
-    fill(i, sign, strike, spot, t, rate, dividend, iv, out, values, spots)
-    return OK
-
-
 # The next ones take the arguments of implied_kernel and black_kernel; `forward` and `on_spot` count for nothing here.
+# They start from the European answer: it judges the inputs, is right where exercise cannot pay, and is an upper bound
+# of the volatility elsewhere.
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def implied_rows(first, last, price, strike, is_call, spot, forward, t, warm, rate, dividend, on_spot, out, status):
     """Volatility and Greeks of the contracts from `first` to before `last`."""
+    european_volatilities(
+        first, last, price, strike, is_call, spot, spot, t, warm, rate, dividend, True, out, status
+    )  # fmt: skip
     prices, strikes, calls, spot_step, times = step(price), step(strike), step(is_call), step(spot), step(t)
     before = step(warm)
     values, spots = np.empty(MANY + 1), np.empty(MANY + 1)
     for i in range(first, last):
-        status[i] = implied_american(
-            i, price[i * prices], strike[i * strikes], is_call[i * calls], spot[i * spot_step], t[i * times],
-            warm[i * before], rate, dividend, out, values, spots,
+        sign = 1.0 if is_call[i * calls] else -1.0
+        # What the European bounds refuse may stand between the American ones.
+        if is_european(sign, rate, dividend) or status[i] not in (OK, AT_INTRINSIC, ABOVE_MAXIMUM):
+            continue
+        guess = warm[i * before]
+        if not guess > 0.0:
+            guess = out[IV, i] if status[i] == OK else 0.5
+        found = implied_one(
+            i, price[i * prices], strike[i * strikes], sign, spot[i * spot_step], t[i * times], rate, dividend, guess,
+            out, values, spots,
         )  # fmt: skip
+        status[i] = np.uint8(found)
+        if found != OK:
+            out[IV:, i] = np.nan
 
 
 @njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 def implied_parallel(price, strike, is_call, spot, forward, t, warm, rate, dividend, on_spot, out, status):
-    """The same on all cores, block by block."""
+    """The same on all cores."""
     count = out.shape[1]
-    for block in prange((count + BLOCK - 1) // BLOCK):
-        first, last = block * BLOCK, min(count, (block + 1) * BLOCK)
+    for share in prange((count + SHARE - 1) // SHARE):
+        first, last = share * SHARE, min(count, (share + 1) * SHARE)
         implied_rows(first, last, price, strike, is_call, spot, forward, t, warm, rate, dividend, on_spot, out, status)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def value_rows(first, last, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status):
     """Prices and Greeks of the contracts from `first` to before `last`."""
-    volatilities, strikes, calls, spot_step, times = step(iv), step(strike), step(is_call), step(spot), step(t)
+    european_values(first, last, iv, strike, is_call, spot, spot, t, rate, dividend, True, out, status)
+    strikes, calls, spot_step, times = step(strike), step(is_call), step(spot), step(t)
     values, spots = np.empty(MANY + 1), np.empty(MANY + 1)
     for i in range(first, last):
-        status[i] = value_american(
-            i, iv[i * volatilities], strike[i * strikes], is_call[i * calls], spot[i * spot_step], t[i * times],
-            rate, dividend, out, values, spots,
-        )  # fmt: skip
+        sign = 1.0 if is_call[i * calls] else -1.0
+        if status[i] == OK and not is_european(sign, rate, dividend):
+            fill(
+                i, sign, strike[i * strikes], spot[i * spot_step], t[i * times], rate, dividend, out[IV, i], out,
+                values, spots,
+            )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 def value_parallel(iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status):
-    """The same on all cores, block by block."""
+    """The same on all cores."""
     count = out.shape[1]
-    for block in prange((count + BLOCK - 1) // BLOCK):
-        last = min(count, (block + 1) * BLOCK)
-        value_rows(block * BLOCK, last, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status)
+    for share in prange((count + SHARE - 1) // SHARE):
+        last = min(count, (share + 1) * SHARE)
+        value_rows(share * SHARE, last, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status)

@@ -1,4 +1,4 @@
-"""Black's formula and its Greeks, one contract after the other.
+"""Black's formula and its Greeks, for all contracts of a block.
 
 One form serves both models. With the forward F, the discount D = e^{−rT} and the carry b (the rate at which the
 forward grows with time: r − q on a spot, 0 where the forward itself is given), A = D · F / S is e^{−qT} on a spot, and
@@ -18,132 +18,150 @@ a price in the money is its intrinsic value and the price of the other side, so 
 
 import math
 
+import numpy as np
 from numba import njit, prange
 
-from marketbell.core.options.normal import INV_SQRT_2PI, mills
+from marketbell.core.options.arithmetic import INV_SQRT_2PI, exp_of, log_ratio, mills
+from marketbell.core.options.contracts import (
+    BAD_INPUT,
+    BLOCK,
+    CHARM,
+    CODE,
+    DELTA,
+    DENSITY,
+    DISCOUNT,
+    FORWARD,
+    GAMMA,
+    IV,
+    LARGEST,
+    NO_PRICE,
+    OK,
+    PRICE,
+    RHO,
+    ROOM,
+    ROOT_T,
+    SHARE,
+    SIGN,
+    SPOT,
+    STRIKE,
+    TAIL,
+    THETA,
+    TOTAL,
+    VANNA,
+    VEGA,
+    VOLGA,
+    T,
+    X,
+    judge,
+    load,
+    store,
+)
 
-# ruff: noqa: ANN001, ANN201 — kernels are long, flat and typed by Numba
+# ruff: noqa: ANN001, ANN201 — typed by Numba
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-PRICE, IV, DELTA, GAMMA, VEGA, THETA, RHO, VANNA, VOLGA, CHARM = range(10)
-"""Rows of the output."""
-COLUMNS = 10
-OK, NO_PRICE, AT_INTRINSIC, ABOVE_MAXIMUM, EXPIRED, NO_FORWARD, NO_TIME, BAD_INPUT = range(8)
-"""As in model.Status; Numba wants plain numbers."""
 DAYS = 365.0
-INFINITE = 1e300
-"""From here on a number counts as infinite."""
-BLOCK = 512
-"""Contracts that a core takes at a time."""
 
 
 @njit(cache=True, error_model="numpy")
-def step(column):
-    """1 where the column has an entry a contract, 0 where one entry is for all."""
-    return 1 if column.shape[0] > 1 else 0
-
-
-@njit(cache=True, error_model="numpy")
-def log_ratio(numerator, denominator):
-    """ln(numerator / denominator), also to the last digits where they are nearly equal."""
-    apart = (numerator - denominator) / denominator
-    return math.log1p(apart) if -0.5 < apart < 1.0 else math.log(numerator / denominator)
-
-
-@njit(cache=True, error_model="numpy")
-def unfit(strike, spot, forward, t, on_spot):
-    """Why these inputs have no price, before anybody looks at the price; OK where they have one."""
-    if not 0.0 < strike < INFINITE or spot <= 0.0 or spot >= INFINITE:
-        return BAD_INPUT
-    if math.isnan(t):
-        return NO_TIME
-    if t <= 0.0:
-        return EXPIRED
-    basis = spot if on_spot else forward
-    if math.isnan(basis):
-        return NO_FORWARD
-    if not 0.0 < basis < INFINITE or t >= INFINITE:
-        return BAD_INPUT
-    return OK
-
-
-@njit(cache=True, error_model="numpy")
-def greeks(i, sign, spot, forward, strike, t, root_t, rate, carry, on_spot, discount, x, total, needs_price, out):
-    """Column i of `out` from the total volatility σ√T and `x` = ln(F / K): the Greeks, the price where it is wanted."""
-    sigma = total / root_t
-    d1 = x / total + 0.5 * total
-    d2 = d1 - total
-    density = INV_SQRT_2PI * math.exp(-0.5 * d1 * d1)
-    tail1 = density * mills(abs(d1))
-    if needs_price:
-        # The side out of the money, from the tails; the other one by parity.
-        tail2 = density * (forward / strike) * mills(abs(d2))
-        side = 1.0 if x <= 0.0 else -1.0
-        first = tail1 if side * d1 < 0.0 else 1.0 - tail1
-        second = tail2 if side * d2 < 0.0 else 1.0 - tail2
-        price = side * (forward * first - strike * second)
-        if sign != side:
-            price += abs(forward - strike)
-        price *= discount
-        out[PRICE, i] = price
-    else:
-        price = out[PRICE, i]
-    # D · F is worth A · S; the spot may be unknown where a forward is given, then only what is told to the spot is.
-    amount = discount * forward
-    held = sign * amount * (tail1 if sign * d1 < 0.0 else 1.0 - tail1)
-    flow = amount * density
-    vega = flow * root_t
-    out[IV, i] = sigma
-    out[DELTA, i] = held / spot
-    out[GAMMA, i] = flow / (spot * spot * total)
-    out[VEGA, i] = vega / 100.0
-    out[THETA, i] = (rate * price - carry * held - 0.5 * flow * sigma / root_t) / DAYS
-    out[RHO, i] = (t * (held - price) if on_spot else -t * price) / 100.0
-    out[VANNA, i] = -flow / spot * d2 / sigma / 100.0
-    out[VOLGA, i] = vega * d1 * d2 / sigma / 1e4
-    out[CHARM, i] = ((rate - carry) * held - flow * (carry / total - d2 / (2.0 * t))) / spot / DAYS
-
-
-@njit(cache=True, error_model="numpy")
-def value_one(i, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out):
-    """Column i of `out` from a volatility; the status. Nothing is written where there is no price."""
-    status = unfit(strike, spot, forward, t, on_spot)
-    if status != OK:
-        return status
-    if math.isnan(iv):
-        return NO_PRICE
-    if not 0.0 < iv < INFINITE:
-        return BAD_INPUT
-    root_t = math.sqrt(t)
-    discount = math.exp(-rate * t)
-    carry = 0.0
+def prepare(w, count, rate, carry, on_spot):
+    """√T, the discount, the forward and x = ln(F / K)."""
+    for i in range(count):
+        t = w[T + i]
+        w[ROOT_T + i] = math.sqrt(t)
+        w[DISCOUNT + i] = exp_of(-rate * t)
     if on_spot:
-        carry = rate - dividend
-        forward = spot * math.exp(carry * t)
-        x = log_ratio(spot, strike) + carry * t
+        for i in range(count):
+            spot, grown = w[SPOT + i], carry * w[T + i]
+            w[FORWARD + i] = spot * exp_of(grown)
+            w[X + i] = log_ratio(spot, w[STRIKE + i]) + grown
     else:
-        x = log_ratio(forward, strike)
-    sign = 1.0 if is_call else -1.0
-    greeks(i, sign, spot, forward, strike, t, root_t, rate, carry, on_spot, discount, x, iv * root_t, True, out)
-    return OK
+        for i in range(count):
+            w[X + i] = log_ratio(w[FORWARD + i], w[STRIKE + i])
+
+
+@njit(cache=True, error_model="numpy")
+def tails(w, count):
+    """φ(d1) and Φ(−|d1|) from the total volatility."""
+    for i in range(count):
+        total = w[TOTAL + i]
+        d1 = w[X + i] / total + 0.5 * total
+        density = INV_SQRT_2PI * exp_of(-0.5 * d1 * d1)
+        w[DENSITY + i] = density
+        w[TAIL + i] = density * mills(abs(d1))
+
+
+@njit(cache=True, error_model="numpy")
+def prices(w, count):
+    """The price: that of the side out of the money from the tails, that of the other one by parity."""
+    for i in range(count):
+        x, total = w[X + i], w[TOTAL + i]
+        forward, strike, first = w[FORWARD + i], w[STRIKE + i], w[TAIL + i]
+        d1 = x / total + 0.5 * total
+        d2 = d1 - total
+        second = w[DENSITY + i] * (forward / strike) * mills(abs(d2))
+        side = 1.0 if x <= 0.0 else -1.0
+        first = first if side * d1 < 0.0 else 1.0 - first
+        second = second if side * d2 < 0.0 else 1.0 - second
+        price = side * (forward * first - strike * second)
+        price = price if w[SIGN + i] == side else price + abs(forward - strike)
+        w[PRICE + i] = w[DISCOUNT + i] * price
+
+
+@njit(cache=True, error_model="numpy")
+def greeks(w, count, rate, carry, on_spot):
+    """All Greeks from price, volatility and tails. To the spot, and NaN there where the spot is unknown."""
+    spots = 1.0 if on_spot else 0.0
+    for i in range(count):
+        total, t, root_t, spot, sign = w[TOTAL + i], w[T + i], w[ROOT_T + i], w[SPOT + i], w[SIGN + i]
+        price, sigma, tail = w[PRICE + i], w[IV + i], w[TAIL + i]
+        d1 = w[X + i] / total + 0.5 * total
+        d2 = d1 - total
+        # D · F is worth A · S.
+        amount = w[DISCOUNT + i] * w[FORWARD + i]
+        held = sign * amount * (tail if sign * d1 < 0.0 else 1.0 - tail)
+        flow = amount * w[DENSITY + i]
+        vega = flow * root_t
+        a_spot = 1.0 / spot
+        w[DELTA + i] = held * a_spot
+        w[GAMMA + i] = flow * a_spot * a_spot / total
+        w[VEGA + i] = vega * 0.01
+        w[THETA + i] = (rate * price - carry * held - 0.5 * flow * sigma / root_t) * (1.0 / DAYS)
+        w[RHO + i] = t * (spots * held - price) * 0.01
+        w[VANNA + i] = -flow * a_spot * d2 / sigma * 0.01
+        w[VOLGA + i] = vega * d1 * d2 / sigma * 1e-4
+        w[CHARM + i] = ((rate - carry) * held - flow * (carry / total - d2 / (2.0 * t))) * a_spot * (1.0 / DAYS)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def value_rows(first, last, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status):
-    """Prices and Greeks of the contracts from `first` to before `last`. Inputs have an entry each, or one for all."""
-    volatilities, strikes, calls = step(iv), step(strike), step(is_call)
-    spots, forwards, times = step(spot), step(forward), step(t)
-    for i in range(first, last):
-        status[i] = value_one(
-            i, iv[i * volatilities], strike[i * strikes], is_call[i * calls], spot[i * spots], forward[i * forwards],
-            t[i * times], rate, dividend, on_spot, out,
-        )  # fmt: skip
+    """Prices and Greeks of the contracts from `first` to before `last`."""
+    w = np.empty(ROOM)
+    carry = rate - dividend if on_spot else 0.0
+    for start in range(first, last, BLOCK):
+        count = min(BLOCK, last - start)
+        load(w, start, count, iv, strike, is_call, spot, forward, t)
+        judge(w, count, on_spot)
+        for i in range(count):
+            sigma = w[PRICE + i]
+            code = BAD_INPUT if (sigma <= 0.0) | (sigma >= LARGEST) else OK
+            code = code if sigma == sigma else NO_PRICE  # noqa: PLR0124 — NaN is not itself
+            code = code if w[CODE + i] == OK else w[CODE + i]
+            w[CODE + i] = code
+            w[IV + i] = sigma if code == OK else 1.0
+        prepare(w, count, rate, carry, on_spot)
+        for i in range(count):
+            w[TOTAL + i] = w[IV + i] * w[ROOT_T + i]
+        tails(w, count)
+        prices(w, count)
+        greeks(w, count, rate, carry, on_spot)
+        store(w, start, count, out, status, False)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 def value_parallel(iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status):
-    """The same on all cores, block by block."""
+    """The same on all cores."""
     count = out.shape[1]
-    for block in prange((count + BLOCK - 1) // BLOCK):
-        last = min(count, (block + 1) * BLOCK)
-        value_rows(block * BLOCK, last, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status)
+    for share in prange((count + SHARE - 1) // SHARE):
+        last = min(count, (share + 1) * SHARE)
+        value_rows(share * SHARE, last, iv, strike, is_call, spot, forward, t, rate, dividend, on_spot, out, status)
