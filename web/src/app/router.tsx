@@ -70,6 +70,35 @@ const screener = createRoute({
   component: lazyRouteComponent(() => import("@/features/screener/ScreenerPage"), "ScreenerPage"),
 });
 
+const options = createRoute({
+  getParentRoute: () => root,
+  path: "/options",
+  component: lazyRouteComponent(() => import("@/features/options/OptionsPage"), "OptionsPage"),
+});
+
+const underlying = createRoute({
+  getParentRoute: () => root,
+  path: "/options/$underlying",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): {
+    expiry?: string;
+    outlook?: "up" | "down" | "flat" | "big_move";
+    legs?: string;
+    as_of?: string;
+    model?: string;
+    rate?: number;
+  } => ({
+    expiry: text(search.expiry),
+    outlook: one(search.outlook, ["up", "down", "flat", "big_move"] as const),
+    legs: text(search.legs),
+    as_of: text(search.as_of),
+    model: text(search.model),
+    rate: typeof search.rate === "number" ? search.rate : undefined,
+  }),
+  component: lazyRouteComponent(() => import("@/features/options/UnderlyingPage"), "UnderlyingPage"),
+});
+
 const alerts = createRoute({
   getParentRoute: () => root,
   path: "/alerts",
@@ -146,6 +175,8 @@ export const router = createRouter({
     symbol,
     watchlists,
     screener,
+    options,
+    underlying,
     alerts,
     newRule,
     rule,

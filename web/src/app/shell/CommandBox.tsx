@@ -144,6 +144,7 @@ function useActions(text: string): Action[] {
     { id: "overview", label: "Go to Overview", hint: "G O", run: go("/") },
     { id: "watchlists", label: "Go to Watchlists", hint: "G W", run: go("/watchlists") },
     { id: "screener", label: "Go to Screener", hint: "G S", run: go("/screener") },
+    { id: "options", label: "Go to Options", hint: "G P", run: go("/options") },
     { id: "alerts", label: "Go to Alerts", hint: "G A", run: go("/alerts") },
     { id: "new-alert", label: "New alert", hint: "A", run: go("/rules/new") },
     { id: "health", label: "Go to Data health", hint: "G H", run: go("/health") },

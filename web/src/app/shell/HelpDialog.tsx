@@ -18,6 +18,7 @@ const KEYS: [string, [string, string][]][] = [
       ["G O", "Overview"],
       ["G W", "Watchlists"],
       ["G S", "Screener"],
+      ["G P", "Options"],
       ["G A", "Alerts"],
       ["G H", "Data health"],
     ],
@@ -29,6 +30,14 @@ const KEYS: [string, [string, string][]][] = [
       ["Enter", "Open"],
       ["C and E", "Columns of the screener, and its rows as CSV"],
       ["Arrows", "Move between tiles of the heat map"],
+    ],
+  ],
+  [
+    "In an option chain",
+    [
+      ["Arrows", "Rows, and the prices of a row; Enter buys, again sells, again takes out"],
+      ["C and E", "Columns, and the chain as CSV"],
+      ["P , .", "Play or pause stored minutes, one back, one on"],
     ],
   ],
   [

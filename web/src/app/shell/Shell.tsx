@@ -1,14 +1,17 @@
 /** The frame around every page: banner, rail, top bar, page, and the bar at the bottom of a phone. */
+import { Menu } from "@mantine/core";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import {
   Activity,
   Bell,
+  Ellipsis,
   LayoutGrid,
   ListChecks,
   ListFilter,
   PanelLeftClose,
   PanelLeftOpen,
   Settings,
+  TrendingUpDown,
 } from "lucide-react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useJoin } from "@/shared/live/hooks";
@@ -30,13 +33,16 @@ const PLACES = [
   { to: "/", name: "Overview", icon: LayoutGrid, key: "O" },
   { to: "/watchlists", name: "Watchlists", icon: ListChecks, key: "W" },
   { to: "/screener", name: "Screener", icon: ListFilter, key: "S" },
+  { to: "/options", name: "Options", icon: TrendingUpDown, key: "P" },
   { to: "/alerts", name: "Alerts", icon: Bell, key: "A" },
   { to: "/health", name: "Data health", icon: Activity, key: "H" },
 ] as const;
 
-/** Five have room at the bottom of a phone; data health is behind the lights there. */
-const ON_PHONES = [
-  ...PLACES.filter((place) => place.to !== "/health"),
+/** Five have room at the bottom of a phone: four places, and a menu of the others. */
+const IN_MENU: readonly string[] = ["/screener", "/health"];
+const ON_PHONES = PLACES.filter((place) => !IN_MENU.includes(place.to));
+const MORE = [
+  ...PLACES.filter((place) => IN_MENU.includes(place.to)),
   { to: "/settings", name: "Settings", icon: Settings, key: "" } as const,
 ];
 
@@ -96,6 +102,7 @@ export function Shell() {
             <span>{place.name}</span>
           </Link>
         ))}
+        <More />
       </nav>
       <Suspense fallback={null}>
         {commanded && <CommandBox />}
@@ -103,6 +110,36 @@ export function Shell() {
       </Suspense>
       <LiveRegion />
     </div>
+  );
+}
+
+function More() {
+  const { pathname } = useLocation();
+  return (
+    <Menu position="top-end" withinPortal>
+      <Menu.Target>
+        <button
+          type="button"
+          className={classes.tab}
+          data-status={MORE.some((place) => pathname.startsWith(place.to)) ? "active" : undefined}
+        >
+          <Ellipsis size={20} aria-hidden />
+          <span>More</span>
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {MORE.map((place) => (
+          <Menu.Item
+            key={place.to}
+            component={Link}
+            to={place.to}
+            leftSection={<place.icon size={16} aria-hidden />}
+          >
+            {place.name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

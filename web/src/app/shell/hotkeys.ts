@@ -5,7 +5,14 @@ import { usePrefs } from "@/shared/prefs/prefs";
 import { NEW_ALERT, openCommand } from "@/shared/ui/command";
 import { isFree } from "@/shared/ui/keys";
 
-const GO: Record<string, string> = { o: "/", w: "/watchlists", s: "/screener", a: "/alerts", h: "/health" };
+const GO: Record<string, string> = {
+  o: "/",
+  w: "/watchlists",
+  s: "/screener",
+  p: "/options",
+  a: "/alerts",
+  h: "/health",
+};
 
 export function useHotkeys(onHelp: () => void): void {
   const navigate = useNavigate();
