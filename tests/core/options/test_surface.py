@@ -135,6 +135,7 @@ def test_the_document_is_plain_and_in_points() -> None:
     found = surface_document(surface, as_of=1_787_000_000_000_000_000, spot=math.nan)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["spot"] is None
+    assert found["as_of"] == "2026-08-17T20:53:20Z"
     one = found["slices"][1]
     assert one["is_butterfly_free"] == (one["min_g"] >= -1e-10)
     assert one["is_lee_bounded"]

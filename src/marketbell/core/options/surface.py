@@ -15,7 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.options.svi import CHECKED, Svi, SviFit, fit_svi
+from marketbell.core.options.analysis import Analysed
+from marketbell.core.options.document import moment
+from marketbell.core.options.metrics import has_quotes, liquid
+from marketbell.core.options.svi import CHECKED, FEWEST_QUOTES, Svi, SviFit, fit_svi, vega_weights
 from marketbell.core.primitives.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -132,14 +135,32 @@ def build_surface(smiles: Iterable[Smile]) -> Surface:
     return Surface(slices, tuple(crossings))
 
 
+def smile_of(analysed: Analysed) -> Smile:
+    """The smile of an analysed chain: its out-of-the-money volatilities about its forward, weighted by vega.
+
+    A strike whose option is not liquid (metrics.liquid) has no weight, as long as enough others are.
+    """
+    chain, iv = analysed.chain, analysed.iv
+    is_quoted = has_quotes(chain)
+    calls, puts = (liquid(side, is_quoted=is_quoted) for side in (chain.call, chain.put))
+    is_call = chain.strikes >= analysed.forward
+    is_liquid = np.where(is_call, calls, puts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = vega_weights(np.log(chain.strikes / analysed.forward), iv, analysed.t_years)
+    if np.count_nonzero(is_liquid & (weights > 0.0)) >= FEWEST_QUOTES:
+        weights = np.where(is_liquid, weights, 0.0)
+    return Smile(chain.expiry, analysed.t_years, analysed.forward, chain.strikes, iv, weights)
+
+
 def surface_document(surface: Surface, *, as_of: int, spot: float) -> dict[str, Any]:
     """The surface as the API gives it: plain values, null for unknown, volatilities in percentage points.
 
+    `as_of` in ns UTC (0 unknown) becomes ISO 8601.
     `min_g`, `k`, the params and `depth` are pure numbers (log-moneyness, total variance). The grid covers the quoted
     log-moneynesses of all fitted expiries; `is_quoted` says where an expiry has quotes and is not extrapolated.
     """
     return {
-        "as_of": as_of,
+        "as_of": moment(as_of),
         "spot": _plain(spot),
         "slices": [_slice_document(one) for one in surface.slices],
         "calendar": {
