@@ -24,7 +24,9 @@ export function ChainTable({ chain, rows, columns, hasQuotes, legs, onPress, hei
   const formats = useFormats();
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState<number | null>(null);
-  const scales = useMemo(() => scalesOf(rows), [rows]);
+  const { oi, oiChange } = scalesOf(rows);
+  // The same object while nothing outgrows the largest: rows that did not change are not drawn.
+  const scales = useMemo(() => ({ oi, oiChange }), [oi, oiChange]);
   const mirrored = useMemo(() => [...columns].reverse(), [columns]);
   const spot = chain.spot;
   const wide = columns.length + (hasQuotes ? 3 : 1);

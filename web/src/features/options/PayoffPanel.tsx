@@ -12,7 +12,7 @@ import { BasketMenu } from "./BasketMenu";
 import { useCash } from "./cash";
 import { LegEditor } from "./LegEditor";
 import classes from "./options.module.css";
-import { breakEvenWords, expiryDots, extremes, nowDots } from "./payoff";
+import { breakEvenWords, expiryDots, extremes, mostWords, nowDots } from "./payoff";
 import { type Line, type Mark, Plot } from "./plot/Plot";
 import { StartFrom } from "./StartFrom";
 import type { Payoff, WhatIf } from "./types";
@@ -120,15 +120,11 @@ function Outcome({ options, payoff }: { options: Options; payoff: Payoff }) {
       <dl className={classes.outcomes}>
         <div>
           <dt>Most you can lose</dt>
-          <dd className="down num">
-            {payoff.is_loss_unlimited ? "no limit" : cash.plain(payoff.max_loss && Math.abs(payoff.max_loss))}
-          </dd>
+          <dd className="down num">{mostWords(payoff.max_loss, payoff.is_loss_unlimited, cash.plain)}</dd>
         </div>
         <div>
           <dt>Most you can gain</dt>
-          <dd className="up num">
-            {payoff.is_profit_unlimited ? "no limit" : cash.plain(payoff.max_profit)}
-          </dd>
+          <dd className="up num">{mostWords(payoff.max_profit, payoff.is_profit_unlimited, cash.plain)}</dd>
         </div>
         <div>
           <dt>You break even</dt>
@@ -150,14 +146,11 @@ function Outcome({ options, payoff }: { options: Options; payoff: Payoff }) {
         )}
       </dl>
       {intermediate && (payoff.probability_model || payoff.margin_model) && (
-        <p className={classes.small}>
-          {[
-            payoff.probability_model && `Chance: ${payoff.probability_model}`,
-            payoff.margin_model && `Margin: ${payoff.margin_model}`,
-          ]
-            .filter(Boolean)
-            .join(" · ")}
-        </p>
+        <details className={classes.small}>
+          <summary>How chance and margin are estimated</summary>
+          {payoff.probability_model && <p>Chance: {payoff.probability_model}</p>}
+          {payoff.margin_model && <p>Margin: {payoff.margin_model}</p>}
+        </details>
       )}
     </>
   );

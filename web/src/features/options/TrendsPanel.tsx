@@ -12,7 +12,7 @@ import { historyQuery, metricsQuery } from "./api";
 import { PERIODS, type Period, periodOf } from "./moments";
 import classes from "./options.module.css";
 import { type Line, Plot } from "./plot/Plot";
-import { nearest, squeeze } from "./plot/scale";
+import { nearest, roundMoments, squeeze } from "./plot/scale";
 import type { Moment } from "./types";
 import type { Options } from "./useOptions";
 
@@ -49,6 +49,9 @@ const NAMES: Record<string, string> = {
 };
 /** Hours without a market are drawn as half an hour. */
 const LONGEST_GAP_MS = 30 * 60_000;
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 1440;
+const MOST_TICKS = 6;
 const ALL_NAMES = [...new Set(TRENDS.flatMap((trend) => trend.names))];
 
 export function TrendsPanel({ options, className }: { options: Options; className: string | undefined }) {
@@ -80,6 +83,16 @@ export function TrendsPanel({ options, className }: { options: Options; classNam
     const at = moments[nearest(positions, position)]?.as_of;
     return period === "1D" ? formats.clock(at, false) : `${formats.dayShort(at)} ${formats.clock(at, false)}`;
   };
+  const starts = useMemo(() => {
+    const millis = moments.map((one) => toMillis(one.as_of) ?? 0);
+    const at = millis[0];
+    if (at === undefined) return [];
+    // What the zone's clock shows beside UTC's, in the minutes of a day: all that round times need.
+    const [hours = 0, minutes = 0] = formats.clock(at, false).split(":").map(Number);
+    const offset =
+      (hours * 60 + minutes) * MINUTE_MS - (Math.floor(at / MINUTE_MS) % DAY_MINUTES) * MINUTE_MS;
+    return roundMoments(millis, MOST_TICKS, offset).map((index) => positions[index] ?? 0);
+  }, [moments, positions, formats]);
   const summary = named
     .map((line) => {
       const values = line.dots.map(([, value]) => value).filter((value) => value !== null);
@@ -151,7 +164,7 @@ export function TrendsPanel({ options, className }: { options: Options; classNam
         <Plot
           label={`Trend of ${named.map((line) => line.name).join(" and ")}`}
           summary={summary}
-          x={{ title: formats.zoneWord, format: timeAt }}
+          x={{ title: formats.zoneWord, format: timeAt, ticks: starts }}
           y={{
             title: trend.title,
             format: (value) => (Math.abs(value) >= 1e5 ? formats.compact(value) : formats.number(value, 2)),

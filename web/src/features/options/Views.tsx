@@ -9,7 +9,7 @@ import { useCash } from "./cash";
 import { legWords, sameLegs } from "./legs";
 import classes from "./options.module.css";
 import { PayoffPicture } from "./PayoffPicture";
-import { breakEvenWords } from "./payoff";
+import { breakEvenWords, mostWords } from "./payoff";
 import type { Strategy, View } from "./types";
 import type { Options } from "./useOptions";
 import { VIEWS } from "./words";
@@ -96,12 +96,12 @@ function Example({ options, strategy }: { options: Options; strategy: Strategy }
       <dl className={classes.outcome}>
         <div>
           <dt>Most you can lose</dt>
-          <dd className="down num">{cash.plain(lossOf(strategy.max_loss))}</dd>
+          <dd className="down num">{mostWords(strategy.max_loss, false, cash.plain)}</dd>
         </div>
         <div>
           <dt>Most you can gain</dt>
           <dd className="up num">
-            {strategy.max_profit === null ? "no limit" : cash.plain(strategy.max_profit)}
+            {mostWords(strategy.max_profit, strategy.max_profit === null, cash.plain)}
           </dd>
         </div>
         <div className={classes.wideRow}>
@@ -123,6 +123,3 @@ function Example({ options, strategy }: { options: Options; strategy: Strategy }
     </article>
   );
 }
-
-/** A loss is told by its size: "you can lose ₹7,500". */
-const lossOf = (loss: number | null): number | null => (loss === null ? null : Math.abs(loss));

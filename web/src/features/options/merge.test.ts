@@ -31,7 +31,7 @@ describe("a live chain", () => {
       ["iv", "call.price", "call.oi", "call.is_liquid", "put.state"],
       [["NSE:NIFTY:2026-08-25:24500", 11.5, 121.5, null, 1, "long_buildup"]],
     );
-    const said = { spot: 24510, metrics: { pcr_oi: 0.95 }, as_of: 5 };
+    const said = { spot: 24510, metrics: { pcr_oi: 0.95 }, as_of: 1787119200000 };
     const after = live.merge(asked, said, read);
     expect(after.strikes[0]).toMatchObject({
       iv: 11.5,
@@ -39,7 +39,22 @@ describe("a live chain", () => {
       put: { price: 100, state: "long_buildup" },
     });
     expect(after.strikes[1]).toBe(before.strikes[1]);
-    expect(after).toMatchObject({ spot: 24510, as_of: 5, metrics: { pcr_oi: 0.95, max_pain: 24500 } });
+    expect(after).toMatchObject({
+      spot: 24510,
+      as_of: 1787119200000,
+      metrics: { pcr_oi: 0.95, max_pain: 24500 },
+    });
     expect(live.merge(asked, said, read)).toBe(after);
+  });
+
+  it("leaves an answer alone that is newer than the room, or whose room has not spoken", () => {
+    const quotes = new QuoteStore((flush) => flush());
+    quotes.apply(["call.price"], [["NSE:NIFTY:2026-08-25:24500", 1]]);
+    const live = new LiveChain();
+    const read = (key: string) => quotes.get(key);
+    expect(live.merge(asked, null, read)).toBe(asked);
+    const newer = { ...asked, as_of: "2026-08-19T06:00:00Z" };
+    expect(live.merge(newer, { as_of: "2026-08-19T05:59:00Z" }, read)).toBe(newer);
+    expect(live.merge(newer, { as_of: "2026-08-19T06:00:00Z" }, read).strikes[0]?.call.price).toBe(1);
   });
 });

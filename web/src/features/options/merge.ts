@@ -1,4 +1,5 @@
 /** Live rows over those of REST: what the room says by name replaces what was asked. Pure. */
+import { type Instant, toMillis } from "@/shared/format/time";
 import type { Row } from "@/shared/live/quotes";
 import { num, readQuote } from "./read";
 import type { Chain, Metrics, Quote, Side, Strike } from "./types";
@@ -42,6 +43,12 @@ export interface Said {
   atm_strike?: unknown;
 }
 
+function isOlder(said: Said, asked: Chain): boolean {
+  const room = toMillis(said.as_of as Instant);
+  const rest = toMillis(asked.as_of);
+  return room !== null && rest !== null && room < rest;
+}
+
 /** Merges a chain with its room; a strike that did not change keeps its object, so that its row is not drawn anew. */
 export class LiveChain {
   #rows = new WeakMap<Strike, { live: Row; row: Strike }>();
@@ -49,7 +56,9 @@ export class LiveChain {
   #said: Said | null = null;
   #found: Chain | null = null;
 
-  merge(asked: Chain, said: Said, read: (key: string) => Row): Chain {
+  /** `said` is null where the room has not spoken. What it said before the answer came is older than the answer. */
+  merge(asked: Chain, said: Said | null, read: (key: string) => Row): Chain {
+    if (said === null || isOlder(said, asked)) return asked;
     let isSame = this.#asked === asked && this.#said === said && this.#found !== null;
     const strikes = asked.strikes.map((one) => {
       const live = read(rowKey(asked.underlying, asked.expiry, one.strike));

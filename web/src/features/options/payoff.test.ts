@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { breakEvenWords, expiryDots, extremes, signPieces } from "./payoff";
+import { breakEvenWords, expiryDots, extremes, mostWords, signPieces } from "./payoff";
 
 const formats = {
   price: (value: unknown) => Number(value).toFixed(2),
@@ -15,6 +15,14 @@ describe("a payoff", () => {
     expect(breakEvenWords([95, 105], 100, formats)).toBe("at 95.00 (-5.0%) and 105.00 (+5.0%)");
     expect(breakEvenWords([105], null, formats)).toBe("at 105.00");
     expect(breakEvenWords([], 100, formats)).toBe("at no price");
+  });
+
+  it("says the most, no limit, or nothing", () => {
+    const write = (value: number | null) => (value === null ? "—" : `₹${value}`);
+    expect(mostWords(7500, false, write)).toBe("₹7500");
+    expect(mostWords(null, true, write)).toBe("no limit");
+    expect(mostWords(-20, false, write)).toBe("nothing");
+    expect(mostWords(null, false, write)).toBe("—");
   });
 
   it("is cut where it changes its sign", () => {

@@ -3,6 +3,12 @@ import type { Formats } from "@/shared/format/use";
 import type { Dot } from "./plot/scale";
 import type { Num, PayoffPoint } from "./types";
 
+/** The most that can be lost or gained: an amount, no limit, or nothing where it cannot be above zero. */
+export function mostWords(amount: Num, isUnlimited: boolean, write: (value: Num) => string): string {
+  if (isUnlimited) return "no limit";
+  return amount !== null && amount <= 0 ? "nothing" : write(amount);
+}
+
 export function breakEvenWords(
   levels: readonly number[],
   spot: Num,

@@ -280,7 +280,8 @@ export function readStrategies(value: unknown): t.Strategy[] {
     name: text(raw.name),
     title: text(raw.title) || text(raw.name),
     words: text(raw.words),
-    legs: rows(raw.legs, "legs").map(readLeg),
+    // Its prices are those of the chain: they go on moving with it.
+    legs: rows(raw.legs, "legs").map((leg) => ({ ...readLeg(leg), price: null })),
     max_profit: num(raw.max_profit),
     max_loss: num(raw.max_loss),
     break_evens: numbers(raw.break_evens),

@@ -108,5 +108,18 @@ function useLive(asked: Chain | undefined, isLive: boolean): Chain | undefined {
     };
   }, [room]);
   if (!asked || !room) return asked;
-  return merger.current.merge(asked, rooms.state(room).data as Said, (key) => quotes.get(key));
+  const { data, as_of, received } = rooms.state(room);
+  const said = received > 0 ? sayingOf(data, as_of) : null;
+  return merger.current.merge(asked, said, (key) => quotes.get(key));
+}
+
+const sayings = new WeakMap<object, Said>();
+
+/** A room's data with its time; the same object for the same data, so that nothing is merged twice. */
+function sayingOf(data: Readonly<Record<string, unknown>>, as_of: unknown): Said {
+  const kept = sayings.get(data);
+  if (kept) return kept;
+  const said: Said = { as_of, ...data };
+  sayings.set(data, said);
+  return said;
 }

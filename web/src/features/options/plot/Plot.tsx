@@ -48,6 +48,8 @@ export interface Axis {
   /** How a value is said in words where that differs from the ticks. */
   read?: (value: number) => string;
   span?: Span;
+  /** Where the ticks stand; round numbers where it does not say. */
+  ticks?: readonly number[];
 }
 
 interface Props {
@@ -208,7 +210,7 @@ function Drawing(props: DrawingProps) {
             </text>
           </g>
         ))}
-        {ticks(spanX, Math.max(2, Math.round((width - LEFT - RIGHT) / 96))).map((value) => (
+        {(x.ticks ?? ticks(spanX, Math.max(2, Math.round((width - LEFT - RIGHT) / 96)))).map((value) => (
           <text key={value} x={toX(value)} y={bottom + 16} textAnchor="middle">
             {x.format(value)}
           </text>

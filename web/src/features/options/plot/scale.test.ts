@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linear, nearest, pathOf, spanOf, squeeze, ticks, valueAt } from "./scale";
+import { linear, nearest, pathOf, roundMoments, spanOf, squeeze, ticks, valueAt } from "./scale";
 
 describe("scales", () => {
   it("spans what is known and is never empty", () => {
@@ -51,5 +51,21 @@ describe("scales", () => {
       minute * 31,
       minute * 32,
     ]);
+  });
+
+  it("finds the moments that begin a round stretch of the zone's clock", () => {
+    const minute = 60_000;
+    const india = 330 * minute;
+    // 11:27 to 12:59 IST, a snapshot a minute.
+    const start = Date.parse("2026-08-19T05:57:00Z");
+    const moments = Array.from({ length: 93 }, (_, index) => start + index * minute);
+    const found = roundMoments(moments, 6, india).map((index) =>
+      new Date((moments[index] ?? 0) + india).toISOString().slice(11, 16),
+    );
+    expect(found).toEqual(["11:30", "11:45", "12:00", "12:15", "12:30", "12:45"]);
+    expect(roundMoments(moments, 5, india)).toHaveLength(3);
+    expect(roundMoments([start], 6, india)).toEqual([]);
+    const days = Array.from({ length: 400 }, (_, index) => start + index * 1440 * minute);
+    expect(roundMoments(days, 6, india).length).toBeLessThanOrEqual(6);
   });
 });

@@ -105,3 +105,21 @@ export function squeeze(moments: readonly number[], most: number): number[] {
   }
   return found;
 }
+
+const MINUTE = 60_000;
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 240, 1440].map((minutes) => minutes * MINUTE);
+
+/** Which of rising moments begin a round stretch of time: at most `most` of them, by index. `offset` is the zone's, ms. */
+export function roundMoments(moments: readonly number[], most: number, offset: number): number[] {
+  for (const step of STEPS) {
+    const found: number[] = [];
+    for (let index = 1; index < moments.length; index += 1) {
+      const before = Math.floor(((moments[index - 1] ?? 0) + offset) / step);
+      if (Math.floor(((moments[index] ?? 0) + offset) / step) !== before) found.push(index);
+    }
+    if (found.length <= most) return found;
+  }
+  // Longer than days: evenly among them.
+  const each = Math.ceil(moments.length / most);
+  return moments.map((_, index) => index).filter((index) => index % each === 0);
+}
