@@ -78,7 +78,7 @@ def test_without_a_chain_the_list_is_empty_and_the_rest_says_how_to_get_one(api:
     assert api.get("/api/options/NSE:AAA/expiries") == {"underlying": "NSE:AAA", "items": []}
     assert api.get("/api/options/AAA/times")["items"] == []
     assert api.get("/api/options/AAA/history")["items"] == []
-    for path in ("chain", "metrics", "pcr", "max-pain", "oi-buildup"):
+    for path in ("chain", "metrics", "pcr", "max-pain", "oi-buildup", "volatility-surface", "strategies?view=up"):
         said = api.get(f"/api/options/AAA/{path}", 404)
         assert said["code"] == "not_found"
         assert said["message"].startswith("NSE:AAA has no option chain yet: start the demo"), path
@@ -172,6 +172,10 @@ def headers(api: Any) -> dict[str, str]:
         ("NIFTY/chain?model=bs", 400, "model"),
         ("NIFTY/history?names=pcr_oi,$where", 400, "$where is no metric"),
         ("NIFTY/times?from=2026-08-20&to=2026-08-19", 400, "to must lie behind from"),
+        ("NIFTY/strategies", 400, "view"),
+        ("NIFTY/strategies?view=sideways", 400, "view"),
+        ("NIFTY/presets/miracle", 400, "no preset 'miracle'"),
+        ("NIFTY/presets/call_calendar?expiry=2026-09-29", 400, "later expiry"),
     ],
 )
 def test_what_cannot_be_answered_is_said_in_one_sentence(options: Any, path: str, status: int, words: str) -> None:
@@ -231,6 +235,91 @@ def test_history_and_the_moments_that_can_be_gone_back_to(options: Any) -> None:
     whole = options.get("/api/options/NIFTY/history?from=2026-08-01&limit=1")
     assert {one["as_of"] for one in whole["items"]} == {moments[-1]}
     assert set(NAMES) <= whole["items"][0]["metrics"].keys()
+
+
+def test_a_surface_has_a_checked_slice_an_expiry(options: Any) -> None:
+    found = options.get("/api/options/NIFTY/volatility-surface")
+    assert (found["as_of"], found["spot"]) == ("2026-08-19T03:47:00.123456Z", SPOT)
+    assert [one["expiry"] for one in found["slices"]] == ["2026-08-25", "2026-09-01", "2026-09-29"]
+    for one, iv in zip(found["slices"], (16.0, 14.0, 14.0), strict=True):
+        assert one["reason"] == ""
+        near = min(one["points"], key=lambda point: abs(point["k"]))
+        assert near["fitted"] == pytest.approx(iv, abs=0.2)
+        assert one["is_butterfly_free"] in {True, False}
+    assert len(found["grid"]["iv"]) == len(found["grid"]["expiries"]) == 3
+    assert {len(row) for row in found["grid"]["iv"]} == {len(found["grid"]["k"])}
+
+
+def test_three_examples_for_a_view_lose_no_more_than_they_say(options: Any) -> None:
+    for view in ("up", "down", "flat", "big_move"):
+        found = options.get(f"/api/options/NIFTY/strategies?view={view}&expiry=2026-09-29")
+        assert len(found["items"]) == 3, view
+        for item in found["items"]:
+            assert item["max_loss"] > 0
+            assert item["words"].endswith(".")
+            body = {"expiry": "2026-09-29", "legs": [asked(leg) for leg in item["legs"]]}
+            again = options.send("POST", "/api/options/NIFTY/payoff", body)
+            assert again["max_loss"] == pytest.approx(item["max_loss"])
+            assert again["break_evens"] == pytest.approx(item["break_evens"])
+
+
+def asked(leg: dict[str, Any]) -> dict[str, Any]:
+    return {name: leg[name] for name in ("kind", "side", "strike", "expiry", "lots", "price")}
+
+
+def test_presets_are_named_and_made_of_the_chain(options: Any) -> None:
+    catalogue = options.get("/api/options/presets")["items"]
+    assert {"long_straddle", "iron_condor"} <= {one["name"] for one in catalogue}
+    made = options.get("/api/options/NIFTY/presets/iron_condor?expiry=next&by=delta")
+    assert len(made["legs"]) == 4
+    assert {leg["expiry"] for leg in made["legs"]} == {"2026-09-01"}
+    assert all(leg["price"] > 0 for leg in made["legs"])
+
+
+def test_a_position_is_worked_out(options: Any) -> None:
+    legs = [
+        {"kind": "call", "side": "buy", "lots": 1, "strike": 24_000},
+        {"kind": "call", "side": "sell", "lots": 1, "strike": 24_200, "price": 50},
+    ]
+    body = {"expiry": "2026-08-25", "legs": legs, "what_if": {"spot_pct": 1, "iv_points": 2, "days": 1}}
+    found = options.send("POST", "/api/options/NIFTY/payoff", body)
+    paid = found["cost"]
+    assert (found["lot_size"], found["is_simulated"], found["horizon"]) == (75.0, True, "2026-08-25")
+    assert found["max_loss"] == pytest.approx(paid)
+    assert found["max_profit"] == pytest.approx(200 * 75 - paid)
+    assert found["break_evens"] == [pytest.approx(24_000 + paid / 75)]
+    assert not found["is_profit_unlimited"]
+    assert found["what_if"]["spot"] == pytest.approx(SPOT * 1.01)
+    assert 0 < found["probability_of_profit"] < 100
+    assert found["legs"][1]["units"] == -75.0
+    assert found["words"]
+    assert found["margin"] is not None
+    naked = options.send("POST", "/api/options/NIFTY/payoff", {"legs": [legs[1]]})
+    assert (naked["max_loss"], naked["is_loss_unlimited"]) == (None, True)
+    calendar = [legs[0], {"kind": "call", "side": "sell", "lots": 1, "strike": 24_000, "expiry": "next"}]
+    assert options.send("POST", "/api/options/NIFTY/payoff", {"legs": calendar})["is_numeric"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"legs": []}, 400, "legs"),
+        ({"legs": [{"kind": "call", "side": "buy", "lots": 1}]}, 400, "leg 1 (buy call) needs a strike"),
+        ({"legs": [{"kind": "call", "side": "buy", "lots": 1, "strike": 24_001}]}, 400, "24,001 is not a strike"),
+        ({"legs": [{"kind": "call", "side": "buy", "lots": 0, "strike": 24_000}]}, 400, "lots"),
+        ({"legs": [{"kind": "calls", "side": "buy", "lots": 1}]}, 400, "kind"),
+        ({"legs": [{"kind": "stock", "side": "buy", "lots": 1}], "rate": 7}, 422, "a rate of 7 is over 1"),
+        (
+            {"legs": [{"kind": "stock", "side": "buy", "lots": 1}], "expiry": "2030-01-01"},
+            404,
+            "no chain for 2030-01-01",
+        ),
+        ({"legs": [{"kind": "stock", "side": "buy", "lots": {"$gt": 0}}]}, 400, "lots"),
+    ],
+)
+def test_a_position_that_cannot_be_is_said_with_its_leg(options: Any, body: Any, status: int, words: str) -> None:
+    said = options.send("POST", "/api/options/NIFTY/payoff", body, status)
+    assert words in said["message"]
 
 
 class AwayChains(MemoryChains):

@@ -478,6 +478,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/options/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Positions that have a name: straddle, spreads, condor, butterfly, calendar and others. */
+        get: operations["get_options_list_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/options/{underlying}/chain": {
         parameters: {
             query?: never;
@@ -583,6 +600,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/options/{underlying}/payoff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A position worked out: profit today and at expiry, limits, break-evens, chance, margin, what-if. */
+        post: operations["post_options_work_out_payoff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/options/{underlying}/pcr": {
         parameters: {
             query?: never;
@@ -600,6 +634,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/options/{underlying}/presets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A position with a name, made of the chain's contracts; its legs can be sent to `payoff`. */
+        get: operations["get_options_build_preset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/strategies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Three positions of limited risk for a view of the underlying, worked out and in words. */
+        get: operations["get_options_list_strategies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/options/{underlying}/times": {
         parameters: {
             query?: never;
@@ -609,6 +677,23 @@ export interface paths {
         };
         /** The moments that have a stored chain: each can be asked for with `as_of`. */
         get: operations["get_options_get_times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/options/{underlying}/volatility-surface": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** SVI fits of every expiry with their residuals, checked for butterfly and calendar arbitrage, and a grid. */
+        get: operations["get_options_get_surface"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1730,6 +1815,60 @@ export interface components {
              * @enum {string}
              */
             state: "" | "long_buildup" | "short_buildup" | "long_unwinding" | "short_covering";
+        };
+        /**
+         * BuiltPreset
+         * @description A position with a name, made of the chain's contracts.
+         */
+        BuiltPreset: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+            /** Legs */
+            legs: components["schemas"]["OptionLeg"][];
+        };
+        /**
+         * CalendarCheck
+         * @description Whether total variance grows with time everywhere, and where there are quotes.
+         */
+        CalendarCheck: {
+            /** Is Free */
+            is_free: boolean;
+            /** Is Free Where Quoted */
+            is_free_where_quoted: boolean;
+            /** Crossings */
+            crossings: components["schemas"]["CalendarCrossing"][];
+        };
+        /**
+         * CalendarCrossing
+         * @description Where the nearer expiry has more total variance than the farther one.
+         */
+        CalendarCrossing: {
+            /**
+             * Near
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            near: string;
+            /**
+             * Far
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            far: string;
+            /** Low K */
+            low_k: number;
+            /** High K */
+            high_k: number;
+            /** Worst K */
+            worst_k: number;
+            /** Depth */
+            depth: number;
+            /** Is Quoted */
+            is_quoted: boolean;
         };
         /**
          * ChainsKept
@@ -2920,6 +3059,54 @@ export interface components {
             p99: number | null;
         };
         /**
+         * LeftOut
+         * @description An expiry that cannot be part of a surface.
+         */
+        LeftOut: {
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * LegBody
+         * @description One leg of a position. `strike` for calls and puts; without `price` the chain's counts.
+         */
+        LegBody: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "call" | "put" | "future" | "stock";
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "buy" | "sell";
+            /** Lots */
+            lots: number;
+            /**
+             * Strike
+             * @default null
+             */
+            strike?: number | null;
+            /**
+             * Expiry
+             * @description ISO date or word; else the position's.
+             * @default null
+             */
+            expiry?: string | null;
+            /**
+             * Price
+             * @default null
+             */
+            price?: number | null;
+        };
+        /**
          * LogGap
          * @description Something of the log that is missing, as it was noted.
          */
@@ -2927,6 +3114,20 @@ export interface components {
             /** Reason */
             reason: string;
             at: components["schemas"]["UtcTime"] | null;
+        };
+        /**
+         * MarginParts
+         * @description What the margin estimate is made of.
+         */
+        MarginParts: {
+            /** Scan */
+            scan: number;
+            /** Exposure */
+            exposure: number;
+            /** Premium */
+            premium: number;
+            /** Text */
+            text: string;
         };
         /**
          * Marker
@@ -3208,6 +3409,32 @@ export interface components {
             items: components["schemas"]["MetricsAtMoment"][];
         };
         /**
+         * OptionLeg
+         * @description A leg with its price.
+         */
+        OptionLeg: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "call" | "put" | "future" | "stock";
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "buy" | "sell";
+            /** Strike */
+            strike: number | null;
+            /** Expiry */
+            expiry: string | null;
+            /** Lots */
+            lots: number;
+            /** Price */
+            price: number | null;
+            /** Iv */
+            iv: number | null;
+        };
+        /**
          * OptionList
          * @description Everything that has option chains.
          */
@@ -3253,6 +3480,79 @@ export interface components {
             expiries: components["schemas"]["OptionExpiryMetrics"][];
             /** Fields */
             fields: components["schemas"]["MetricField"][];
+        };
+        /**
+         * OptionPreset
+         * @description A position that has a name.
+         */
+        OptionPreset: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+            /** Views */
+            views: string[];
+            /** View */
+            view: string;
+            /** Is Defined Risk */
+            is_defined_risk: boolean;
+        };
+        /**
+         * OptionPresets
+         * @description The catalogue.
+         */
+        OptionPresets: {
+            /** Items */
+            items: components["schemas"]["OptionPreset"][];
+        };
+        /**
+         * OptionStrategies
+         * @description Three examples; fewer where the chain has too few prices, and why.
+         */
+        OptionStrategies: {
+            /** Items */
+            items: components["schemas"]["OptionStrategy"][];
+            /** Why */
+            why: string | null;
+        };
+        /**
+         * OptionStrategy
+         * @description A position of limited risk, of one lot each, worked out. Amounts in the underlying's currency.
+         */
+        OptionStrategy: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+            /**
+             * Words
+             * @description What it costs, may lose and gain, and where it turns.
+             */
+            words: string;
+            /** Legs */
+            legs: components["schemas"]["OptionLeg"][];
+            /**
+             * Max Profit
+             * @description null where nothing limits it.
+             */
+            max_profit: number | null;
+            /** Max Loss */
+            max_loss: number | null;
+            /** Is Profit Unlimited */
+            is_profit_unlimited: boolean;
+            /** Break Evens */
+            break_evens: number[];
+            /**
+             * Probability Of Profit
+             * @description Percentage points, by the stated model.
+             */
+            probability_of_profit: number | null;
+            /** Cost */
+            cost: number | null;
         };
         /**
          * OptionStrike
@@ -3433,6 +3733,179 @@ export interface components {
             numbers: components["schemas"]["EvidenceNumber"][];
         };
         /**
+         * Payoff
+         * @description A position worked out. Amounts for the whole, in the underlying's currency; null: unknown or without limit.
+         */
+        Payoff: {
+            /** Underlying */
+            underlying: string;
+            /** Spot */
+            spot: number | null;
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            as_of: components["schemas"]["UtcTime"] | null;
+            /**
+             * Lot Size
+             * @description null unknown: amounts are for one unit a lot.
+             */
+            lot_size: number | null;
+            /** Is Simulated */
+            is_simulated: boolean;
+            /** Legs */
+            legs: components["schemas"]["PayoffLeg"][];
+            /** Cost */
+            cost: number | null;
+            /** Max Profit */
+            max_profit: number | null;
+            /** Max Loss */
+            max_loss: number | null;
+            /** Is Profit Unlimited */
+            is_profit_unlimited: boolean;
+            /** Is Loss Unlimited */
+            is_loss_unlimited: boolean;
+            /**
+             * Best
+             * @description Where the greatest profit is.
+             */
+            best: components["schemas"]["PriceSpan"][];
+            /** Worst */
+            worst: components["schemas"]["PriceSpan"][];
+            /** Break Evens */
+            break_evens: number[];
+            /**
+             * Probability Of Profit
+             * @description Percentage points.
+             */
+            probability_of_profit: number | null;
+            /** Probability Model */
+            probability_model: string;
+            /**
+             * Horizon
+             * @description The first expiry among the legs.
+             */
+            horizon: string | null;
+            /**
+             * Is Numeric
+             * @description Read from a grid: legs of a later expiry have a value at the first one.
+             */
+            is_numeric: boolean;
+            greeks: components["schemas"]["PositionGreeks"];
+            what_if: components["schemas"]["WhatIfPoint"];
+            /** Points */
+            points: components["schemas"]["PayoffPoint"][];
+            /** Words */
+            words: string[];
+            /**
+             * Margin
+             * @description An estimate in the manner of SPAN, not the exchange's figure.
+             */
+            margin: number | null;
+            /** Margin Model */
+            margin_model: string;
+            margin_parts: components["schemas"]["MarginParts"] | null;
+        };
+        /**
+         * PayoffBody
+         * @description A position over one underlying.
+         */
+        PayoffBody: {
+            /**
+             * Expiry
+             * @description ISO date or word; nearest where it is left out.
+             * @default null
+             */
+            expiry?: string | null;
+            /**
+             * As Of
+             * @description ISO 8601 (or ns); else the newest chains.
+             * @default null
+             */
+            as_of?: string | null;
+            /**
+             * Model
+             * @default null
+             */
+            model?: ("black76" | "bsm" | "nse" | "american") | null;
+            /**
+             * Rate
+             * @description A fraction a year. Over 1 is answered with 422.
+             * @default null
+             */
+            rate?: number | null;
+            /** Legs */
+            legs: components["schemas"]["LegBody"][];
+            /** @default null */
+            what_if?: components["schemas"]["WhatIfBody"] | null;
+        };
+        /**
+         * PayoffLeg
+         * @description A leg as it stands: signed units, what a unit is worth by the model, and its Greeks in money.
+         */
+        PayoffLeg: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "call" | "put" | "future" | "stock";
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "buy" | "sell";
+            /** Strike */
+            strike: number | null;
+            /** Expiry */
+            expiry: string | null;
+            /** Lots */
+            lots: number;
+            /** Price */
+            price: number | null;
+            /** Iv */
+            iv: number | null;
+            /** Units */
+            units: number;
+            /** Value */
+            value: number | null;
+            /** Delta */
+            delta: number | null;
+            /** Gamma */
+            gamma: number | null;
+            /** Theta */
+            theta: number | null;
+            /** Vega */
+            vega: number | null;
+        };
+        /**
+         * PayoffPoint
+         * @description Profit at one price of the underlying, on the what-if's day and at the first expiry.
+         */
+        PayoffPoint: {
+            /** Spot */
+            spot: number | null;
+            /** Now */
+            now: number | null;
+            /** Expiry */
+            expiry: number | null;
+        };
+        /**
+         * PositionGreeks
+         * @description In money for the whole: a point of spot, of that again, a point of volatility, a calendar day.
+         */
+        PositionGreeks: {
+            /** Delta */
+            delta: number | null;
+            /** Gamma */
+            gamma: number | null;
+            /** Theta */
+            theta: number | null;
+            /** Vega */
+            vega: number | null;
+        };
+        /**
          * PreferencesBody
          * @description The whole; what is left out goes back to its default.
          */
@@ -3542,6 +4015,16 @@ export interface components {
              * @default null
              */
             instrument?: string | null;
+        };
+        /**
+         * PriceSpan
+         * @description Prices of the underlying from low to high; `high` null: and above.
+         */
+        PriceSpan: {
+            /** Low */
+            low: number;
+            /** High */
+            high: number | null;
         };
         /**
          * ProcessState
@@ -4601,6 +5084,99 @@ export interface components {
             put_oi: number | null;
         };
         /**
+         * SurfaceGrid
+         * @description Volatilities in percentage points, one row an expiry; `is_quoted` false: extrapolated.
+         */
+        SurfaceGrid: {
+            /** K */
+            k: number[];
+            /** Expiries */
+            expiries: string[];
+            /** T Years */
+            t_years: number[];
+            /** Iv */
+            iv: (number | null)[][];
+            /** Is Quoted */
+            is_quoted: boolean[][];
+        };
+        /**
+         * SurfacePoint
+         * @description A quoted volatility and what the fit says there, in percentage points.
+         */
+        SurfacePoint: {
+            /** Strike */
+            strike: number;
+            /**
+             * K
+             * @description Log-moneyness against the expiry's forward.
+             */
+            k: number | null;
+            /** Iv */
+            iv: number | null;
+            /** Fitted */
+            fitted: number | null;
+            /** Residual */
+            residual: number | null;
+            /** Is Used */
+            is_used: boolean;
+        };
+        /**
+         * SurfaceSlice
+         * @description The smile of one expiry. What follows from a fit is null where there is none, and `reason` says why.
+         */
+        SurfaceSlice: {
+            /**
+             * Expiry
+             * @description ISO date.
+             * @example 2026-08-25
+             */
+            expiry: string;
+            /** T Years */
+            t_years: number | null;
+            /** Forward */
+            forward: number | null;
+            params: components["schemas"]["SviParameters"] | null;
+            /** Reason */
+            reason: string;
+            /** Rmse */
+            rmse: number | null;
+            /**
+             * Min G
+             * @description Least value of g(k); below zero a butterfly has a negative price.
+             */
+            min_g: number | null;
+            /** Min G K */
+            min_g_k: number | null;
+            /** Checked K */
+            checked_k: number[] | null;
+            /** Is Butterfly Free */
+            is_butterfly_free: boolean | null;
+            /** Left Slope */
+            left_slope: number | null;
+            /** Right Slope */
+            right_slope: number | null;
+            /** Is Lee Bounded */
+            is_lee_bounded: boolean | null;
+            /** Points */
+            points: components["schemas"]["SurfacePoint"][];
+        };
+        /**
+         * SviParameters
+         * @description Gatheral's five numbers: w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)).
+         */
+        SviParameters: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /** Rho */
+            rho: number;
+            /** M */
+            m: number;
+            /** Sigma */
+            sigma: number;
+        };
+        /**
          * TextBody
          * @description A text in the rule language.
          */
@@ -4676,6 +5252,21 @@ export interface components {
          */
         UtcTime: string;
         /**
+         * VolatilitySurface
+         * @description An SVI slice an expiry, checked by itself and against its neighbours.
+         */
+        VolatilitySurface: {
+            as_of: components["schemas"]["UtcTime"] | null;
+            /** Spot */
+            spot: number | null;
+            /** Slices */
+            slices: components["schemas"]["SurfaceSlice"][];
+            calendar: components["schemas"]["CalendarCheck"];
+            grid: components["schemas"]["SurfaceGrid"];
+            /** Left Out */
+            left_out: components["schemas"]["LeftOut"][];
+        };
+        /**
          * WarmUp
          * @description How many bars must be known before everything is.
          */
@@ -4714,6 +5305,43 @@ export interface components {
         WatchlistList: {
             /** Items */
             items: components["schemas"]["Watchlist"][];
+        };
+        /**
+         * WhatIfBody
+         * @description What if the spot moved by so many per cent, volatilities by so many points, and so many days passed.
+         */
+        WhatIfBody: {
+            /**
+             * Spot Pct
+             * @default 0
+             */
+            spot_pct?: number;
+            /**
+             * Iv Points
+             * @default 0
+             */
+            iv_points?: number;
+            /**
+             * Days
+             * @default 0
+             */
+            days?: number;
+        };
+        /**
+         * WhatIfPoint
+         * @description What was asked, and the profit there.
+         */
+        WhatIfPoint: {
+            /** Spot Pct */
+            spot_pct: number;
+            /** Iv Points */
+            iv_points: number;
+            /** Days */
+            days: number;
+            /** Spot */
+            spot: number | null;
+            /** Profit */
+            profit: number | null;
         };
         /**
          * Why
@@ -5987,6 +6615,35 @@ export interface operations {
             };
         };
     };
+    get_options_list_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionPresets"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_options_get_chain: {
         parameters: {
             query?: {
@@ -6302,6 +6959,59 @@ export interface operations {
             };
         };
     };
+    post_options_work_out_payoff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PayoffBody"];
+            };
+        };
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payoff"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_options_get_pcr: {
         parameters: {
             query?: {
@@ -6323,6 +7033,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PutCallRatio"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_build_preset: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+                expiry?: string | null;
+                by?: "width" | "delta";
+            };
+            header?: never;
+            path: {
+                underlying: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BuiltPreset"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_list_strategies: {
+        parameters: {
+            query: {
+                as_of?: string | null;
+                expiry?: string | null;
+                view: "up" | "down" | "flat" | "big_move";
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionStrategies"];
                 };
             };
             /** @description The request does not fit */
@@ -6376,6 +7193,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OptionTimes"];
+                };
+            };
+            /** @description The request does not fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_options_get_surface: {
+        parameters: {
+            query?: {
+                as_of?: string | null;
+            };
+            header?: never;
+            path: {
+                underlying: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolatilitySurface"];
                 };
             };
             /** @description The request does not fit */

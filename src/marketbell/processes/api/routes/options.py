@@ -16,6 +16,7 @@ from marketbell.processes.api.context import asks, market, parts
 from marketbell.processes.api.schemas.options import (
     AsOfQuery,
     BuildUp,
+    BuiltPreset,
     ChainQuery,
     ExpiryQuery,
     HistoryQuery,
@@ -25,9 +26,16 @@ from marketbell.processes.api.schemas.options import (
     OptionHistory,
     OptionList,
     OptionMetrics,
+    OptionPresets,
+    OptionStrategies,
     OptionTimes,
+    Payoff,
+    PayoffBody,
+    PresetQuery,
     PutCallRatio,
     RangeQuery,
+    StrategiesQuery,
+    VolatilitySurface,
 )
 
 if TYPE_CHECKING:
@@ -52,12 +60,12 @@ def _moment(text: str | None, name: str = "as_of", *, is_start: bool = False) ->
     return moment(text, name, is_start=is_start)
 
 
-def model_settings(model: str | None, rate: float | None) -> ModelSettings:
+def model_settings(model: str | None, rate: float | None, place: str = "query") -> ModelSettings:
     """The model that is asked for; 422 for a rate that cannot be a fraction a year."""
     try:
         return ModelSettings(Model(model) if model else Model.BLACK76, rate)
     except UserError as error:
-        raise HTTPError(UNPROCESSABLE, error.message, {"query": {"rate": [error.message]}}) from error
+        raise HTTPError(UNPROCESSABLE, error.message, {place: {"rate": [error.message]}}) from error
 
 
 def _found(underlying: str, query: ExpiryQuery, settings: ModelSettings | None = None) -> "Found":
@@ -181,3 +189,85 @@ def get_times(underlying: str, query_data: RangeQuery) -> dict[str, Any]:
     from marketbell.flows.options import views
 
     return views.times(*_stretch(underlying, query_data))
+
+
+@bp.get("/<string:underlying>/volatility-surface")
+@asks(Action.READ, "stocks")
+@bp.input(AsOfQuery, location="query")
+@bp.output(VolatilitySurface)
+def get_surface(underlying: str, query_data: AsOfQuery) -> dict[str, Any]:
+    """SVI fits of every expiry with their residuals, checked for butterfly and calendar arbitrage, and a grid."""
+    from marketbell.flows.options.surface import surface_document
+
+    asked = desk()
+    found = asked.all(asked.underlying(underlying), _moment(query_data.as_of))
+    return surface_document([one.analysed for one in found])
+
+
+@bp.get("/presets")
+@asks(Action.READ, "stocks")
+@bp.output(OptionPresets)
+def list_presets() -> dict[str, Any]:
+    """Positions that have a name: straddle, spreads, condor, butterfly, calendar and others."""
+    from marketbell.flows.options.strategies import presets
+
+    return {"items": presets()}
+
+
+@bp.get("/<string:underlying>/presets/<string:name>")
+@asks(Action.READ, "stocks")
+@bp.input(PresetQuery, location="query")
+@bp.output(BuiltPreset)
+def build_preset(underlying: str, name: str, query_data: PresetQuery) -> dict[str, Any]:
+    """A position with a name, made of the chain's contracts; its legs can be sent to `payoff`."""
+    from marketbell.flows.options.strategies import preset_document
+
+    asked, as_of = desk(), _moment(query_data.as_of)
+    key = asked.underlying(underlying)
+    expiry = asked.expiry(key, query_data.expiry, as_of)
+    later = [one for one in asked.required(key, as_of).days if one > expiry]
+    near = asked.chain(key, expiry, as_of).analysed
+    return preset_document(name, near, asked.chain(key, later[0], as_of).analysed if later else None, query_data.by)
+
+
+@bp.get("/<string:underlying>/strategies")
+@asks(Action.READ, "stocks")
+@bp.input(StrategiesQuery, location="query")
+@bp.output(OptionStrategies)
+def list_strategies(underlying: str, query_data: StrategiesQuery) -> dict[str, Any]:
+    """Three positions of limited risk for a view of the underlying, worked out and in words."""
+    from marketbell.flows.options.strategies import strategies_document
+
+    found = strategies_document(_found(underlying, query_data).analysed, query_data.view)
+    items = [item | {"words": " ".join(item["words"])} for item in found["items"]]
+    return found | {"items": items}
+
+
+@bp.post("/<string:underlying>/payoff")
+@asks(Action.READ, "stocks")
+@bp.input(PayoffBody, location="json")
+@bp.output(Payoff)
+def work_out_payoff(underlying: str, json_data: PayoffBody) -> dict[str, Any]:
+    """A position worked out: profit today and at expiry, limits, break-evens, chance, margin, what-if."""
+    from marketbell.flows.options.payoff import LegAsked, WhatIf, payoff_document
+
+    asked, as_of = desk(), _moment(json_data.as_of)
+    settings = model_settings(json_data.model, json_data.rate, "json")
+    key = asked.underlying(underlying)
+    expiry = asked.expiry(key, json_data.expiry, as_of)
+    legs = [
+        LegAsked(
+            leg.kind,
+            leg.side,
+            leg.strike,
+            asked.expiry(key, leg.expiry, as_of) if leg.expiry else None,
+            leg.lots,
+            leg.price,
+        )
+        for leg in json_data.legs
+    ]
+    days = {expiry, *(leg.expiry for leg in legs if leg.expiry)}
+    found = {day: asked.chain(key, day, as_of, settings) for day in sorted(days)}
+    what_if = WhatIf(**json_data.what_if.model_dump()) if json_data.what_if else WhatIf()
+    answer = payoff_document({day: one.analysed for day, one in found.items()}, expiry, legs, what_if)
+    return answer | {"is_simulated": any(one.record.is_simulated for one in found.values())}

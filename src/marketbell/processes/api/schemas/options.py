@@ -288,37 +288,277 @@ class OptionTimes(Answer):
     items: list[UtcTime]
 
 
+class SviParameters(Answer):
+    """Gatheral's five numbers: w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2))."""
+
+    a: float
+    b: float
+    rho: float
+    m: float
+    sigma: float
+
+
+class SurfacePoint(Answer):
+    """A quoted volatility and what the fit says there, in percentage points."""
+
+    strike: float
+    k: float | None = Field(description="Log-moneyness against the expiry's forward.")
+    iv: float | None
+    fitted: float | None
+    residual: float | None
+    is_used: bool
+
+
+class SurfaceSlice(Answer):
+    """The smile of one expiry. What follows from a fit is null where there is none, and `reason` says why."""
+
+    expiry: str = Day
+    t_years: float | None
+    forward: float | None
+    params: SviParameters | None
+    reason: str
+    rmse: float | None
+    min_g: float | None = Field(description="Least value of g(k); below zero a butterfly has a negative price.")
+    min_g_k: float | None
+    checked_k: list[float] | None
+    is_butterfly_free: bool | None
+    left_slope: float | None
+    right_slope: float | None
+    is_lee_bounded: bool | None
+    points: list[SurfacePoint]
+
+
+class CalendarCrossing(Answer):
+    """Where the nearer expiry has more total variance than the farther one."""
+
+    near: str = Day
+    far: str = Day
+    low_k: float
+    high_k: float
+    worst_k: float
+    depth: float
+    is_quoted: bool
+
+
+class CalendarCheck(Answer):
+    """Whether total variance grows with time everywhere, and where there are quotes."""
+
+    is_free: bool
+    is_free_where_quoted: bool
+    crossings: list[CalendarCrossing]
+
+
+class SurfaceGrid(Answer):
+    """Volatilities in percentage points, one row an expiry; `is_quoted` false: extrapolated."""
+
+    k: list[float]
+    expiries: list[str]
+    t_years: list[float]
+    iv: list[list[float | None]]
+    is_quoted: list[list[bool]]
+
+
+class LeftOut(Answer):
+    """An expiry that cannot be part of a surface."""
+
+    expiry: str = Day
+    why: str
+
+
+class VolatilitySurface(Answer):
+    """An SVI slice an expiry, checked by itself and against its neighbours."""
+
+    as_of: UtcTime | None
+    spot: float | None
+    slices: list[SurfaceSlice]
+    calendar: CalendarCheck
+    grid: SurfaceGrid
+    left_out: list[LeftOut]
+
+
 class StrategiesQuery(ExpiryQuery):
     """Which view of the underlying."""
 
     view: Literal["up", "down", "flat", "big_move"]
 
 
-class LegBody(Question):
-    """One leg of a position. `strike` for calls and puts, `price` else what the chain says."""
+class PresetQuery(ExpiryQuery):
+    """How the strikes of a position with a name are chosen."""
+
+    by: Literal["width", "delta"] = Field("width", description="By half an expected move, or by delta.")
+
+
+class OptionLeg(Answer):
+    """A leg with its price."""
 
     kind: Literal["call", "put", "future", "stock"]
     side: Literal["buy", "sell"]
-    lots: float = Field(gt=0, le=100_000)
-    strike: float | None = Field(None, gt=0)
-    expiry: str | None = Field(None, max_length=10, description="ISO date; the position's where it is left out.")
-    price: float | None = Field(None, ge=0)
+    strike: float | None
+    expiry: str | None
+    lots: float
+    price: float | None
+    iv: float | None
+
+
+class OptionStrategy(Answer):
+    """A position of limited risk, of one lot each, worked out. Amounts in the underlying's currency."""
+
+    name: str
+    title: str
+    text: str
+    words: str = Field(description="What it costs, may lose and gain, and where it turns.")
+    legs: list[OptionLeg]
+    max_profit: float | None = Field(description="null where nothing limits it.")
+    max_loss: float | None
+    is_profit_unlimited: bool
+    break_evens: list[float]
+    probability_of_profit: float | None = Field(description="Percentage points, by the stated model.")
+    cost: float | None
+
+
+class OptionStrategies(Answer):
+    """Three examples; fewer where the chain has too few prices, and why."""
+
+    items: list[OptionStrategy]
+    why: str | None
+
+
+class OptionPreset(Answer):
+    """A position that has a name."""
+
+    name: str
+    title: str
+    text: str
+    views: list[str]
+    view: str
+    is_defined_risk: bool
+
+
+class OptionPresets(Answer):
+    """The catalogue."""
+
+    items: list[OptionPreset]
+
+
+class BuiltPreset(Answer):
+    """A position with a name, made of the chain's contracts."""
+
+    name: str
+    title: str
+    text: str
+    legs: list[OptionLeg]
+
+
+class LegBody(Question):
+    """One leg of a position. `strike` for calls and puts; without `price` the chain's counts."""
+
+    kind: Literal["call", "put", "future", "stock"]
+    side: Literal["buy", "sell"]
+    lots: float = Field(gt=0, le=100_000, allow_inf_nan=False)
+    strike: float | None = Field(None, gt=0, allow_inf_nan=False)
+    expiry: str | None = Field(None, max_length=20, description="ISO date or word; else the position's.")
+    price: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
 class WhatIfBody(Question):
     """What if the spot moved by so many per cent, volatilities by so many points, and so many days passed."""
 
-    spot_pct: float = Field(0.0, gt=-100, le=1_000)
-    iv_points: float = Field(0.0, ge=-500, le=500)
-    days: float = Field(0.0, ge=0, le=3_660)
+    spot_pct: float = Field(0.0, gt=-100, le=1_000, allow_inf_nan=False)
+    iv_points: float = Field(0.0, ge=-500, le=500, allow_inf_nan=False)
+    days: float = Field(0.0, ge=0, le=3_660, allow_inf_nan=False)
 
 
 class PayoffBody(Question):
     """A position over one underlying."""
 
     expiry: str | None = Field(None, max_length=20, description="ISO date or word; nearest where it is left out.")
-    as_of: str | None = Field(None, max_length=40)
+    as_of: str | None = Field(None, max_length=40, description="ISO 8601 (or ns); else the newest chains.")
     model: Literal["black76", "bsm", "nse", "american"] | None = None
-    rate: float | None = None
+    rate: float | None = Field(None, description="A fraction a year. Over 1 is answered with 422.")
     legs: list[LegBody] = Field(min_length=1, max_length=20)
     what_if: WhatIfBody | None = None
+
+
+class PositionGreeks(Answer):
+    """In money for the whole: a point of spot, of that again, a point of volatility, a calendar day."""
+
+    delta: float | None
+    gamma: float | None
+    theta: float | None
+    vega: float | None
+
+
+class PayoffLeg(OptionLeg):
+    """A leg as it stands: signed units, what a unit is worth by the model, and its Greeks in money."""
+
+    units: float
+    value: float | None
+    delta: float | None
+    gamma: float | None
+    theta: float | None
+    vega: float | None
+
+
+class PriceSpan(Answer):
+    """Prices of the underlying from low to high; `high` null: and above."""
+
+    low: float
+    high: float | None
+
+
+class WhatIfPoint(Answer):
+    """What was asked, and the profit there."""
+
+    spot_pct: float
+    iv_points: float
+    days: float
+    spot: float | None
+    profit: float | None
+
+
+class PayoffPoint(Answer):
+    """Profit at one price of the underlying, on the what-if's day and at the first expiry."""
+
+    spot: float | None
+    now: float | None
+    expiry: float | None
+
+
+class MarginParts(Answer):
+    """What the margin estimate is made of."""
+
+    scan: float
+    exposure: float
+    premium: float
+    text: str
+
+
+class Payoff(Answer):
+    """A position worked out. Amounts for the whole, in the underlying's currency; null: unknown or without limit."""
+
+    underlying: str
+    spot: float | None
+    expiry: str = Day
+    as_of: UtcTime | None
+    lot_size: float | None = Field(description="null unknown: amounts are for one unit a lot.")
+    is_simulated: bool
+    legs: list[PayoffLeg]
+    cost: float | None
+    max_profit: float | None
+    max_loss: float | None
+    is_profit_unlimited: bool
+    is_loss_unlimited: bool
+    best: list[PriceSpan] = Field(description="Where the greatest profit is.")
+    worst: list[PriceSpan]
+    break_evens: list[float]
+    probability_of_profit: float | None = Field(description="Percentage points.")
+    probability_model: str
+    horizon: str | None = Field(description="The first expiry among the legs.")
+    is_numeric: bool = Field(description="Read from a grid: legs of a later expiry have a value at the first one.")
+    greeks: PositionGreeks
+    what_if: WhatIfPoint
+    points: list[PayoffPoint]
+    words: list[str]
+    margin: float | None = Field(description="An estimate in the manner of SPAN, not the exchange's figure.")
+    margin_model: str
+    margin_parts: MarginParts | None
