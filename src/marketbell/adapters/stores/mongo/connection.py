@@ -50,6 +50,9 @@ class Line:
                 connectTimeoutMS=_FIND_SERVER_MS,
                 socketTimeoutMS=_ANSWER_MS,
                 waitQueueTimeoutMS=_ANSWER_MS,
+                # Told means kept: what a checkpoint rests on must survive the server's death an instant later.
+                w="majority",
+                journal=True,
                 retryWrites=True,
                 retryReads=True,
                 tz_aware=True,
