@@ -144,7 +144,7 @@ def volatility(sign, price, strike, spot, t, rate, dividend, guess, values, spot
             low = sigma
         else:
             high = sigma
-        if high - low <= 1e-13 * high:
+        if high < math.inf and high - low <= 1e-13 * high:
             return sigma
         slope = (gap - last_gap) / (sigma - last)
         if math.isnan(slope):

@@ -16,7 +16,7 @@ up to 39. Then σ follows from s by the expansion of Black's price around the no
 **How it goes on.** Householder's method of order 3 on ln b, or on ln(b_max − b) above half of b_max, where b hardly
 moves: an error of ε becomes about ε⁴. A step under `LAST_STEP` is therefore the last one. All contracts of a block take
 one step together, which is all that a market's contracts need; the others go on alone, with a bracket around the
-solution: a step that leaves it is replaced by halving. A warm start helps those alone.
+solution: a step that leaves it is replaced by the bracket's middle. A warm start helps those alone.
 """
 
 import math
@@ -149,12 +149,13 @@ def square_of(z):
 
 
 @njit(cache=True, error_model="numpy")
-def search(a, beta, highest, sigma):  # noqa: C901, PLR0912 — one loop, two objectives
+def search(a, beta, highest, sigma):  # noqa: PLR0912 — one loop, two objectives
     """σ√T of one contract from `sigma` on; NaN where the search did not end."""
     missing = highest - beta
     is_high = beta > 0.5 * highest
-    low, high = 0.0, math.inf
-    if not 0.0 < sigma < math.inf:
+    # At this end nothing is missing from b_max that a double could show.
+    low, high = 0.0, 40.0 + 2.0 * math.sqrt(2.0 * a)
+    if not low < sigma < high:
         sigma = 1.0
     for _ in range(STEPS):
         h = a / sigma
@@ -193,12 +194,10 @@ def search(a, beta, highest, sigma):  # noqa: C901, PLR0912 — one loop, two ob
             if abs(move) <= LAST_STEP * sigma:
                 return found
             sigma = found
-        elif high - low <= 4.0 * EPSILON * high or abs(move) <= 4.0 * EPSILON * sigma:
+        elif abs(move) <= 4.0 * EPSILON * sigma or high - low <= 4.0 * EPSILON * high:
             return sigma
-        elif high == math.inf:
-            sigma *= 2.0
         else:
-            sigma = 0.5 * (low + high)
+            sigma = math.sqrt(low * high) if low > 0.0 else 0.25 * sigma
     return math.nan
 
 
