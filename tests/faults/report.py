@@ -35,7 +35,7 @@ ROWS = {
     "worker": Row(5, "`worker` and `beat` killed, two `beat` at once", 50),
     "broker": Row(6, "both Valkeys killed, emptied, away for 60 s", 50),
     "postgres": Row(7, "PostgreSQL killed, stopped at once, away for 60 s", 50),
-    "mongodb": Row(8, "MongoDB down", 20, without="nothing uses MongoDB yet"),
+    "mongodb": Row(8, "MongoDB down", 20),
     "lines": Row(6, "the line to PostgreSQL and Valkey cut, slow, swallowing, half-open", 12, is_kill=False),
     "500": Row(9, "provider answers 500", 500, is_kill=False),
     "429": Row(9, "provider answers 429", 500, is_kill=False),
