@@ -22,7 +22,7 @@ import { isStill, STILL, WhatIfSliders } from "./WhatIfSliders";
 const SETTLES_MS = 180;
 
 export function PayoffPanel({ options, className }: { options: Options; className?: string | undefined }) {
-  const { underlying, symbol, expiry, asOf, legs, setLegs } = options;
+  const { underlying, symbol, expiry, asOf, legs, setLegs, model, rate } = options;
   const intermediate = useShows("intermediate");
   const advanced = useShows("advanced");
   const [whatIf, setWhatIf] = useState<WhatIf>(STILL);
@@ -31,7 +31,15 @@ export function PayoffPanel({ options, className }: { options: Options; classNam
   const moved = advanced && !isStill(asked.whatIf) ? asked.whatIf : null;
   // Legs that were taken out are not asked about any more, the moment they are gone.
   const query = useQuery(
-    payoffQuery({ underlying, expiry, as_of: asOf, legs: legs.length ? asked.legs : [], what_if: moved }),
+    payoffQuery({
+      underlying,
+      expiry,
+      as_of: asOf,
+      legs: legs.length ? asked.legs : [],
+      what_if: moved,
+      model,
+      rate: rate === undefined ? undefined : rate / 100,
+    }),
   );
   const payoff = legs.length > 0 ? query.data : undefined;
   const state: PanelState =
@@ -92,7 +100,12 @@ export function PayoffPanel({ options, className }: { options: Options; classNam
           {advanced && payoff && (
             <>
               <GreekSums payoff={payoff} underlying={underlying} />
-              <WhatIfSliders options={options} value={whatIf} onChange={setWhatIf} />
+              <WhatIfSliders
+                options={options}
+                value={whatIf}
+                profit={moved === null ? null : payoff.moved_profit}
+                onChange={setWhatIf}
+              />
             </>
           )}
         </div>

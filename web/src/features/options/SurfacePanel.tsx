@@ -77,7 +77,7 @@ function faultsOf(surface: Surface): string | null {
   const words = [
     butterflies ? `${butterflies} of ${surface.slices.length} expiries have butterfly arbitrage` : "",
     surface.is_calendar_free === false
-      ? `${surface.crossings || "some"} crossings of expiries (calendar arbitrage)`
+      ? `${surface.crossings || "some"} crossings of expiries (calendar arbitrage${surface.is_free_where_quoted ? ", beyond the quotes alone" : ""})`
       : "",
     unfitted ? `${unfitted} expiries have too few liquid strikes for a fit` : "",
   ].filter(Boolean);
@@ -125,6 +125,7 @@ function HeatMap({ surface }: { surface: Surface }) {
                   <td
                     key={index}
                     className="num"
+                    data-beyond={surface.grid.is_quoted[row]?.[index] === false ? true : undefined}
                     data-high={value !== null && level(value) > 0.5 ? true : undefined}
                     style={value === null ? undefined : { background: mix(level(value)) }}
                   >
@@ -137,7 +138,8 @@ function HeatMap({ surface }: { surface: Surface }) {
         </tbody>
       </table>
       <p className={classes.small}>
-        Columns: strike against the forward of the expiry. Values: per cent a year.
+        Columns: strike against the forward of the expiry. Values: per cent a year; slanted ones lie beyond
+        the quotes.
       </p>
     </div>
   );

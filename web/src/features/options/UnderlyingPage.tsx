@@ -164,11 +164,11 @@ function Header({ options }: { options: Options }) {
       </div>
       {!intermediate && typeof move === "number" && chain?.spot && (
         <p className={classes.sentence}>
-          Option prices expect {symbol} to move about <b className="num">{formats.price(move)}</b> (
+          By the option prices {symbol} stays within <b className="num">±{formats.price(move)}</b> (
           <span className="num">
             {formats.percent((move / chain.spot) * 100, { sign: false, digits: 1 })}
           </span>
-          ) either way until {formats.day(`${options.expiry}T06:30:00Z`)}.
+          ) until {formats.day(`${options.expiry}T06:30:00Z`)}, two times in three.
         </p>
       )}
       <AlertMenu underlying={underlying} symbol={symbol} />

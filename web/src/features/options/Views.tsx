@@ -52,18 +52,21 @@ export function Views({ options }: { options: Options }) {
 function Examples({ options, view }: { options: Options; view: View }) {
   const { underlying, expiry, asOf } = options;
   const query = useQuery(strategiesQuery(underlying, expiry, view, asOf));
-  const items = query.data ?? [];
+  const items = query.data?.items ?? [];
   const state = stateOf(query, {
     when: items.length === 0,
-    why: "The quotes of this expiry do not carry an example: too few strikes have a price.",
+    why: `No example can be made: ${query.data?.why ?? "too few strikes have a price"}.`,
   });
   if (state.kind !== "ready") return <Panel title="Three examples" state={state} height={300} />;
   return (
-    <div className={classes.cards}>
-      {items.slice(0, 3).map((one) => (
-        <Example key={one.name} options={options} strategy={one} />
-      ))}
-    </div>
+    <>
+      <div className={classes.cards}>
+        {items.slice(0, 3).map((one) => (
+          <Example key={one.name} options={options} strategy={one} />
+        ))}
+      </div>
+      {query.data?.why && <p className={classes.small}>Not three: {query.data.why}.</p>}
+    </>
   );
 }
 
@@ -83,7 +86,7 @@ function Example({ options, strategy }: { options: Options; strategy: Strategy }
   return (
     <article className={classes.card} data-chosen={isChosen || undefined} aria-label={strategy.title}>
       <h3>{strategy.title}</h3>
-      <p className="dim">{strategy.words}</p>
+      <p className="dim">{strategy.text}</p>
       {/* What it looks like stands in words below it. */}
       <div className={classes.picture}>
         {payoff.data && <PayoffPicture points={payoff.data.points} spot={spot} />}

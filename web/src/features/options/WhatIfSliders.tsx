@@ -2,8 +2,9 @@
 import { Button } from "@mantine/core";
 import { useId } from "react";
 import { useFormats } from "@/shared/format/use";
+import { useCash } from "./cash";
 import classes from "./options.module.css";
-import type { WhatIf } from "./types";
+import type { Num, WhatIf } from "./types";
 import type { Options } from "./useOptions";
 
 export const STILL: WhatIf = { spot_pct: 0, iv_points: 0, days: 0 };
@@ -12,10 +13,13 @@ export const isStill = (one: WhatIf): boolean => one.spot_pct === 0 && one.iv_po
 interface Props {
   options: Options;
   value: WhatIf;
+  /** What the basket would be worth then; null while nothing is moved. */
+  profit: Num;
   onChange: (value: WhatIf) => void;
 }
 
-export function WhatIfSliders({ options, value, onChange }: Props) {
+export function WhatIfSliders({ options, value, profit, onChange }: Props) {
+  const cash = useCash(options.underlying);
   const { chain, expiries, expiry } = options;
   const formats = useFormats();
   const days = Math.max(1, Math.ceil(expiries.find((one) => one.expiry === expiry)?.days ?? 1));
@@ -24,7 +28,12 @@ export function WhatIfSliders({ options, value, onChange }: Props) {
   return (
     <section className={classes.whatIf} aria-label="What if">
       <header>
-        <h3>What if</h3>
+        <h3>
+          What if
+          {profit !== null && (
+            <span className={`num ${profit < 0 ? "down" : "up"}`}>: {cash.signed(profit)}</span>
+          )}
+        </h3>
         <Button size="compact-xs" variant="subtle" disabled={isStill(value)} onClick={() => onChange(STILL)}>
           As it is
         </Button>

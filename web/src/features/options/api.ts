@@ -153,19 +153,39 @@ export const strategiesQuery = (underlying: string, expiry: string, view: View, 
     refetchInterval: as_of ? false : REST_MS,
   });
 
+export const presetsQuery = queryOptions({
+  queryKey: ["options", "presets"],
+  queryFn: ({ signal }) => ask("/api/options/presets", null, {}, signal, read.readPresets),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** The legs of a named position, made of this chain's contracts now. */
+export async function buildPreset(
+  underlying: string,
+  name: string,
+  expiry: string,
+  as_of: string | undefined,
+): Promise<Leg[]> {
+  const params = { path: { underlying, name }, query: { expiry, ...(as_of && { as_of }) } };
+  return read.readPreset(await unwrap(loose.GET("/api/options/{underlying}/presets/{name}", { params })));
+}
+
 export interface PayoffAsk {
   underlying: string;
   expiry: string;
   as_of: string | undefined;
   legs: readonly Leg[];
   what_if: WhatIf | null;
+  model?: string | undefined;
+  /** A fraction a year. */
+  rate?: number | undefined;
 }
 
 const PAYOFF_MS = 10_000;
 
-export const payoffQuery = ({ underlying, expiry, as_of, legs, what_if }: PayoffAsk) =>
+export const payoffQuery = ({ underlying, expiry, as_of, legs, what_if, model, rate }: PayoffAsk) =>
   queryOptions({
-    queryKey: ["options", underlying, "payoff", expiry, as_of, legs, what_if],
+    queryKey: ["options", underlying, "payoff", expiry, as_of, legs, what_if, model, rate],
     queryFn: async ({ signal }) =>
       read.readPayoff(
         await unwrap(
@@ -174,6 +194,8 @@ export const payoffQuery = ({ underlying, expiry, as_of, legs, what_if }: Payoff
             body: {
               expiry,
               ...(as_of && { as_of }),
+              ...(model && { model }),
+              ...(rate !== undefined && { rate }),
               legs: legs.map((leg) =>
                 Object.fromEntries(Object.entries(leg).filter(([, value]) => value !== null)),
               ),

@@ -39,6 +39,10 @@ describe("the wire's option shapes", () => {
     expect(() => readChain({ strikes: [{ call: {} }] })).toThrow("a strike is no number");
     expect(() => readChain(null)).toThrow("a chain");
     expect(() => readTimes({ items: null })).toThrow(WrongShape);
+    expect(readStrategies({ items: [], why: "too few prices" })).toEqual({
+      items: [],
+      why: "too few prices",
+    });
     expect(() => readStrategies({ items: [{ legs: [{ kind: "swap", side: "buy", lots: 1 }] }] })).toThrow(
       "swap buy",
     );
@@ -69,11 +73,18 @@ describe("the wire's option shapes", () => {
     const surface = readSurface({
       slices: [{ expiry: "e", params: null, points: [{ strike: 1, k: 0, iv: 12, fitted: null }] }],
       calendar: { is_free: true, crossings: [] },
-      grid: { k: [-0.1, 0, 0.1], expiries: ["e"], t_years: [0.1], iv: [[12, null, "13"]] },
+      grid: {
+        k: [-0.1, 0, 0.1],
+        expiries: ["e"],
+        t_years: [0.1],
+        iv: [[12, null, "13"]],
+        is_quoted: [[true, false, 1]],
+      },
     });
     expect(surface.slices[0]).toMatchObject({ is_fitted: false, is_butterfly_free: null });
     expect(surface).toMatchObject({ is_calendar_free: true, crossings: 0 });
     expect(surface.grid.iv).toEqual([[12, null, 13]]);
+    expect(surface.grid.is_quoted).toEqual([[true, false, true]]);
   });
 
   it("reads a payoff without a limit", () => {
@@ -81,9 +92,15 @@ describe("the wire's option shapes", () => {
       legs: [{ kind: "call", side: "buy", strike: 100, lots: 1, price: 2, iv: 20, greeks: { delta: 0.5 } }],
       max_profit: null,
       is_profit_unlimited: true,
+      what_if: { spot_pct: 1, profit: "12.5" },
       points: [{ spot: 100, now: -1, expiry: -2 }],
     });
-    expect(payoff).toMatchObject({ is_profit_unlimited: true, is_loss_unlimited: false, break_evens: [] });
+    expect(payoff).toMatchObject({
+      is_profit_unlimited: true,
+      is_loss_unlimited: false,
+      break_evens: [],
+      moved_profit: 12.5,
+    });
     expect(payoff.legs[0]).toMatchObject({ delta: 0.5, gamma: null, expiry: null });
   });
 });

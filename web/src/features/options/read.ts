@@ -151,6 +151,7 @@ export function readMetricSet(value: unknown): t.MetricSet {
     iv_rank: num(raw.iv_rank),
     iv_percentile: num(raw.iv_percentile),
     iv_days: num(raw.iv_days),
+    iv_of: text(raw.iv_of),
     all: readMetrics(raw.all),
     expiries: rows(raw.expiries, "expiries").map((one) => ({
       expiry: text(one.expiry),
@@ -215,12 +216,16 @@ export function readSurface(value: unknown): t.Surface {
       })),
     })),
     is_calendar_free: claim(calendar.is_free),
+    is_free_where_quoted: claim(calendar.is_free_where_quoted),
     crossings: Array.isArray(calendar.crossings) ? calendar.crossings.length : 0,
     grid: {
       k: numbers(grid.k),
       expiries: texts(grid.expiries),
       t_years: Array.isArray(grid.t_years) ? grid.t_years.map(num) : [],
       iv: Array.isArray(grid.iv) ? grid.iv.map((row) => (Array.isArray(row) ? row.map(num) : [])) : [],
+      is_quoted: Array.isArray(grid.is_quoted)
+        ? grid.is_quoted.map((row) => (Array.isArray(row) ? row.map(Boolean) : []))
+        : [],
     },
   };
 }
@@ -261,6 +266,8 @@ export function readPayoff(value: unknown): t.Payoff {
     is_profit_unlimited: raw.is_profit_unlimited === true,
     is_loss_unlimited: raw.is_loss_unlimited === true,
     break_evens: numbers(raw.break_evens),
+    is_numeric: raw.is_numeric === true,
+    moved_profit: num(((raw.what_if ?? {}) as Raw).profit),
     probability_of_profit: num(raw.probability_of_profit),
     probability_model: text(raw.probability_model),
     margin: num(raw.margin),
@@ -275,11 +282,12 @@ export function readPayoff(value: unknown): t.Payoff {
   };
 }
 
-export function readStrategies(value: unknown): t.Strategy[] {
-  return rows(record(value, "examples").items, "examples").map((raw) => ({
+export function readStrategies(value: unknown): t.Examples {
+  const answer = record(value, "examples");
+  const items = rows(answer.items, "examples").map((raw) => ({
     name: text(raw.name),
     title: text(raw.title) || text(raw.name),
-    words: text(raw.words),
+    text: text(raw.text),
     // Its prices are those of the chain: they go on moving with it.
     legs: rows(raw.legs, "legs").map((leg) => ({ ...readLeg(leg), price: null })),
     max_profit: num(raw.max_profit),
@@ -288,4 +296,20 @@ export function readStrategies(value: unknown): t.Strategy[] {
     probability_of_profit: num(raw.probability_of_profit),
     cost: num(raw.cost),
   }));
+  return { items, why: text(answer.why) || null };
+}
+
+export function readPresets(value: unknown): t.Preset[] {
+  return rows(record(value, "presets").items, "presets").map((raw) => ({
+    name: text(raw.name),
+    title: text(raw.title) || text(raw.name),
+    text: text(raw.text),
+    view: text(raw.view),
+    is_defined_risk: raw.is_defined_risk === true,
+  }));
+}
+
+/** The legs of a preset made of a chain, at the chain's prices. */
+export function readPreset(value: unknown): t.Leg[] {
+  return rows(record(value, "a preset").legs, "legs").map((leg) => ({ ...readLeg(leg), price: null }));
 }

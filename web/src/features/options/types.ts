@@ -101,6 +101,8 @@ export interface MetricSet {
   iv_rank: Num;
   iv_percentile: Num;
   iv_days: Num;
+  /** Which volatility is ranked. */
+  iv_of: string;
   all: Metrics;
   expiries: { expiry: string; t_years: Num; metrics: Metrics }[];
   fields: MetricField[];
@@ -146,6 +148,8 @@ export interface Grid {
   t_years: Num[];
   /** One row an expiry, percentage points. */
   iv: Num[][];
+  /** Where the expiry has quotes; elsewhere the fit goes on by itself. */
+  is_quoted: boolean[][];
 }
 
 export interface Surface {
@@ -153,6 +157,8 @@ export interface Surface {
   spot: Num;
   slices: SurfaceSlice[];
   is_calendar_free: boolean | null;
+  /** Its crossings lie beyond the quotes alone. */
+  is_free_where_quoted: boolean | null;
   crossings: number;
   grid: Grid;
 }
@@ -196,6 +202,10 @@ export interface Payoff {
   is_profit_unlimited: boolean;
   is_loss_unlimited: boolean;
   break_evens: number[];
+  /** Read from a grid: legs end on different days. */
+  is_numeric: boolean;
+  /** Gain or loss with everything moved as asked. */
+  moved_profit: Num;
   /** Percentage points. */
   probability_of_profit: Num;
   probability_model: string;
@@ -209,13 +219,29 @@ export interface Payoff {
 export interface Strategy {
   name: string;
   title: string;
-  words: string;
+  /** What it is, in a sentence. */
+  text: string;
   legs: Leg[];
   max_profit: Num;
   max_loss: Num;
   break_evens: number[];
   probability_of_profit: Num;
   cost: Num;
+}
+
+/** Positions with a name that the server makes of a chain's contracts. */
+export interface Preset {
+  name: string;
+  title: string;
+  text: string;
+  view: string;
+  is_defined_risk: boolean;
+}
+
+export interface Examples {
+  items: Strategy[];
+  /** Why there are fewer than three. */
+  why: string | null;
 }
 
 export interface WhatIf {

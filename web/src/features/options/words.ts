@@ -66,6 +66,7 @@ export const modelWords = (model: string): string =>
 const SOURCES: Record<string, string> = {
   future: "the listed future",
   parity: "put-call parity",
+  parity_last: "put-call parity of last prices",
   spot: "the spot",
 };
 
