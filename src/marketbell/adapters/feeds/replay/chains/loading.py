@@ -1,0 +1,94 @@
+"""Open a file of chains: JSON or a table, as it is, gzipped or as the one member of a zip; told by its content."""
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from marketbell.core.primitives.errors import InvalidSourceError
+
+_LARGEST = 1 << 30
+"""Bytes of a file after unpacking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file read but not understood: `data` of a JSON file, `table` of any other; names in lower case to the own."""
+
+    path: Path
+    data: Any = None
+    table: pa.Table | None = None
+    names: dict[str, str] | None = None
+    text: bytes = b""
+
+    def has(self, *columns: str) -> bool:
+        """Whether it is a table with these columns (lower case)."""
+        return self.names is not None and all(name in self.names for name in columns)
+
+    def column(self, *names: str) -> pa.ChunkedArray | None:
+        """The first of these columns that is there."""
+        if self.table is None or self.names is None:
+            return None
+        return next((self.table[self.names[name]] for name in names if name in self.names), None)
+
+
+def load(path: Path) -> Content:
+    """Read a file. InvalidSourceError where it is absent, damaged or neither JSON nor a table."""
+    try:
+        content = _unpacked(path.read_bytes())
+        if content[:4] == b"PAR1":
+            return _table(path, pq.read_table(pa.BufferReader(content)))
+        start = content[:4_096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if start in {b"{", b"["}:
+            return Content(path, data=json.loads(content))
+        return _table(path, _csv(content), content)
+    except OSError as error:
+        raise InvalidSourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (pa.ArrowException, ValueError, EOFError, zlib.error, zipfile.BadZipFile, RecursionError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0]
+        raise InvalidSourceError(f"{path}: cannot be read ({reason})") from error
+
+
+def _unpacked(content: bytes) -> bytes:
+    if content[:2] == b"\x1f\x8b":
+        with gzip.open(io.BytesIO(content)) as stream:
+            content = stream.read(_LARGEST + 1)
+    elif content[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [one for one in archive.infolist() if not one.is_dir()]
+            if len(members) != 1:
+                message = f"the zip holds {len(members)} files, not one"
+                raise ValueError(message)
+            with archive.open(members[0]) as stream:
+                content = stream.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        message = f"larger than {_LARGEST >> 30} GiB when unpacked"
+        raise ValueError(message)
+    return content
+
+
+def _csv(content: bytes) -> pa.Table:
+    """Every cell as text: what it is, its column decides."""
+    if not content.strip() or b"\0" in content[:4_096]:
+        message = "neither JSON, Parquet nor CSV"
+        raise ValueError(message)
+    names = pcsv.open_csv(pa.BufferReader(content)).schema.names
+    types = dict.fromkeys(names, pa.string())
+    empty = ["", "NA", "N/A", "null", "None", "-", "nan", "NaN"]
+    options = pcsv.ConvertOptions(column_types=types, null_values=empty, strings_can_be_null=True)
+    return pcsv.read_csv(pa.BufferReader(content), convert_options=options)
+
+
+def _table(path: Path, table: pa.Table, text: bytes = b"") -> Content:
+    names: dict[str, str] = {}
+    for name in table.column_names:
+        names.setdefault(name.strip().lower().replace(" ", "_"), name)
+    return Content(path, table=table, names=names, text=text)
