@@ -77,14 +77,17 @@ def _unpacked(content: bytes) -> bytes:
 
 def _csv(content: bytes) -> pa.Table:
     """Every cell as text: what it is, its column decides."""
+    message = "neither JSON, Parquet nor CSV"
     if not content.strip() or b"\0" in content[:4_096]:
-        message = "neither JSON, Parquet nor CSV"
         raise ValueError(message)
-    names = pcsv.open_csv(pa.BufferReader(content)).schema.names
-    types = dict.fromkeys(names, pa.string())
     empty = ["", "NA", "N/A", "null", "None", "-", "nan", "NaN"]
-    options = pcsv.ConvertOptions(column_types=types, null_values=empty, strings_can_be_null=True)
-    return pcsv.read_csv(pa.BufferReader(content), convert_options=options)
+    try:
+        names = pcsv.open_csv(pa.BufferReader(content)).schema.names
+        types = dict.fromkeys(names, pa.string())
+        options = pcsv.ConvertOptions(column_types=types, null_values=empty, strings_can_be_null=True)
+        return pcsv.read_csv(pa.BufferReader(content), convert_options=options)
+    except pa.ArrowInvalid as error:  # its words quote the file
+        raise ValueError(message) from error
 
 
 def _table(path: Path, table: pa.Table, text: bytes = b"") -> Content:
