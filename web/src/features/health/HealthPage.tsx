@@ -14,6 +14,7 @@ import { useShows } from "@/shared/prefs/prefs";
 import { type Column, DataTable } from "@/shared/ui/DataTable";
 import { Panel, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
+import { chainsWords } from "./chains";
 import { DeadLettersPanel } from "./DeadLettersPanel";
 import { DeliveryPanel } from "./DeliveryPanel";
 import { EnginePanel } from "./EnginePanel";
@@ -251,7 +252,15 @@ function ProcessPanel({ className }: { className: string | undefined }) {
           <i className={classes.warn} aria-hidden /> {sentence(upper(query.data.problem))}
         </p>
       )}
+      {query.data?.chains.problem && (
+        <p className={classes.problem} role="status">
+          <i className={classes.warn} aria-hidden /> {chainsWords(query.data.chains)}
+        </p>
+      )}
       <DataTable label="Processes" rows={rows} columns={columns} keyOf={(row) => row.name} />
+      {advanced && query.data && !query.data.chains.problem && (
+        <p className={classes.under}>{chainsWords(query.data.chains)}</p>
+      )}
     </Panel>
   );
 }

@@ -28,6 +28,7 @@ export type HoldingPoint = Schemas["HoldingPoint"];
 export type FundamentalFact = Schemas["FundamentalFact"];
 export type PatternItem = Schemas["PatternItem"];
 export type StreamProcess = Schemas["StreamProcess"];
+export type ChainsKept = Schemas["ChainsKept"];
 
 /** A sector as REST (decimal text) or a live frame (number) brings it. */
 export type SectorRow = Omit<Schemas["Sector"], "change_pct"> & { change_pct: string | number | null };
