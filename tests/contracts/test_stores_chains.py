@@ -11,6 +11,8 @@ import pytest
 
 from marketbell.adapters.stores.memory.chains import MemoryChains
 from marketbell.adapters.stores.mongo import MongoChains
+from marketbell.adapters.stores.postgres import PostgresStores
+from marketbell.adapters.stores.postgres import chains as postgres_chains
 from marketbell.core.options.chain import Chain, Side
 from marketbell.core.primitives.errors import InvalidSettingError, StoreUnavailableError
 from marketbell.ports.chains import DAY_NS, ChainRecord, ChainStore
@@ -242,3 +244,14 @@ def test_mongodb_answers_from_its_indexes(mongo_url: str) -> None:
         stats = found.find(wanted).sort(order).limit(1).explain()["executionStats"]
         assert (stats["totalKeysExamined"], stats["totalDocsExamined"]) == (1, 1)
     store.close()
+
+
+def test_postgresql_answers_from_its_index(postgres_stores: PostgresStores) -> None:
+    """The newest chain is the first entry of one index, without a sort."""
+    postgres_stores.chains.put([record(OPEN + minute * MINUTE) for minute in range(50)])
+    with postgres_stores.database.transaction() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")  # fifty rows are read faster as they lie
+        plan = connection.execute("EXPLAIN " + postgres_chains.LATEST, (NIFTY, NEAR, OPEN + 20 * MINUTE)).fetchall()
+    lines = [row[0].strip() for row in plan]
+    assert lines[0].startswith("Limit")
+    assert lines[1].startswith("->  Index Scan using chains_newest")

@@ -40,7 +40,7 @@ _EXPIRIES: LiteralString = """
         ORDER BY as_of DESC LIMIT 1
     ) AS newest ORDER BY expiry
 """
-_LATEST: LiteralString = """
+LATEST: LiteralString = """
     SELECT chain, metrics, is_simulated FROM market.chains
     WHERE underlying = %s AND expiry = %s AND as_of <= %s ORDER BY as_of DESC LIMIT 1
 """
@@ -146,7 +146,7 @@ class PostgresChains:
     def latest(self, underlying: str, expiry: date, as_of: int | None = None) -> ChainRecord | None:
         """The newest chain at or before `as_of`."""
         with self._database.transaction() as connection:
-            row = connection.execute(_LATEST, (underlying, expiry, _LAST if as_of is None else as_of)).fetchone()
+            row = connection.execute(LATEST, (underlying, expiry, _LAST if as_of is None else as_of)).fetchone()
         return None if row is None else ChainRecord(Chain.from_dict(row[0]), row[1], row[2])
 
     def times(self, underlying: str, expiry: date | None, start: int, end: int) -> list[int]:
