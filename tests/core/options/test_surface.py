@@ -4,11 +4,13 @@ import itertools
 import json
 import math
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marketbell.core.options.surface import Smile, Surface, build_surface, surface_document
+from marketbell.core.options.analysis import analyse
+from marketbell.core.options.surface import Smile, Surface, build_surface, smile_of, surface_document
 from marketbell.core.options.svi import Svi
 from marketbell.core.primitives.errors import UserError
 
@@ -156,6 +158,23 @@ def test_the_document_is_plain_and_in_points() -> None:
 def test_an_expiry_comes_once() -> None:
     with pytest.raises(UserError, match="twice"):
         build_surface([smile(7, scaled(0.1)), smile(7, scaled(0.1))])
+
+
+def test_a_morning_of_nifty(shared_data: Path) -> None:
+    """Four expiries of traded prices: met within a third of a point, in their quotes without any arbitrage."""
+    from marketbell.adapters.feeds.replay.chains import read_chains
+
+    chains = read_chains(shared_data / "options" / "nse_nifty_chain_snapshots_20260819_am.parquet").chains
+    moments = sorted({one.as_of for one in chains})
+    for moment in (moments[0], moments[len(moments) // 2], moments[-1]):
+        surface = build_surface(smile_of(analyse(one)) for one in chains if one.as_of == moment)
+        assert len(surface.fitted) == len(surface.slices) == 4
+        for one in surface.slices:
+            assert one.fit.params is not None
+            assert one.fit.rmse < 0.0033
+            assert one.fit.params.is_lee_bounded
+            assert one.fit.params.butterfly(*one.quoted).is_free
+        assert not any(one.is_quoted for one in surface.crossings)
 
 
 def _meetings(one: Svi, two: Svi) -> list[float]:

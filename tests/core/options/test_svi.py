@@ -9,7 +9,7 @@ import QuantLib as ql  # noqa: N813 — its usual name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketbell.core.options.svi import FEWEST_QUOTES, Svi, fit_svi, vega_weights
+from marketbell.core.options.svi import FEWEST_QUOTES, Svi, SviFit, fit_svi, vega_weights
 from marketbell.core.options.svi_kernel import LEE, linear_part
 from marketbell.core.primitives.errors import UserError
 
@@ -184,6 +184,38 @@ def test_the_linear_part_is_no_worse_than_any_other_point_of_its_bounds() -> Non
             other_u, other_v = np.clip([u + dice.normal(0, near), v + dice.normal(0, near)], 0.0, cap)
             other_a = max(a + dice.normal(0, near), -math.sqrt(other_u * other_v))
             assert squares(other_a, other_u, other_v) >= cost * (1 - 1e-4) - 1e-15
+
+
+def test_of_slices_that_fit_alike_one_without_a_butterfly_is_taken() -> None:
+    """Quotes of Vogt's slice near the money alone: its butterfly lies beyond them, and they do not ask for it."""
+    from scipy.optimize import least_squares
+
+    k = np.linspace(-0.3, 0.3, 25)
+    iv = VOGT.iv(k, 1.0) + np.random.default_rng(8).normal(0.0, 1e-3, len(k))
+    bounds = ([-1, 0, -0.999, -1, 1e-3], [1, 2, 0.999, 1, 6])
+    plain = least_squares(lambda x: Svi(*x).iv(k, 1.0) - iv, VOGT, bounds=bounds, x_scale=[0.01, 0.1, 1, 0.1, 0.1])
+    assert not Svi(*plain.x).butterfly().is_free
+    fit = fit_svi(k, iv, 1.0, np.ones(len(k)))
+    assert fit.butterfly is not None
+    assert fit.butterfly.is_free
+    assert fit.rmse <= 1.5 * math.sqrt(2 * plain.cost / len(k))
+
+
+def test_of_slices_that_fit_alike_one_above_the_nearer_expiry_is_taken() -> None:
+    dice = np.random.default_rng(5)
+    k = np.linspace(-0.08, 0.08, 25)
+    nearer = Svi(0.0001, 0.06, -0.2, 0.0, 0.06)
+    iv = Svi(0.0010, 0.06, -0.2, 0.0, 0.08).iv(k, 0.1) + dice.normal(0.0, 1e-3, len(k))
+    far = np.linspace(-1.5, 1.5, 301)
+
+    def lacking(fit: SviFit) -> float:
+        assert fit.params is not None
+        return float((nearer.total_variance(far) - fit.params.total_variance(far)).max())
+
+    alone, above = fit_svi(k, iv, 0.1, np.ones(25)), fit_svi(k, iv, 0.1, np.ones(25), nearer)
+    assert lacking(alone) > 1e-3
+    assert lacking(above) <= 0.0
+    assert above.rmse <= 1.5 * alone.rmse
 
 
 @given(

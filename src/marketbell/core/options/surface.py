@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marketbell.core.options.analysis import Analysed
 from marketbell.core.options.document import moment
 from marketbell.core.options.metrics import has_quotes, liquid
-from marketbell.core.options.svi import CHECKED, FEWEST_QUOTES, Svi, SviFit, fit_svi, vega_weights
+from marketbell.core.options.svi import CHECKED, Svi, SviFit, fit_svi, vega_weights
 from marketbell.core.primitives.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -124,21 +124,31 @@ class Surface:
 
 
 def build_surface(smiles: Iterable[Smile]) -> Surface:
-    """Fit every expiry by itself, then look at each pair of neighbours. UserError where an expiry comes twice."""
+    """Fit every expiry, the nearest first, then look at each pair of neighbours.
+
+    Each is fitted to its own quotes; among slices that fit nearly as well (svi.fit_svi) one that does not cross the
+    nearer expiry is preferred. UserError where an expiry comes twice.
+    """
     ordered = sorted(smiles, key=lambda one: (one.t_years, one.expiry))
     if len({one.expiry for one in ordered}) < len(ordered):
         message = "an expiry comes twice in one surface"
         raise UserError(message)
-    slices = tuple(Slice(one.expiry, one.forward, one.strikes, _fit(one)) for one in ordered)
+    slices: list[Slice] = []
+    nearer = None
+    for one in ordered:
+        fit = _fit(one, nearer)
+        slices.append(Slice(one.expiry, one.forward, one.strikes, fit))
+        nearer = fit.params or nearer
     fitted = [one for one in slices if one.fit.params is not None]
     crossings = [found for near, far in itertools.pairwise(fitted) for found in _crossings(near, far)]
-    return Surface(slices, tuple(crossings))
+    return Surface(tuple(slices), tuple(crossings))
 
 
 def smile_of(analysed: Analysed) -> Smile:
     """The smile of an analysed chain: its out-of-the-money volatilities about its forward, weighted by vega.
 
-    A strike whose option is not liquid (metrics.liquid) has no weight, as long as enough others are.
+    A strike whose option is not liquid (metrics.liquid) has no weight. Where the source tells neither quotes nor volume
+    nobody knows, and all count.
     """
     chain, iv = analysed.chain, analysed.iv
     is_quoted = has_quotes(chain)
@@ -147,7 +157,7 @@ def smile_of(analysed: Analysed) -> Smile:
     is_liquid = np.where(is_call, calls, puts)
     with np.errstate(divide="ignore", invalid="ignore"):
         weights = vega_weights(np.log(chain.strikes / analysed.forward), iv, analysed.t_years)
-    if np.count_nonzero(is_liquid & (weights > 0.0)) >= FEWEST_QUOTES:
+    if is_quoted or any(np.isfinite(side.volume).any() for side in (chain.call, chain.put)):
         weights = np.where(is_liquid, weights, 0.0)
     return Smile(chain.expiry, analysed.t_years, analysed.forward, chain.strikes, iv, weights)
 
@@ -174,10 +184,10 @@ def surface_document(surface: Surface, *, as_of: int, spot: float) -> dict[str, 
     }
 
 
-def _fit(smile: Smile) -> SviFit:
+def _fit(smile: Smile, nearer: Svi | None) -> SviFit:
     with np.errstate(divide="ignore", invalid="ignore"):
         k = np.log(np.asarray(smile.strikes, np.float64) / smile.forward)
-    return fit_svi(k, smile.iv, smile.t_years, smile.weights)
+    return fit_svi(k, smile.iv, smile.t_years, smile.weights, nearer)
 
 
 def _crossings(near: Slice, far: Slice) -> Iterable[Crossing]:

@@ -3,7 +3,8 @@
 w(k) = a + b (rho (k − m) + √((k − m)² + σ²)), with k = ln(K / F) and w = iv² · t the total variance.
 Sources: J. Gatheral, A parsimonious arbitrage-free implied volatility parameterization (2004); J. Gatheral and
 A. Jacquier, Arbitrage-free SVI volatility surfaces (2014), for g(k); R. Lee, The moment formula (2004), for the wings.
-A fit keeps Lee's bound and never lets variance be negative. Butterflies are not forced: they are checked and reported.
+A fit keeps Lee's bound and never lets variance be negative. Freedom from arbitrage is preferred where it costs little,
+not forced: it is checked and reported.
 """
 
 import math
@@ -174,12 +175,14 @@ def vega_weights(k: Floats, iv: Floats, t_years: float) -> Floats:
     return np.where(np.isfinite(weight) & (iv > 0.0), weight, 0.0)
 
 
-def fit_svi(k: Any, iv: Any, t_years: float, weights: Any = None) -> SviFit:
+def fit_svi(k: Any, iv: Any, t_years: float, weights: Any = None, nearer: Svi | None = None) -> SviFit:
     """Fit one slice to quotes: arrays of log-moneyness ln(K/F) and volatility (a fraction a year; NaN: no quote).
 
     The least of Σ weight · (fitted − quoted volatility)², to first order in the difference (it is taken in total
-    variance). `weights` are not negative, 0 for a quote to leave out; by default `vega_weights`. Too few usable quotes
-    or no time give no fit, with the reason; UserError where the arrays do not match or a weight is negative.
+    variance). `weights` are not negative, 0 for a quote to leave out; by default `vega_weights`. Where the best slice
+    has a butterfly, or less variance somewhere than the `nearer` expiry's, the best of those without is taken if its
+    root mean square is at most 1.5 times as large. Too few usable quotes or no time give no fit, with the reason;
+    UserError where the arrays do not match or a weight is negative.
     """
     k = np.asarray(k, np.float64)
     iv = np.asarray(iv, np.float64)
@@ -202,23 +205,31 @@ def fit_svi(k: Any, iv: Any, t_years: float, weights: Any = None) -> SviFit:
     elif count < FEWEST_QUOTES:
         reason = f"{count} strikes have a usable volatility, a smile needs {FEWEST_QUOTES}"
     else:
-        return _fitted(k, iv, t_years, used_weights / used_weights.sum(), used)
+        return _fitted(k, iv, t_years, used_weights / used_weights.sum(), used, nearer)
     return SviFit(t_years, k, iv, used_weights, None, reason, np.full(len(k), np.nan), math.nan, None)
 
 
-def _fitted(k: Floats, iv: Floats, t_years: float, weights: Floats, used: NDArray[np.bool_]) -> SviFit:
+def _fitted(
+    k: Floats, iv: Floats, t_years: float, weights: Floats, used: NDArray[np.bool_], nearer: Svi | None
+) -> SviFit:
     quoted_k, quoted_iv = np.ascontiguousarray(k[used]), iv[used]
     w = quoted_iv**2 * t_years
     floor = _LOWEST_SHARE * float(w.min())
     scale = float(w.mean())
     # Near a quote dw = 2 iv t d(iv): squares of volatility are squares of variance over its slope.
     of_variance = weights[used] / quoted_iv**2
-    a, u, v, m, sigma = search(quoted_k, (w - floor) / scale, of_variance / of_variance.sum(), LEE / scale)
-    b = (u + v) / (2.0 * sigma)
-    rho = (u - v) / (u + v) if u + v > 0.0 else 0.0
-    params = Svi(*(float(one) for one in (a * scale + floor, b * scale, rho, m, sigma)))
-    fitted = params.iv(k, t_years)
     reach = max(CHECKED, 1.1 * float(np.abs(quoted_k).max()))
+    found = search(
+        quoted_k,
+        (w - floor) / scale,
+        of_variance / of_variance.sum(),
+        scale,
+        floor,
+        reach,
+        np.zeros(5) if nearer is None else np.array(nearer),
+    )
+    params = Svi(*found.tolist())
+    fitted = params.iv(k, t_years)
     return SviFit(
         t_years=t_years,
         k=k,

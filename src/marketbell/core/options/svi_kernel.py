@@ -5,6 +5,8 @@ and ln σ alone (Nelder-Mead from the best of a grid) and the rest is a small co
 Source: Zeliade Systems (De Marco, Martini), Quasi-Explicit Calibration of Gatheral's SVI model (2009).
 Of our own: the three linear numbers are a, u = bσ(1 + rho) and v = bσ(1 − rho), the scaled slopes of the two wings.
 Lee's bound is then a square, 0 ≤ u, v ≤ 2σ, and "variance is nowhere negative" is a + √(uv) ≥ 0: a may be negative.
+Quotes say little about the wings beyond them, so many slices fit nearly as well as the best. Where the best has a
+butterfly or crosses the nearer expiry, a second search looks among those for one that does not.
 """
 
 import math
@@ -27,6 +29,15 @@ _STARTS = 3
 _STEPS = 400
 _CLOSE = 1e-11
 """Nelder-Mead ends where its triangle is so small, in spans and in ln σ."""
+ALLOWED = 1.5
+"""How many times the best slice's root mean square one without arbitrage may have."""
+_PRICE = 30.0
+"""What arbitrage costs in the second search, in sums of squares of the best: dear enough that it ends where it can."""
+_MARGIN = 2e-3
+"""g is wanted so far above zero, variance by this share above the nearer expiry's: between points they may dip."""
+_LOOKS = 41
+"""Points of each of the two grids that arbitrage is looked for on."""
+_BEND = 5.0
 _RAYS = 33
 _RAY_END = 8.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -160,23 +171,65 @@ def linear_part(k, w, weight, m, sigma, cap, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _at(k, w, weight, low, span, steepest, x, s, out):
-    """The cost at m = low + x·span and ln(σ / span) = s, both moved into their bounds."""
-    x = min(max(x, -_WIDEST_M), 1.0 + _WIDEST_M)
-    s = min(max(s, math.log(_NARROWEST)), math.log(_WIDEST))
-    sigma = span * math.exp(s)
-    return linear_part(k, w, weight, low + x * span, sigma, steepest * sigma, out)
+def _look(k, a, u, v, m, sigma, look, nearer):
+    """How bad arbitrage is at one k: what g lacks, and a fifth of the share of variance lacking to the nearer slice."""
+    scale = look[1]
+    x = k - m
+    root = math.sqrt(x * x + sigma * sigma)
+    b = 0.5 * (u + v) / sigma * scale
+    tilt = 0.5 * (u - v) / sigma * scale
+    w = a * scale + look[2] + tilt * x + b * root
+    first = tilt + b * x / root
+    second = b * sigma * sigma / (root * root * root)
+    bow = 1.0 - k * first / (2.0 * w)
+    g = bow * bow - first * first * 0.25 * (1.0 / w + 0.25) + 0.5 * second
+    bad = max(0.0, _MARGIN - g)
+    if nearer[4] > 0.0:
+        x = k - nearer[3]
+        least = nearer[0] + nearer[1] * (nearer[2] * x + math.sqrt(x * x + nearer[4] * nearer[4]))
+        bad += 0.2 * max(0.0, _MARGIN - (w - least) / least)
+    return bad
 
 
 @njit(cache=True, error_model="numpy")
-def _descend(k, w, weight, low, span, steepest, x, s, size, found):
+def _arbitrage(a, u, v, m, sigma, look, nearer):
+    """0 for a slice without arbitrage over |k| ≤ reach, else how bad it is where it is worst."""
+    reach = look[3]
+    worst = 0.0
+    for i in range(_LOOKS):
+        share = 2.0 * i / (_LOOKS - 1) - 1.0
+        worst = max(worst, _look(share * reach, a, u, v, m, sigma, look, nearer))
+        k = m + sigma * math.sinh(share * _BEND)
+        if abs(k) < reach:
+            worst = max(worst, _look(k, a, u, v, m, sigma, look, nearer))
+    return worst
+
+
+@njit(cache=True, error_model="numpy")
+def _at(k, w, weight, low, span, steepest, look, nearer, x, s, out):
+    """The cost at m = low + x·span and ln(σ / span) = s, both moved into their bounds.
+
+    `look` is (price of arbitrage, scale of w, its floor, reach): where the price is not 0 arbitrage costs up to it.
+    """
+    x = min(max(x, -_WIDEST_M), 1.0 + _WIDEST_M)
+    s = min(max(s, math.log(_NARROWEST)), math.log(_WIDEST))
+    sigma = span * math.exp(s)
+    m = low + x * span
+    cost = linear_part(k, w, weight, m, sigma, steepest * sigma, out)
+    if look[0] > 0.0:
+        cost += look[0] * _arbitrage(out[0], out[1], out[2], m, sigma, look, nearer)
+    return cost
+
+
+@njit(cache=True, error_model="numpy")
+def _descend(k, w, weight, low, span, steepest, look, nearer, x, s, size, found):
     """Nelder-Mead over (x, s) from a triangle of this size; `found` gets x and s, the result is the cost."""
     out = np.empty(3)
     px = np.array([x, x + size, x])
     ps = np.array([s, s, s + 2.0 * size])
     f = np.empty(3)
     for i in range(3):
-        f[i] = _at(k, w, weight, low, span, steepest, px[i], ps[i], out)
+        f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], out)
     for _ in range(_STEPS):
         order = np.argsort(f)
         px = px[order]
@@ -188,11 +241,11 @@ def _descend(k, w, weight, low, span, steepest, x, s, size, found):
         cs = 0.5 * (ps[0] + ps[1])
         rx = 2.0 * cx - px[2]
         rs = 2.0 * cs - ps[2]
-        fr = _at(k, w, weight, low, span, steepest, rx, rs, out)
+        fr = _at(k, w, weight, low, span, steepest, look, nearer, rx, rs, out)
         if fr < f[0]:
             ex = 3.0 * cx - 2.0 * px[2]
             es = 3.0 * cs - 2.0 * ps[2]
-            fe = _at(k, w, weight, low, span, steepest, ex, es, out)
+            fe = _at(k, w, weight, low, span, steepest, look, nearer, ex, es, out)
             if fe < fr:
                 rx = ex
                 rs = es
@@ -212,7 +265,7 @@ def _descend(k, w, weight, low, span, steepest, x, s, size, found):
             f[2] = fr
         ix = 0.5 * (cx + px[2])
         js = 0.5 * (cs + ps[2])
-        fi = _at(k, w, weight, low, span, steepest, ix, js, out)
+        fi = _at(k, w, weight, low, span, steepest, look, nearer, ix, js, out)
         if fi < f[2]:
             px[2] = ix
             ps[2] = js
@@ -221,7 +274,7 @@ def _descend(k, w, weight, low, span, steepest, x, s, size, found):
         for i in range(1, 3):
             px[i] = 0.5 * (px[0] + px[i])
             ps[i] = 0.5 * (ps[0] + ps[i])
-            f[i] = _at(k, w, weight, low, span, steepest, px[i], ps[i], out)
+            f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], out)
     best = int(np.argmin(f))
     found[0] = min(max(px[best], -_WIDEST_M), 1.0 + _WIDEST_M)
     found[1] = min(max(ps[best], math.log(_NARROWEST)), math.log(_WIDEST))
@@ -229,45 +282,72 @@ def _descend(k, w, weight, low, span, steepest, x, s, size, found):
 
 
 @njit(cache=True, error_model="numpy")
-def search(k, w, weight, steepest):
-    """a, u, v, m, σ of the best slice: log-moneyness and total variance of the quotes, weights that sum to one.
-
-    `w` may be scaled; then a, u, v are too, and `steepest` (the greatest slope of a wing) has to be.
-    """
-    low = k.min()
-    span = k.max() - low
+def _best(k, w, weight, low, span, steepest, look, nearer, found):
+    """The best x and s (into `found`) and its cost: a grid, then descents from its best points."""
     out = np.empty(3)
     x_grid = np.linspace(-_WIDEST_M, 1.0 + _WIDEST_M, _GRID_M)
     s_grid = np.linspace(math.log(_NARROWEST), math.log(_WIDEST), _GRID_SIGMA)
     cost = np.empty((_GRID_M, _GRID_SIGMA))
     for i in range(_GRID_M):
         for j in range(_GRID_SIGMA):
-            cost[i, j] = _at(k, w, weight, low, span, steepest, x_grid[i], s_grid[j], out)
-    found = np.empty(2)
+            cost[i, j] = _at(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], out)
     best = np.inf
     x = 0.5
     s = 0.0
     for _ in range(_STARTS):
-        i = int(np.argmin(cost)) // _GRID_SIGMA
-        j = int(np.argmin(cost)) % _GRID_SIGMA
+        at = int(np.argmin(cost))
+        i = at // _GRID_SIGMA
+        j = at % _GRID_SIGMA
         # The neighbours lead to the same valley: the next start is elsewhere.
         cost[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2] = np.inf
-        reached = _descend(k, w, weight, low, span, steepest, x_grid[i], s_grid[j], 0.06, found)
+        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], 0.06, found)
         if reached < best:
             best = reached
             x = found[0]
             s = found[1]
     # A triangle can fold flat before the bottom: a fresh one from there goes on.
     for _ in range(4):
-        reached = _descend(k, w, weight, low, span, steepest, x, s, 0.01, found)
+        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x, s, 0.01, found)
         if not reached < best * (1.0 - 1e-9):
             break
         best = reached
         x = found[0]
         s = found[1]
-    _at(k, w, weight, low, span, steepest, x, s, out)
+    found[0] = x
+    found[1] = s
+    return best
+
+
+@njit(cache=True, error_model="numpy")
+def search(k, w, weight, scale, floor, reach, nearer):
+    """a, b, rho, m, σ of the best slice of total variance `scale · w + floor`, by these weights that sum to one.
+
+    `k` are log-moneynesses. `nearer` holds the five numbers of the nearer expiry, zeros without one: where slices cost
+    nearly the same, one without butterflies over |k| ≤ reach that does not cross it is preferred.
+    """
+    low = k.min()
+    span = k.max() - low
+    steepest = LEE / scale
+    look = np.array([0.0, scale, floor, reach])
+    found = np.empty(2)
+    out = np.empty(3)
+    best = _best(k, w, weight, low, span, steepest, look, nearer, found)
+    x = found[0]
+    s = found[1]
+    _at(k, w, weight, low, span, steepest, look, nearer, x, s, out)
+    if _arbitrage(out[0], out[1], out[2], low + x * span, span * math.exp(s), look, nearer) > 0.0:
+        look[0] = _PRICE * best
+        _best(k, w, weight, low, span, steepest, look, nearer, found)
+        look[0] = 0.0
+        if _at(k, w, weight, low, span, steepest, look, nearer, found[0], found[1], out) <= ALLOWED * ALLOWED * best:
+            x = found[0]
+            s = found[1]
+    _at(k, w, weight, low, span, steepest, look, nearer, x, s, out)
+    sigma = span * math.exp(s)
     result = np.empty(5)
-    result[:3] = out
+    result[0] = out[0] * scale + floor
+    result[1] = 0.5 * (out[1] + out[2]) / sigma * scale
+    result[2] = (out[1] - out[2]) / (out[1] + out[2]) if out[1] + out[2] > 0.0 else 0.0
     result[3] = low + x * span
-    result[4] = span * math.exp(s)
+    result[4] = sigma
     return result
