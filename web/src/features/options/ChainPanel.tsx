@@ -17,9 +17,9 @@ import { ModelMenu } from "./ModelMenu";
 import { near } from "./near";
 import classes from "./options.module.css";
 import { REACHES, type Reach, useKept } from "./store";
-import type { Chain } from "./types";
+import type { Chain, Strike } from "./types";
 import type { Options } from "./useOptions";
-import { flagWords } from "./words";
+import { flagWords, sourceOf } from "./words";
 
 const HEIGHT = 660;
 const REACH_WORDS: Record<Reach, string> = { "10": "±10", "20": "±20", all: "All" };
@@ -35,13 +35,13 @@ export function ChainPanel({ options, state, className }: Props) {
   const clock = useMarketClock();
   const advanced = useShows("advanced");
   const { reach, set } = useKept();
-  const columns = useColumns();
   const [middle, setMiddle] = useState(0);
   const [isChoosing, setChoosing] = useState(false);
   const rows = useMemo(
     () => (chain ? near(chain.strikes, chain.atm_strike, reach === "all" ? null : Number(reach)) : []),
     [chain, reach],
   );
+  const columns = useColumns(rows);
   const hasQuotes = useMemo(
     () => advanced && rows.some((row) => row.call.bid !== null || row.put.bid !== null),
     [rows, advanced],
@@ -63,7 +63,7 @@ export function ChainPanel({ options, state, className }: Props) {
     <Panel
       title="Option chain"
       className={className ?? ""}
-      source={chain?.is_simulated ? "SIMULATED" : chain?.source}
+      source={chain && sourceOf(chain)}
       asOf={chain?.as_of}
       clock={asOf ? toMillis(chain?.as_of) : clock}
       state={asOf ? own : fresh}
@@ -114,15 +114,26 @@ export function ChainPanel({ options, state, className }: Props) {
   );
 }
 
-function useColumns() {
+/** The columns that were chosen; else those of the mode that this source fills. */
+function useColumns(rows: readonly Strike[]) {
   const mode = usePrefs((prefs) => prefs.mode);
   const kept = useKept((one) => one.columns);
   const isNarrow = useMediaQuery("(max-width: 720px)");
+  const filled = COLUMNS.filter((column) =>
+    rows.some((row) => isFilled(column.value(row.call)) || isFilled(column.value(row.put))),
+  )
+    .map((column) => column.id)
+    .join();
   return useMemo(() => {
-    const ids = isNarrow && mode !== "advanced" ? NARROW : (kept ?? DEFAULTS[mode]);
+    const ids =
+      isNarrow && mode !== "advanced"
+        ? NARROW
+        : (kept ?? DEFAULTS[mode].filter((id) => id === "iv" || filled.split(",").includes(id)));
     return COLUMNS.filter((column) => ids.includes(column.id));
-  }, [mode, kept, isNarrow]);
+  }, [mode, kept, isNarrow, filled]);
 }
+
+const isFilled = (value: number | string | null): boolean => value !== null && value !== "";
 
 function ColumnsMenu(props: { isOpen: boolean; onOpen: (open: boolean) => void; shown: readonly string[] }) {
   const { isOpen, onOpen, shown } = props;

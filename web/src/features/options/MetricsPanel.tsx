@@ -79,7 +79,7 @@ export function MetricsPanel({ options }: { options: Options }) {
       name: "oi_state",
       label: "Build-up",
       value: state?.short ?? "—",
-      note: state ? undefined : "neither price nor OI moved together",
+      note: state ? undefined : "no clear one",
     },
     advanced && {
       name: "iv_rank",
@@ -157,5 +157,6 @@ export function MetricsPanel({ options }: { options: Options }) {
 /** Fewer than twenty days carry no rank. */
 function daysWords(days: number | null, value: number | null): string | undefined {
   if (days === null) return undefined;
-  return value === null ? `only ${days} days are kept` : `of ${days} days`;
+  if (value !== null) return `of ${days} days`;
+  return `${days} ${days === 1 ? "day is" : "days are"} kept, 20 are needed`;
 }

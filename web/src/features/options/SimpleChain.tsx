@@ -12,6 +12,7 @@ import { type Click, press } from "./legs";
 import { near } from "./near";
 import classes from "./options.module.css";
 import type { Options } from "./useOptions";
+import { sourceOf } from "./words";
 
 const FEW = 6;
 const OI = COLUMNS.filter((column) => DEFAULTS.beginner.includes(column.id));
@@ -38,7 +39,7 @@ export function SimpleChain({
     <Panel
       title="Option chain"
       className={className ?? ""}
-      source={chain?.is_simulated ? "SIMULATED" : chain?.source}
+      source={chain && sourceOf(chain)}
       asOf={chain?.as_of}
       clock={asOf ? toMillis(chain?.as_of) : clock}
       state={asOf ? state : fresh}

@@ -7,6 +7,7 @@ import { useFormats } from "@/shared/format/use";
 import { Panel, type PanelState, Skeleton, stateOf } from "@/shared/ui/Panel";
 import { saveCsv } from "@/shared/ui/save";
 import { surfaceQuery } from "./api";
+import { faultsOf } from "./arbitrage";
 import classes from "./options.module.css";
 import { spanOf } from "./plot/scale";
 import { mix } from "./ramp";
@@ -69,19 +70,6 @@ export function SurfacePanel({ options, className }: { options: Options; classNa
         ))}
     </Panel>
   );
-}
-
-function faultsOf(surface: Surface): string | null {
-  const butterflies = surface.slices.filter((slice) => slice.is_butterfly_free === false).length;
-  const unfitted = surface.slices.filter((slice) => !slice.is_fitted).length;
-  const words = [
-    butterflies ? `${butterflies} of ${surface.slices.length} expiries have butterfly arbitrage` : "",
-    surface.is_calendar_free === false
-      ? `${surface.crossings || "some"} crossings of expiries (calendar arbitrage${surface.is_free_where_quoted ? ", beyond the quotes alone" : ""})`
-      : "",
-    unfitted ? `${unfitted} expiries have too few liquid strikes for a fit` : "",
-  ].filter(Boolean);
-  return words.length ? `${words.join("; ")}.` : null;
 }
 
 /** At most so many columns fit a screen with their numbers. */

@@ -25,6 +25,7 @@ import { SimpleChain } from "./SimpleChain";
 import type { Expiry } from "./types";
 import { type Options, useExpiries, useOptions } from "./useOptions";
 import { Views } from "./Views";
+import { sourceOf } from "./words";
 
 // What lies below the chain comes after it.
 const Studies = lazy(() => import("./Studies").then((module) => ({ default: module.Studies })));
@@ -158,7 +159,7 @@ function Header({ options }: { options: Options }) {
         </span>
         {!asOf && row.change_pct !== undefined && <ChangeText value={row.change_pct} />}
         <span className={classes.age} title={formats.full(chain?.as_of)}>
-          {chain?.source} · chain{" "}
+          {chain && sourceOf(chain)} · chain{" "}
           {chain?.as_of && clock && !asOf ? formats.ago(chain.as_of, clock) : formats.full(chain?.as_of)}
         </span>
       </div>

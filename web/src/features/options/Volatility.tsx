@@ -7,6 +7,7 @@ import { Panel, type PanelState, stateOf } from "@/shared/ui/Panel";
 import page from "@/shared/ui/page.module.css";
 import { saveCsv } from "@/shared/ui/save";
 import { metricsQuery, surfaceQuery } from "./api";
+import { butterfly } from "./arbitrage";
 import { IvTable } from "./IvTable";
 import classes from "./options.module.css";
 import { type Line, type Mark, Plot } from "./plot/Plot";
@@ -129,13 +130,14 @@ function SmilePanel({ options, className }: { options: Options; className: strin
 
 function fitWords(slice: SurfaceSlice, write: (value: number | null, digits?: number) => string): string {
   if (!slice.is_fitted) return "no SVI fit: too few liquid strikes";
-  const butterfly =
-    slice.is_butterfly_free === null
-      ? ""
-      : slice.is_butterfly_free
-        ? "no butterfly arbitrage"
-        : `butterfly arbitrage (least g ${write(slice.min_g, 3)})`;
-  return [`SVI, mean error ${write(slice.rmse, 3)} points`, butterfly].filter(Boolean).join(" · ");
+  const words: Record<string, string> = {
+    free: "no butterfly arbitrage",
+    beyond: "butterfly arbitrage beyond the quotes alone",
+    broken: `butterfly arbitrage (least g ${write(slice.min_g, 3)})`,
+  };
+  return [`SVI, mean error ${write(slice.rmse, 3)} points`, words[butterfly(slice)]]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 const DAYS_A_YEAR = 365;

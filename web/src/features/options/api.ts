@@ -4,46 +4,34 @@ import { api, unwrap } from "@/shared/api/client";
 import * as read from "./read";
 import type { Leg, View, WhatIf } from "./types";
 
-/** The loosely typed way there: `read.ts` checks every answer by itself. */
-interface Answer {
-  data?: unknown;
-  error?: unknown;
-  response: Response;
-}
-interface Loose {
-  GET: (path: string, init: object) => Promise<Answer>;
-  POST: (path: string, init: object) => Promise<Answer>;
-}
-const loose = api as unknown as Loose;
+type Model = "black76" | "bsm" | "nse" | "american";
 
-async function ask<T>(
-  path: string,
-  underlying: string | null,
-  query: Record<string, unknown>,
-  signal: AbortSignal,
-  reader: (value: unknown) => T,
-): Promise<T> {
-  const given = Object.fromEntries(
-    Object.entries(query).filter(([, value]) => value != null && value !== ""),
-  );
-  const params = { query: given, ...(underlying && { path: { underlying } }) };
-  return reader(await unwrap(loose.GET(path, { params, signal })));
-}
+/** A model that an address names; the server's default where it names none. */
+const modelOf = (model: string | undefined): Model | undefined => model as Model | undefined;
+
+const path = (underlying: string) => ({ path: { underlying } });
 
 const REST_MS = 30_000;
 const LIST_MS = 10_000;
 
 export const underlyingsQuery = queryOptions({
   queryKey: ["options", "list"],
-  queryFn: ({ signal }) => ask("/api/options", null, {}, signal, read.readUnderlyings),
+  queryFn: async ({ signal }) => read.readUnderlyings(await unwrap(api.GET("/api/options", { signal }))),
   refetchInterval: LIST_MS,
 });
 
 export const expiriesQuery = (underlying: string, as_of: string | undefined) =>
   queryOptions({
     queryKey: ["options", underlying, "expiries", as_of],
-    queryFn: ({ signal }) =>
-      ask("/api/options/{underlying}/expiries", underlying, { as_of }, signal, read.readExpiries),
+    queryFn: async ({ signal }) =>
+      read.readExpiries(
+        await unwrap(
+          api.GET("/api/options/{underlying}/expiries", {
+            params: { ...path(underlying), query: { as_of } },
+            signal,
+          }),
+        ),
+      ),
     refetchInterval: as_of ? false : REST_MS,
     placeholderData: keepPreviousData,
   });
@@ -63,13 +51,14 @@ const OWN_MODEL_MS = 3_000;
 export const chainQuery = ({ underlying, expiry, as_of, model, rate }: ChainAsk) =>
   queryOptions({
     queryKey: ["options", underlying, "chain", expiry, as_of, model, rate],
-    queryFn: ({ signal }) =>
-      ask(
-        "/api/options/{underlying}/chain",
-        underlying,
-        { expiry, as_of, model, rate },
-        signal,
-        read.readChain,
+    queryFn: async ({ signal }) =>
+      read.readChain(
+        await unwrap(
+          api.GET("/api/options/{underlying}/chain", {
+            params: { ...path(underlying), query: { expiry, as_of, model: modelOf(model), rate } },
+            signal,
+          }),
+        ),
       ),
     enabled: expiry !== "",
     refetchInterval: as_of ? false : model || rate !== undefined ? OWN_MODEL_MS : REST_MS,
@@ -82,8 +71,15 @@ export const chainQuery = ({ underlying, expiry, as_of, model, rate }: ChainAsk)
 export const metricsQuery = (underlying: string, as_of: string | undefined) =>
   queryOptions({
     queryKey: ["options", underlying, "metrics", as_of],
-    queryFn: ({ signal }) =>
-      ask("/api/options/{underlying}/metrics", underlying, { as_of }, signal, read.readMetricSet),
+    queryFn: async ({ signal }) =>
+      read.readMetricSet(
+        await unwrap(
+          api.GET("/api/options/{underlying}/metrics", {
+            params: { ...path(underlying), query: { as_of } },
+            signal,
+          }),
+        ),
+      ),
     refetchInterval: as_of ? false : LIST_MS,
     placeholderData: keepPreviousData,
   });
@@ -91,8 +87,15 @@ export const metricsQuery = (underlying: string, as_of: string | undefined) =>
 export const painQuery = (underlying: string, expiry: string, as_of: string | undefined) =>
   queryOptions({
     queryKey: ["options", underlying, "pain", expiry, as_of],
-    queryFn: ({ signal }) =>
-      ask("/api/options/{underlying}/max-pain", underlying, { expiry, as_of }, signal, read.readPain),
+    queryFn: async ({ signal }) =>
+      read.readPain(
+        await unwrap(
+          api.GET("/api/options/{underlying}/max-pain", {
+            params: { ...path(underlying), query: { expiry, as_of } },
+            signal,
+          }),
+        ),
+      ),
     refetchInterval: as_of ? false : REST_MS,
     placeholderData: keepPreviousData,
   });
@@ -100,8 +103,15 @@ export const painQuery = (underlying: string, expiry: string, as_of: string | un
 export const surfaceQuery = (underlying: string, as_of: string | undefined) =>
   queryOptions({
     queryKey: ["options", underlying, "surface", as_of],
-    queryFn: ({ signal }) =>
-      ask("/api/options/{underlying}/volatility-surface", underlying, { as_of }, signal, read.readSurface),
+    queryFn: async ({ signal }) =>
+      read.readSurface(
+        await unwrap(
+          api.GET("/api/options/{underlying}/volatility-surface", {
+            params: { ...path(underlying), query: { as_of } },
+            signal,
+          }),
+        ),
+      ),
     refetchInterval: as_of ? false : REST_MS,
     placeholderData: keepPreviousData,
   });
@@ -117,13 +127,14 @@ export interface HistoryAsk {
 export const historyQuery = ({ underlying, expiry, from, to, names }: HistoryAsk) =>
   queryOptions({
     queryKey: ["options", underlying, "history", expiry, from, to, names],
-    queryFn: ({ signal }) =>
-      ask(
-        "/api/options/{underlying}/history",
-        underlying,
-        { expiry, from, to, names },
-        signal,
-        read.readHistory,
+    queryFn: async ({ signal }) =>
+      read.readHistory(
+        await unwrap(
+          api.GET("/api/options/{underlying}/history", {
+            params: { ...path(underlying), query: { expiry, from, to, names } },
+            signal,
+          }),
+        ),
       ),
     enabled: from !== "",
     placeholderData: keepPreviousData,
@@ -132,8 +143,15 @@ export const historyQuery = ({ underlying, expiry, from, to, names }: HistoryAsk
 export const timesQuery = (underlying: string, expiry: string, from: string, to: string) =>
   queryOptions({
     queryKey: ["options", underlying, "times", expiry, from, to],
-    queryFn: ({ signal }) =>
-      ask("/api/options/{underlying}/times", underlying, { expiry, from, to }, signal, read.readTimes),
+    queryFn: async ({ signal }) =>
+      read.readTimes(
+        await unwrap(
+          api.GET("/api/options/{underlying}/times", {
+            params: { ...path(underlying), query: { expiry, from, to } },
+            signal,
+          }),
+        ),
+      ),
     enabled: from !== "",
     placeholderData: keepPreviousData,
   });
@@ -141,13 +159,14 @@ export const timesQuery = (underlying: string, expiry: string, from: string, to:
 export const strategiesQuery = (underlying: string, expiry: string, view: View, as_of: string | undefined) =>
   queryOptions({
     queryKey: ["options", underlying, "strategies", expiry, view, as_of],
-    queryFn: ({ signal }) =>
-      ask(
-        "/api/options/{underlying}/strategies",
-        underlying,
-        { view, expiry, as_of },
-        signal,
-        read.readStrategies,
+    queryFn: async ({ signal }) =>
+      read.readStrategies(
+        await unwrap(
+          api.GET("/api/options/{underlying}/strategies", {
+            params: { ...path(underlying), query: { view, expiry, as_of } },
+            signal,
+          }),
+        ),
       ),
     enabled: expiry !== "",
     refetchInterval: as_of ? false : REST_MS,
@@ -155,7 +174,7 @@ export const strategiesQuery = (underlying: string, expiry: string, view: View, 
 
 export const presetsQuery = queryOptions({
   queryKey: ["options", "presets"],
-  queryFn: ({ signal }) => ask("/api/options/presets", null, {}, signal, read.readPresets),
+  queryFn: async ({ signal }) => read.readPresets(await unwrap(api.GET("/api/options/presets", { signal }))),
   staleTime: Number.POSITIVE_INFINITY,
 });
 
@@ -167,7 +186,7 @@ export async function buildPreset(
   as_of: string | undefined,
 ): Promise<Leg[]> {
   const params = { path: { underlying, name }, query: { expiry, ...(as_of && { as_of }) } };
-  return read.readPreset(await unwrap(loose.GET("/api/options/{underlying}/presets/{name}", { params })));
+  return read.readPreset(await unwrap(api.GET("/api/options/{underlying}/presets/{name}", { params })));
 }
 
 export interface PayoffAsk {
@@ -189,16 +208,14 @@ export const payoffQuery = ({ underlying, expiry, as_of, legs, what_if, model, r
     queryFn: async ({ signal }) =>
       read.readPayoff(
         await unwrap(
-          loose.POST("/api/options/{underlying}/payoff", {
-            params: { path: { underlying } },
+          api.POST("/api/options/{underlying}/payoff", {
+            params: path(underlying),
             body: {
               expiry,
               ...(as_of && { as_of }),
-              ...(model && { model }),
+              ...(model && { model: modelOf(model) }),
               ...(rate !== undefined && { rate }),
-              legs: legs.map((leg) =>
-                Object.fromEntries(Object.entries(leg).filter(([, value]) => value !== null)),
-              ),
+              legs: [...legs],
               ...(what_if && { what_if }),
             },
             signal,

@@ -93,6 +93,7 @@ describe("the wire's option shapes", () => {
       max_profit: null,
       is_profit_unlimited: true,
       what_if: { spot_pct: 1, profit: "12.5" },
+      probability_of_profit: 0.25,
       points: [{ spot: 100, now: -1, expiry: -2 }],
     });
     expect(payoff).toMatchObject({
@@ -100,6 +101,7 @@ describe("the wire's option shapes", () => {
       is_loss_unlimited: false,
       break_evens: [],
       moved_profit: 12.5,
+      probability_of_profit: 25,
     });
     expect(payoff.legs[0]).toMatchObject({ delta: 0.5, gamma: null, expiry: null });
   });

@@ -25,6 +25,11 @@ function rows(value: unknown, what: string): Raw[] {
 }
 
 export const num = (value: unknown): t.Num => (isKnown(value as Numeric) ? Number(value) : null);
+/** A fraction as percentage points. */
+const points = (value: unknown): t.Num => {
+  const fraction = num(value);
+  return fraction === null ? null : fraction * 100;
+};
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const when = (value: unknown): t.When =>
   typeof value === "string" || typeof value === "number" ? value : null;
@@ -206,6 +211,7 @@ export function readSurface(value: unknown): t.Surface {
       is_fitted: one.params !== null && one.params !== undefined,
       rmse: num(one.rmse),
       min_g: num(one.min_g),
+      min_g_k: num(one.min_g_k),
       is_butterfly_free: claim(one.is_butterfly_free),
       points: rows(one.points ?? [], "points").map((point) => ({
         strike: needed(point.strike, "a strike"),
@@ -268,7 +274,7 @@ export function readPayoff(value: unknown): t.Payoff {
     break_evens: numbers(raw.break_evens),
     is_numeric: raw.is_numeric === true,
     moved_profit: num(((raw.what_if ?? {}) as Raw).profit),
-    probability_of_profit: num(raw.probability_of_profit),
+    probability_of_profit: points(raw.probability_of_profit),
     probability_model: text(raw.probability_model),
     margin: num(raw.margin),
     margin_model: text(raw.margin_model),
@@ -293,7 +299,7 @@ export function readStrategies(value: unknown): t.Examples {
     max_profit: num(raw.max_profit),
     max_loss: num(raw.max_loss),
     break_evens: numbers(raw.break_evens),
-    probability_of_profit: num(raw.probability_of_profit),
+    probability_of_profit: points(raw.probability_of_profit),
     cost: num(raw.cost),
   }));
   return { items, why: text(answer.why) || null };

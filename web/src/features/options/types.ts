@@ -137,6 +137,8 @@ export interface SurfaceSlice {
   is_fitted: boolean;
   rmse: Num;
   min_g: Num;
+  /** Where it is: log-moneyness. */
+  min_g_k: Num;
   is_butterfly_free: boolean | null;
   points: SurfacePoint[];
 }

@@ -1,5 +1,5 @@
 /** What states and codes of a chain mean, in words. */
-import type { Quote, View } from "./types";
+import type { Chain, Quote, View } from "./types";
 
 export const STATE_WORDS: Record<string, { short: string; arrow: string; means: string }> = {
   long_buildup: { short: "Long build-up", arrow: "▲▲", means: "price and open interest rose: new buyers" },
@@ -85,4 +85,23 @@ export function pcrWords(pcr: number | null): string {
   if (pcr === null) return "not known";
   if (pcr > 1.05) return "more puts than calls are open";
   return pcr < 0.95 ? "more calls than puts are open" : "as many puts as calls are open";
+}
+
+const READ_FROM: Record<string, string> = {
+  snapshots: "Recorded snapshots",
+  nse: "NSE",
+  bhavcopy: "NSE bhavcopy",
+  kite: "Kite",
+  upstox: "Upstox",
+  dhan: "Dhan",
+  generic: "CSV file",
+  own: "Marketbell file",
+  push: "Pushed",
+};
+
+/** Where a chain came from; a made-up one says so first. */
+export function sourceOf(chain: Pick<Chain, "source" | "is_simulated">): string {
+  const words = READ_FROM[chain.source] ?? chain.source;
+  if (!chain.is_simulated) return words;
+  return words.toUpperCase().includes("SIMULATED") ? words : `SIMULATED${words ? ` · ${words}` : ""}`;
 }
