@@ -23,6 +23,9 @@ QUOTES: tuple[str, ...] = (
 """Columns of a side. `published_iv` is the source's own volatility as a fraction, for comparison alone."""
 
 
+_LATEST = 2**63
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """The calls or the puts of a chain: arrays of shape (strikes,), NaN where unknown, prices in the currency.
@@ -122,10 +125,10 @@ class Chain:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `as_dict`. InvalidSourceError where something is missing or does not fit."""
+        """The inverse of `as_dict`. InvalidSourceError where something is missing, infinite or does not fit."""
         try:
             strikes = np.asarray(values["strikes"], np.float64)
-            return cls(
+            chain = cls(
                 underlying=str(values["underlying"]),
                 expiry=date.fromisoformat(values["expiry"]),
                 as_of=int(values["as_of"]),
@@ -139,9 +142,31 @@ class Chain:
                 source=str(values.get("source") or ""),
                 flags=tuple(values.get("flags") or ()),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             message = f"an option chain is incomplete or has a wrong value: {error}"
             raise InvalidSourceError(message) from error
+        chain._check()
+        return chain
+
+    def _check(self) -> None:
+        """InvalidSourceError for what no chain can be: kernels rely on it."""
+        strikes = self.strikes
+        columns = [getattr(side, name) for side in (self.call, self.put) for name in QUOTES]
+        wrong = ""
+        if (
+            strikes.ndim != 1
+            or not np.isfinite(strikes).all()
+            or not (strikes > 0).all()
+            or (np.diff(strikes) <= 0).any()
+        ):
+            wrong = "strikes are above zero and rise, each once"
+        elif not (0 <= self.as_of < _LATEST and 0 <= self.expires_at < _LATEST):
+            wrong = "a time is nanoseconds since 1970, before 2262"
+        elif np.isinf([self.spot, self.future, self.lot_size]).any() or any(np.isinf(one).any() for one in columns):
+            wrong = "a number is infinite: what is not known is null"
+        if wrong:
+            message = f"an option chain has a wrong value: {wrong}"
+            raise InvalidSourceError(message)
 
 
 def _plain(number: float) -> float | None:
