@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import tempfile
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -13,10 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.core.options.chains import theory
 
 from marketbell.adapters.feeds.replay.chains import FORMATS, ChainFile, is_chain_file, read_chains
 from marketbell.adapters.feeds.replay.chains.reading import expiry_of, moment_of
+from marketbell.core.options.analysis import analyse
+from marketbell.core.options.document import analyze_document
 from marketbell.core.options.expiry import UNKNOWN
 from marketbell.core.primitives.errors import InvalidSettingError, InvalidSourceError
 
@@ -392,3 +397,41 @@ def test_errors_of_options_say_how_it_is_written(put: Put, tmp_path: Path) -> No
     assert expiry_of("Monthly") == "monthly"
     assert moment_of("2026-01-16T16:00", "US:SPY") == _ns("2026-01-16T21:00:00+00:00")
     assert moment_of("2026-01-16T16:00Z") == _ns("2026-01-16T16:00:00+00:00")
+
+
+_JUNK = st.sampled_from([None, True, -1, 0, 1e308, "x", "", [], {}, [1], {"a": 1}, 10**400, "2024-01-01", math.inf])
+_CELLS = st.sampled_from(["", "x", "-1", "0", "1e308", "inf", "nan", "9" * 30, "CE", "2030-13-45", '"'])
+_CALL = {"strikePrice": 16_700, "expiryDate": "17-Mar-2022", "CE": _nse_side(16_700), "PE": _nse_side(16_700)}
+_DOCUMENTS = [UPSTOX, DHAN, _nse(_CALL, _CALL, filtered={"CE": {"totOI": 3}}), theory().as_dict()]
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    return [path, *(place for name, one in inside for place in _places(one, (*path, name)))]
+
+
+@given(data=st.data())
+def test_whatever_stands_in_a_file_it_gives_chains_or_one_error(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x"
+        if data.draw(st.booleans()):
+            document = json.loads(json.dumps(data.draw(st.sampled_from(_DOCUMENTS))))
+            *way, last = data.draw(st.sampled_from(_places(document)[1:]))
+            inner = document
+            for name in way:
+                inner = inner[name]
+            inner[last] = data.draw(_JUNK)
+            path.write_text(json.dumps(document))
+        else:
+            lines = [line.split(",") for line in data.draw(st.sampled_from([UDIFF, OLD, LONG, WIDE])).splitlines()]
+            line = data.draw(st.sampled_from(lines))
+            line[data.draw(st.integers(0, len(line) - 1))] = data.draw(_CELLS)
+            path.write_text("\n".join(",".join(line) for line in lines))
+        message, chains = "", []
+        try:
+            chains = read_chains(path).chains
+        except InvalidSourceError as error:
+            message = error.message
+        assert bool(chains) != bool(message)
+        assert "\n" not in message
+        json.dumps(analyze_document([analyse(one) for one in chains]), allow_nan=False)

@@ -74,6 +74,8 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
     is_future = np.array([one.strip() in _FUTURES for one in listed], np.bool_)[at]
     notes.add("not_an_option", content.path.name, content.path.name, int((~is_option & ~is_future).sum()))
     rows = rows_of_table(_part(content, table, is_option), _LAYOUT, stated, NAME, notes)
+    for name in ("last", "oi", "oi_change", "volume", "prev_close"):
+        rows.columns.setdefault(name, np.full(len(rows.name), np.nan))
     lots = _lots(rows)
     if rows.lot is None:
         rows.lot = lots[rows.name]
@@ -113,7 +115,8 @@ def _lots(rows: Rows) -> Floats:
 
 
 def _futures(rows: Rows, lots: dict[str, float], volume_unit: str) -> list[ListedFuture]:
-    columns = {name: column.tolist() for name, column in rows.columns.items()}
+    unknown = [float("nan")] * len(rows.name)
+    columns = dict.fromkeys(_LAYOUT.long, unknown) | {name: one.tolist() for name, one in rows.columns.items()}
     found = []
     for n in range(len(rows.name)):
         key = rows.names[rows.name[n]]
@@ -124,7 +127,7 @@ def _futures(rows: Rows, lots: dict[str, float], volume_unit: str) -> list[Liste
                 expiry=date_of(int(rows.expiry[n])),
                 as_of=int(rows.as_of[n]),
                 last=columns["last"][n],
-                prev_close=columns.get("prev_close", [float("nan")] * (n + 1))[n],
+                prev_close=columns["prev_close"][n],
                 oi=columns["oi"][n],
                 oi_change=columns["oi_change"][n],
                 volume=columns["volume"][n] * (lot if volume_unit == CONTRACTS else 1.0),
