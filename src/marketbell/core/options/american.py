@@ -7,6 +7,11 @@ the three nodes of the second step. Theta follows from the equation that the pri
 theta = r · price − (r − q) · S · delta − σ² · S² · gamma / 2. The other Greeks are central differences of trees. Where
 exercise can never pay (a call with q ≤ 0 ≤ r, a put with r ≤ 0 ≤ q) the European formula answers.
 
+Measured beside QuantLib's QdFpAmericanEngine, 200 contracts on a spot of 100 (7 days to 2
+years, strikes 70 to 130, σ 10 to 60 %, r 0 to 10 %, q 0 to 8 %): the price is off by 0.0002 on average and 0.0036 at
+worst, the delta by 0.00005 on average, gamma by 0.00004, vega by 0.0002. At the exercise boundary itself, where gamma
+jumps, delta and gamma are off by up to 0.008. A contract costs about 60 µs (tests/core/options/test_american.py).
+
 Source: D. P. J. Leisen, M. Reimer, Binomial models for option valuation: examining and improving convergence, 1996;
 M. Broadie, J. Detemple, American option valuation: new bounds, approximations, 1996, for the extrapolation.
 """
@@ -30,9 +35,13 @@ SHARE = 8
 """Contracts that a core takes at a time."""
 PRICE, IV, DELTA, GAMMA, VEGA, THETA, RHO, VANNA, VOLGA, CHARM = range(OUTPUTS)
 """Rows of the output."""
+ROUNDING = 1e-12
+"""Of the strike: what two hundred sums of a tree may be off."""
 TREE_NOISE = 1e-8
 """Of the greater of spot and strike: prices nearer to the intrinsic value tell nothing."""
-SEARCH = 100
+SEARCH = 200
+WIDEST = 10.0
+"""The largest σ√T that is looked for."""
 SURE = 200.0
 """Standard deviations from the strike beyond which the end is known."""
 
@@ -92,7 +101,7 @@ def priced(sign, spot, strike, t, rate, dividend, sigma, values, spots):
             return 0.0, 0.0, 0.0
         return (now, sign, 0.0) if now >= then else (then, sign * math.exp(-dividend * t), 0.0)
     p, d, g = tree(sign, spot, strike, t, rate, dividend, sigma, MANY, values, spots)
-    if p <= now:
+    if p - now <= ROUNDING * strike:
         return now, sign, 0.0
     few_p, few_d, few_g = tree(sign, spot, strike, t, rate, dividend, sigma, FEW, values, spots)
     weight = FEW / (MANY - FEW)
@@ -134,27 +143,24 @@ def is_european(sign, rate, dividend):
 @njit(cache=True, error_model="numpy")
 def volatility(sign, price, strike, spot, t, rate, dividend, guess, values, spots):
     """σ of a price between its bounds, by secants inside a bracket; NaN where the search did not end."""
-    low, high = 0.0, math.inf
-    sigma, last, last_gap = guess, math.nan, math.nan
+    low, high = 0.0, WIDEST / math.sqrt(t)
+    sigma, last, last_gap = guess if guess < high else 0.5 * high, math.nan, math.nan
     for _ in range(SEARCH):
         gap = priced(sign, spot, strike, t, rate, dividend, sigma, values, spots)[0] - price
-        if gap == 0.0:
-            return sigma
         if gap < 0.0:
             low = sigma
         else:
             high = sigma
-        if high < math.inf and high - low <= 1e-13 * high:
-            return sigma
         slope = (gap - last_gap) / (sigma - last)
         if math.isnan(slope):
             found = sigma * (1.0 - 1e-4) if gap > 0.0 else sigma * (1.0 + 1e-4)
         else:
             found = sigma - gap / slope
-        if not low < found < high:
-            found = 2.0 * sigma if high == math.inf else 0.5 * (low + high)
-        elif abs(found - sigma) <= 1e-12 * sigma:
-            return found
+        is_inside = low < found < high
+        if (is_inside and abs(found - sigma) <= 1e-12 * sigma) or high - low <= 1e-13 * high:
+            return sigma if abs(gap) <= TREE_NOISE * strike else math.nan
+        if not is_inside:
+            found = math.sqrt(low * high) if low > 0.0 else 0.25 * sigma
         last, last_gap, sigma = sigma, gap, found
     return math.nan
 
