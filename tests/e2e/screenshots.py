@@ -1,13 +1,14 @@
 """Writes docs/screenshots/PAGE-MODE-THEME.png of every page: `./dev run python tests/e2e/screenshots.py [PAGE…]`.
 
 The pages show the simulated market, so that nobody takes the numbers for real ones; the symbol page of
-RELIANCE shows a recorded NSE day.
+RELIANCE and the option chain of NIFTY show recorded NSE days.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
+import httpx
 from harness import MODES, RELIANCE_DAY, ROOT, THEMES, System, choose, chromium, signed_in, system, until
 from playwright.sync_api import BrowserContext, Page
 
@@ -16,6 +17,7 @@ DATA = ROOT.parent / "shared" / "data"
 WIDTH = 1440
 TALLEST = 2200
 SETTLES_MS = 2_500
+NIFTY_CHAINS = "options/nse_nifty_chain_snapshots_20260819_am.parquet"
 RULES = (
     'alert "Volume doubles" on ${key} when day.volume > 2 * sma(volume, 20)@1d at 5m close fire once per day',
     'alert "Fast move, any company" on ALL when close moves by 1% within 10m at tick cooldown 30m per symbol',
@@ -99,6 +101,7 @@ def main(wanted: list[str]) -> None:
                 "health": "/health",
                 "settings": "/settings",
                 "states": "/dev/ui",
+                "options": chain_of(running),
             }
             shoot_all(running, {name: path for name, path in pages.items() if not wanted or name in wanted})
         if DATA.is_dir() and (not wanted or "reliance" in wanted):
@@ -110,6 +113,29 @@ def main(wanted: list[str]) -> None:
                     "the end of the day",
                 )
                 shoot_all(running, {"reliance": "/symbol/NSE:RELIANCE?interval=5m&studies=bb~20~2|macd~12~26~9"})
+        if DATA.is_dir() and (not wanted or "nifty-chain" in wanted):
+            feed = f"replay:{DATA / NIFTY_CHAINS}"
+            with system(Path(folder) / "chains", "--feed", feed, "--speed", "max") as running:
+                until(
+                    lambda: [feed for feed in running.get("/api/feeds")["items"] if feed["state"] == "ended"] or None,
+                    240,
+                    "the end of the morning",
+                )
+                until(lambda: running.get("/api/options")["items"] or None, 60, "the chain of NIFTY")
+                shoot_all(running, {"nifty-chain": chain_of(running)})
+
+
+def chain_of(running: System) -> str:
+    """The page of the first option chain with a spread about the money."""
+    with running.api as client:
+        return chain_page(client, client.get("/api/options").raise_for_status().json()["items"][0]["underlying"])
+
+
+def chain_page(client: httpx.Client, underlying: str) -> str:
+    """An iron condor that the chain's contracts make, as an address carries it."""
+    built = client.get(f"/api/options/{underlying}/presets/iron_condor").raise_for_status().json()
+    legs = "~".join(f"{one['side'][0]}1{one['kind'][0]}{one['strike']:g}" for one in built["legs"])
+    return f"/options/{underlying}?outlook=flat&legs={legs}"
 
 
 def minutes(running: System, instrument: str) -> list[dict[str, object]]:

@@ -83,6 +83,7 @@ def test_keys_go_to_pages_change_the_mode_and_rest_while_typing(demo: System, pa
     for key, title in (
         ("w", "Watchlists"),
         ("s", "Screener"),
+        ("p", "Options"),
         ("a", "Alerts"),
         ("h", "Data health"),
         ("o", "Overview"),

@@ -37,7 +37,7 @@ const KEYS: [string, [string, string][]][] = [
     [
       ["Arrows", "Rows, and the prices of a row; Enter buys, again sells, again takes out"],
       ["C and E", "Columns, and the chain as CSV"],
-      ["P , .", "Play or pause stored minutes, one back, one on"],
+      ["L , .", "Play or pause stored minutes, one back, one on"],
     ],
   ],
   [

@@ -68,6 +68,7 @@ function LegRow({ leg, priced, options, onChange }: RowProps) {
         min={1}
         max={MOST_LOTS}
         allowDecimal={false}
+        hideControls
         clampBehavior="strict"
         value={leg.lots}
         onChange={(value) => Number(value) >= 1 && onChange({ lots: Number(value) })}

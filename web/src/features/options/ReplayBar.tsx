@@ -76,7 +76,7 @@ function Player({ options, onClose }: { options: Options; onClose: () => void })
     go({ as_of: undefined });
     onClose();
   };
-  usePageKeys({ p: play, ",": () => step(-1), ".": () => step(1) });
+  usePageKeys({ l: play, ",": () => step(-1), ".": () => step(1) });
 
   // The next minute comes when this one has been drawn and its time is up: a slow server slows the film, no more.
   const isDrawn = asOf !== undefined && toMillis(chain?.as_of) === toMillis(asOf);
@@ -102,7 +102,7 @@ function Player({ options, onClose }: { options: Options; onClose: () => void })
       aria-label="Replay of stored minutes"
       data-past={asOf !== undefined || undefined}
     >
-      <Tooltip label="Play or pause (P)">
+      <Tooltip label="Play or pause (L)">
         <ActionIcon
           aria-label={isPlaying ? "Pause the replay" : "Play the replay"}
           disabled={times.length < 2}

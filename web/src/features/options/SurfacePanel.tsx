@@ -10,7 +10,7 @@ import { surfaceQuery } from "./api";
 import { faultsOf } from "./arbitrage";
 import classes from "./options.module.css";
 import { spanOf } from "./plot/scale";
-import { mix } from "./ramp";
+import { mix, UNDER_WORDS } from "./ramp";
 import type { Surface } from "./types";
 import type { Options } from "./useOptions";
 
@@ -114,8 +114,7 @@ function HeatMap({ surface }: { surface: Surface }) {
                     key={index}
                     className="num"
                     data-beyond={surface.grid.is_quoted[row]?.[index] === false ? true : undefined}
-                    data-high={value !== null && level(value) > 0.5 ? true : undefined}
-                    style={value === null ? undefined : { background: mix(level(value)) }}
+                    style={value === null ? undefined : { background: mix(level(value), UNDER_WORDS) }}
                   >
                     {formats.number(value, 1, 1)}
                   </td>

@@ -22,6 +22,7 @@ import { ChartPanel } from "./ChartPanel";
 import { DepthPanel } from "./DepthPanel";
 import { FactsPanel } from "./FactsPanel";
 import { FundamentalsPanel } from "./FundamentalsPanel";
+import { OptionsLink } from "./OptionsLink";
 import { PatternsPanel, PatternsSentence } from "./PatternsPanel";
 import { RawPanel } from "./RawPanel";
 import { ShareholdingPanel } from "./ShareholdingPanel";
@@ -138,6 +139,7 @@ function Header({ stock, onAlert }: { stock: Stock; onAlert: () => void }) {
           ]
             .filter(Boolean)
             .join(" · ")}
+          <OptionsLink instrument={stock.instrument} />
         </p>
       </div>
       <div className={classes.price}>
