@@ -1,5 +1,6 @@
 import { useFormats } from "@/shared/format/use";
 import classes from "./options.module.css";
+import { TableBox } from "./TableBox";
 import type { Num } from "./types";
 
 /** A chart's numbers as rows; texts stand as they are. */
@@ -12,7 +13,7 @@ export function IvTable({
 }) {
   const formats = useFormats();
   return (
-    <div className={classes.tableBox}>
+    <TableBox label="Volatilities, as a table">
       <table className={classes.plain}>
         <thead>
           <tr>
@@ -35,6 +36,6 @@ export function IvTable({
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }

@@ -12,6 +12,7 @@ import { near } from "./near";
 import classes from "./options.module.css";
 import { type Bars, type Mark, Plot } from "./plot/Plot";
 import { useKept } from "./store";
+import { TableBox } from "./TableBox";
 import type { Chain, Pain, Strike } from "./types";
 import type { Options } from "./useOptions";
 
@@ -155,7 +156,7 @@ const tableOf = (bars: readonly Bars[]) =>
 function BarTable({ bars }: { bars: readonly Bars[] }) {
   const formats = useFormats();
   return (
-    <div className={classes.tableBox}>
+    <TableBox label="Open interest by strike, as a table">
       <table className={classes.plain}>
         <thead>
           <tr>
@@ -177,6 +178,6 @@ function BarTable({ bars }: { bars: readonly Bars[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }

@@ -15,6 +15,7 @@ import classes from "./options.module.css";
 import { breakEvenWords, expiryDots, extremes, mostWords, nowDots } from "./payoff";
 import { type Line, type Mark, Plot } from "./plot/Plot";
 import { StartFrom } from "./StartFrom";
+import { TableBox } from "./TableBox";
 import type { Payoff, WhatIf } from "./types";
 import type { Options } from "./useOptions";
 import { isStill, STILL, WhatIfSliders } from "./WhatIfSliders";
@@ -215,7 +216,7 @@ function PointTable({ options, payoff }: { options: Options; payoff: Payoff }) {
   const cash = useCash(options.underlying);
   const step = Math.max(1, Math.floor(payoff.points.length / 25));
   return (
-    <div className={classes.tableBox}>
+    <TableBox label="Payoff by price">
       <table className={classes.plain}>
         <caption className="sr-only">Payoff by price</caption>
         <thead>
@@ -237,7 +238,7 @@ function PointTable({ options, payoff }: { options: Options; payoff: Payoff }) {
             ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
 

@@ -11,6 +11,7 @@ import { faultsOf } from "./arbitrage";
 import classes from "./options.module.css";
 import { spanOf } from "./plot/scale";
 import { mix, UNDER_WORDS } from "./ramp";
+import { TableBox } from "./TableBox";
 import type { Surface } from "./types";
 import type { Options } from "./useOptions";
 
@@ -88,7 +89,7 @@ function HeatMap({ surface }: { surface: Surface }) {
   const span = spanOf(iv.flat());
   const level = (value: number) => (span ? (value - span.low) / (span.high - span.low) : 0);
   return (
-    <div className={classes.tableBox}>
+    <TableBox label="Heat map of the surface">
       <table className={classes.heat}>
         <caption className="sr-only">
           Fitted implied volatility by expiry and moneyness, per cent a year
@@ -128,6 +129,6 @@ function HeatMap({ surface }: { surface: Surface }) {
         Columns: strike against the forward of the expiry. Values: per cent a year; slanted ones lie beyond
         the quotes.
       </p>
-    </div>
+    </TableBox>
   );
 }

@@ -13,6 +13,7 @@ import { PERIODS, type Period, periodOf } from "./moments";
 import classes from "./options.module.css";
 import { type Line, Plot } from "./plot/Plot";
 import { nearest, roundMoments, squeeze } from "./plot/scale";
+import { TableBox } from "./TableBox";
 import type { Moment } from "./types";
 import type { Options } from "./useOptions";
 
@@ -215,7 +216,7 @@ function MomentTable(props: { moments: readonly Moment[]; trend: Trend; labelOf:
   const { moments, trend, labelOf } = props;
   const formats = useFormats();
   return (
-    <div className={classes.tableBox}>
+    <TableBox label="Trend, as a table">
       <table className={classes.plain}>
         <thead>
           <tr>
@@ -242,6 +243,6 @@ function MomentTable(props: { moments: readonly Moment[]; trend: Trend; labelOf:
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
