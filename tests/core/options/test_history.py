@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketbell.core.options.history import FEWEST_DAYS, DailyIv, constant_maturity, iv_percentile, iv_rank
+from marketbell.core.options.history import FEWEST_DAYS, DailyIv, iv_percentile, iv_rank
 from marketbell.core.primitives.errors import UserError
 
 START = date(2025, 1, 1)
@@ -37,17 +37,6 @@ def test_the_highest_is_100_and_the_lowest_0() -> None:
     assert math.isnan(iv_rank(rising, 19))
     with pytest.raises(UserError):
         iv_rank(rising, 0)
-
-
-def test_a_constant_maturity_mixes_variance() -> None:
-    near, far = 20 / 365, 50 / 365
-    found = constant_maturity([far, near], [18.0, 12.0])
-    assert found**2 * 30 / 365 == pytest.approx(2 / 3 * 144 * near + 1 / 3 * 324 * far)
-    assert constant_maturity([near], [12.0]) == 12.0
-    assert constant_maturity([far, far + 0.1], [18.0, 30.0]) == 18.0
-    assert constant_maturity([0.01, near], [9.0, 12.0]) == 12.0
-    assert constant_maturity([-0.1, near, far], [50.0, math.nan, 18.0]) == 18.0
-    assert math.isnan(constant_maturity([], []))
 
 
 @given(

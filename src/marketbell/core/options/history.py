@@ -1,11 +1,11 @@
 """At-the-money volatility from day to day: where today's stands among the past.
 
-The values should be of one constant maturity (`constant_maturity`): that of the nearest expiry jumps when it rolls.
+The values should be of one constant maturity (metrics.constant_maturity): that of the nearest expiry jumps when it
+rolls.
 Sources: IV rank and IV percentile as brokers define them (tastytrade; IG, Implied volatility rank and percentile).
 """
 
 import math
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -16,8 +16,6 @@ from marketbell.core.primitives.errors import UserError
 
 FEWEST_DAYS = 20
 """With fewer known days a rank says nothing: it is unknown."""
-MATURITY = 30.0 / 365.0
-"""Years; the constant maturity that ranks are taken of."""
 
 
 def iv_rank(values: Any, days: int) -> float:
@@ -40,21 +38,6 @@ def iv_percentile(values: Any, days: int) -> float:
     """
     window = _window(values, days)
     return math.nan if window is None else 100.0 * float(np.mean(window < window[-1]))
-
-
-def constant_maturity(t_years: Sequence[float], ivs: Sequence[float], maturity: float = MATURITY) -> float:
-    """The volatility of a fixed maturity from the expiries on both sides of it: total variance is linear in time.
-
-    In the unit of `ivs`. Outside all expiries it is the nearest one's own; NaN without any.
-    """
-    known = sorted((t, iv) for t, iv in zip(t_years, ivs, strict=True) if t > 0.0 and iv > 0.0 and math.isfinite(iv))
-    if not known:
-        return math.nan
-    times = [t for t, _ in known]
-    if not times[0] < maturity < times[-1]:
-        return known[0][1] if maturity <= times[0] else known[-1][1]
-    variance = float(np.interp(maturity, times, [iv * iv * t for t, iv in known]))
-    return math.sqrt(variance / maturity)
 
 
 class DailyIv:
