@@ -1,9 +1,10 @@
 /** The legs as rows that can be changed: side, lots, strike, expiry, price. */
-import { ActionIcon, NativeSelect, NumberInput } from "@mantine/core";
+import { ActionIcon, NativeSelect } from "@mantine/core";
 import { X } from "lucide-react";
 import { useFormats } from "@/shared/format/use";
 import { useShows } from "@/shared/prefs/prefs";
 import { legWords, MOST_LOTS } from "./legs";
+import { NumberField } from "./NumberField";
 import classes from "./options.module.css";
 import type { Kind, Leg, Payoff, PricedLeg } from "./types";
 import type { Options } from "./useOptions";
@@ -61,17 +62,14 @@ function LegRow({ leg, priced, options, onChange }: RowProps) {
       >
         {leg.side === "buy" ? "Buy" : "Sell"}
       </button>
-      <NumberInput
-        size="xs"
-        w={58}
-        aria-label="Lots"
+      <NumberField
+        label="Lots"
         min={1}
         max={MOST_LOTS}
-        allowDecimal={false}
-        hideControls
-        clampBehavior="strict"
+        decimals={0}
+        width={54}
         value={leg.lots}
-        onChange={(value) => Number(value) >= 1 && onChange({ lots: Number(value) })}
+        onGive={(lots) => onChange({ lots: lots ?? 1 })}
       />
       {isOption ? (
         <NativeSelect
@@ -121,19 +119,14 @@ function LegRow({ leg, priced, options, onChange }: RowProps) {
           }))}
         />
       )}
-      <NumberInput
-        size="xs"
-        w={92}
-        aria-label="Price of one"
-        hideControls
+      <NumberField
+        label="Price of one"
         min={0}
-        decimalScale={2}
+        decimals={2}
+        width={92}
         placeholder={priced?.price == null ? "price" : formats.price(priced.price)}
-        value={leg.price ?? ""}
-        onBlur={(event) => {
-          const value = Number(event.currentTarget.value.replaceAll(",", ""));
-          onChange({ price: event.currentTarget.value && Number.isFinite(value) ? value : null });
-        }}
+        value={leg.price}
+        onGive={(price) => onChange({ price })}
       />
       {advanced && priced && isOption && (
         <span className={classes.legGreeks}>

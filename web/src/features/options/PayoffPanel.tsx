@@ -28,7 +28,8 @@ export function PayoffPanel({ options, className }: { options: Options; classNam
   const advanced = useShows("advanced");
   const [whatIf, setWhatIf] = useState<WhatIf>(STILL);
   const [asTable, setTable] = useState(false);
-  const [asked] = useDebouncedValue({ legs, whatIf }, SETTLES_MS);
+  const wanted = useMemo(() => ({ legs, whatIf }), [legs, whatIf]);
+  const [asked] = useDebouncedValue(wanted, SETTLES_MS);
   const moved = advanced && !isStill(asked.whatIf) ? asked.whatIf : null;
   // Legs that were taken out are not asked about any more, the moment they are gone.
   const query = useQuery(
