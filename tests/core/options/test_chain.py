@@ -28,7 +28,7 @@ def test_plain_values_come_back_and_unknown_is_null() -> None:
         ("strikes", [0.0, *range(101, 141)], "above zero"),
         ("strikes", [math.inf] * 41, "above zero"),
         ("strikes", [1.0], r"last has \(41,\) entries, not one for each of 1 strikes"),
-        ("spot", 1e400, "a number is infinite"),
+        ("spot", 1e400, "a number is infinite or beyond 1e15"),
         ("spot", 10**400, "too large"),
         ("spot", "dear", "could not convert"),
         ("as_of", 2**70, "a time is nanoseconds"),

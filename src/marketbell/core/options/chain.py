@@ -23,6 +23,8 @@ QUOTES: tuple[str, ...] = (
 """Columns of a side. `published_iv` is the source's own volatility as a fraction, for comparison alone."""
 
 
+LARGEST = 1e15
+"""No price and no count is larger: sums and products of such numbers stay numbers."""
 _LATEST = 2**63
 
 
@@ -125,7 +127,7 @@ class Chain:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `as_dict`. InvalidSourceError where something is missing, infinite or does not fit."""
+        """The inverse of `as_dict`. InvalidSourceError where something is missing, too large or does not fit."""
         try:
             strikes = np.asarray(values["strikes"], np.float64)
             chain = cls(
@@ -155,15 +157,15 @@ class Chain:
         wrong = ""
         if (
             strikes.ndim != 1
-            or not np.isfinite(strikes).all()
+            or not (strikes < LARGEST).all()
             or not (strikes > 0).all()
             or (np.diff(strikes) <= 0).any()
         ):
             wrong = "strikes are above zero and rise, each once"
         elif not (0 <= self.as_of < _LATEST and 0 <= self.expires_at < _LATEST):
             wrong = "a time is nanoseconds since 1970, before 2262"
-        elif np.isinf([self.spot, self.future, self.lot_size]).any() or any(np.isinf(one).any() for one in columns):
-            wrong = "a number is infinite: what is not known is null"
+        elif any((np.abs(one) > LARGEST).any() for one in ([self.spot, self.future, self.lot_size], *columns)):
+            wrong = "a number is infinite or beyond 1e15: what is not known is null"
         if wrong:
             message = f"an option chain has a wrong value: {wrong}"
             raise InvalidSourceError(message)

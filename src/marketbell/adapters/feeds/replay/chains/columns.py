@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marketbell.adapters.feeds.replay.arrow import words
 from marketbell.adapters.feeds.replay.chains.loading import Content
 from marketbell.adapters.feeds.replay.chains.notes import Notes
-from marketbell.adapters.feeds.replay.chains.rows import UNITS, Rows, days_of
+from marketbell.adapters.feeds.replay.chains.rows import UNITS, Rows, bound, days_of
 from marketbell.adapters.feeds.replay.chains.symbols import key_of
 from marketbell.adapters.feeds.replay.tables import as_numbers
 from marketbell.adapters.feeds.replay.times import parse_times
@@ -101,7 +101,7 @@ def rows_of_table(content: Content, layout: Layout, stated: Stated, source: str,
     if lost:
         notes.add("unreadable", str(content.path.name), f"{content.path.name}", lost)
     take = repeat[keep]
-    return Rows(
+    made = Rows(
         names=names,
         name=name[take],
         expiry=expiry[take],
@@ -116,6 +116,7 @@ def rows_of_table(content: Content, layout: Layout, stated: Stated, source: str,
         volume_unit=layout.volume_unit,
         source=source,
     )
+    return bound(made, notes)
 
 
 def symbol_of_file(path: Path) -> str:

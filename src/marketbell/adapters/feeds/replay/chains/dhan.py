@@ -48,5 +48,4 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
                 "is_call": name == "ce",
                 "spot": number(data.get("last_price")),
             })  # fmt: skip
-    del notes
-    return rows_of(found, source=NAME)
+    return rows_of(found, notes, source=NAME)

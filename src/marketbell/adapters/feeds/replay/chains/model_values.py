@@ -35,7 +35,7 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
     found = _one_contract(lines, contract, stated) if contract else _both_sides(lines, stated)
     lost = len(lines) - 1 - len(found) if contract else len(lines) - 3 - len(found) // 2
     notes.add("unreadable", content.path.name, content.path.name, lost)
-    return rows_of(found, source=NAME)
+    return rows_of(found, notes, source=NAME)
 
 
 def _one_contract(lines: list[list[str]], contract: re.Match[str], stated: Stated) -> list[dict[str, Any]]:

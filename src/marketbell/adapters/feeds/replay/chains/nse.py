@@ -58,7 +58,7 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
                 common = {"is_call": name == "CE", "expiry": expiry, "as_of": as_of}
                 found.append({**common, **_contract(row, side, spot, stated)})
     notes.add("unreadable", content.path.name, content.path.name, lost)
-    rows = rows_of(found, oi_unit=CONTRACTS, volume_unit=CONTRACTS, source=NAME)
+    rows = rows_of(found, notes, oi_unit=CONTRACTS, volume_unit=CONTRACTS, source=NAME)
     _compare(content, rows, notes)
     return rows
 

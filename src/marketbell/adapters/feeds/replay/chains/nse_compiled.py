@@ -39,7 +39,7 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
                 "last": number(side.get("last")), "oi": number(side.get("oi")), "oi_change": number(side.get("chg")),
                 "published_iv": number(side.get("iv")) / 100,
             })  # fmt: skip
-    rows = rows_of(found, oi_unit=CONTRACTS, source=NAME)
+    rows = rows_of(found, notes, oi_unit=CONTRACTS, source=NAME)
     for name, is_call in (("coiTotal", True), ("poiTotal", False)):
         said, here = number(data.get(name)), float(rows.columns["oi"][rows.is_call == is_call].sum()) if found else 0.0
         if not math.isnan(said) and said != here:

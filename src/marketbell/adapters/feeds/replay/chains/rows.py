@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.adapters.feeds.replay.chains.notes import Notes
-from marketbell.core.options.chain import QUOTES, Chain, Floats, Ints, Side
+from marketbell.core.options.chain import LARGEST, QUOTES, Chain, Floats, Ints, Side
 from marketbell.core.options.document import moment
 from marketbell.core.options.expiry import UNKNOWN, expires_at, trading_date
 from marketbell.core.options.future import ListedFuture
@@ -25,6 +25,7 @@ _MISFIT = 0.95
 """Share of counts that may be no multiple of the lot size: a change of it leaves such contracts for years."""
 _ENOUGH = 10
 """Counts that a lot size is inferred from, or held against."""
+_LARGEST_LOT = 1e6
 _DAY = 86_400 * 10**9
 _INDIA = 19_800 * 10**9
 _OPENS = (9 * 3_600 + 15 * 60) * 10**9
@@ -64,7 +65,7 @@ def date_of(days: int) -> date:
     return _EPOCH + timedelta(days=days)
 
 
-def rows_of(records: Iterable[Mapping[str, Any]], **settings: Any) -> Rows:
+def rows_of(records: Iterable[Mapping[str, Any]], notes: Notes, **settings: Any) -> Rows:
     """Rows from plain records: underlying, expiry (date or None), as_of, strike, is_call, spot and columns of QUOTES.
 
     What a record does not have, or what is no number, is unknown.
@@ -73,7 +74,7 @@ def rows_of(records: Iterable[Mapping[str, Any]], **settings: Any) -> Rows:
     names = list(dict.fromkeys(str(one["underlying"]) for one in listed))
     place = {name: at for at, name in enumerate(names)}
     known = [name for name in QUOTES if any(name in one for one in listed)]
-    return Rows(
+    made = Rows(
         names=names,
         name=np.array([place[str(one["underlying"])] for one in listed], np.int64),
         expiry=np.array([days_of(one.get("expiry")) for one in listed], np.int64),
@@ -84,6 +85,7 @@ def rows_of(records: Iterable[Mapping[str, Any]], **settings: Any) -> Rows:
         columns={name: np.array([number(one.get(name)) for one in listed], np.float64) for name in known},
         **settings,
     )
+    return bound(made, notes)
 
 
 def number(value: Any) -> float:
@@ -112,6 +114,18 @@ def chains_of(rows: Rows, notes: Notes) -> list[Chain]:
     return sorted(made, key=lambda one: (one.as_of, one.underlying, one.expiry))
 
 
+def bound(rows: Rows, notes: Notes) -> Rows:
+    """Numbers that no market has are unknown, and noted. Gives the rows."""
+    for name, column in rows.columns.items():
+        too_large = np.abs(column) > LARGEST
+        note_rows(rows, notes, "too_large", too_large)
+        rows.columns[name] = np.where(too_large, np.nan, column)
+    rows.spot = np.where((rows.spot > 0) & (rows.spot < LARGEST), rows.spot, np.nan)
+    if rows.lot is not None:
+        rows.lot = np.where((rows.lot > 0) & (rows.lot < _LARGEST_LOT), rows.lot, np.nan)
+    return rows
+
+
 def _about(rows: Rows, at: int) -> str:
     expiry = date_of(int(rows.expiry[at]))
     return f"{rows.names[rows.name[at]]} {'no expiry' if expiry == UNKNOWN else expiry.isoformat()}"
@@ -136,14 +150,13 @@ def _clean(rows: Rows, notes: Notes) -> None:
         note_rows(rows, notes, "extreme_iv", columns["published_iv"] > _EXTREME)
     for name in ("last", "bid", "ask", "prev_close", "published_iv"):
         if name in columns:
-            columns[name] = np.where((columns[name] > 0) & np.isfinite(columns[name]), columns[name], np.nan)
+            columns[name] = np.where(columns[name] > 0, columns[name], np.nan)
     for name in ("oi", "volume", "bid_size", "ask_size"):
         if name in columns:
             note_rows(rows, notes, "negative", columns[name] < 0)
             columns[name] = np.where(columns[name] >= 0, columns[name], np.nan)
-    note_rows(rows, notes, "bad_strike", ~((rows.strike > 0) & np.isfinite(rows.strike)))
-    rows.strike = np.where(np.isfinite(rows.strike), rows.strike, -1.0)
-    rows.spot = np.where((rows.spot > 0) & np.isfinite(rows.spot), rows.spot, np.nan)
+    note_rows(rows, notes, "bad_strike", ~((rows.strike > 0) & (rows.strike < LARGEST)))
+    rows.strike = np.where(rows.strike < LARGEST, rows.strike, -1.0)
 
 
 def note_rows(rows: Rows, notes: Notes, kind: str, found: NDArray[np.bool_]) -> None:

@@ -55,7 +55,7 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
                 "spot": row.get("underlying_spot_price"),
             })  # fmt: skip
     notes.add("unreadable", content.path.name, content.path.name, lost)
-    return rows_of(found, source=NAME)
+    return rows_of(found, notes, source=NAME)
 
 
 def _rows(data: Any) -> list[Any]:
