@@ -4,12 +4,10 @@ Only what cannot be read at all is refused here (names, types, times); a price t
 that is late is the engine's to judge, so that it is counted on Data health like any other.
 """
 
-import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from marketbell.flows.ingest.library import Library
 from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.paced import PUSHED
 from marketbell.flows.ingest.preamble import Preamble
+from marketbell.flows.ingest.rows import RowError, integer_of, key_of, kind_of, number_of, time_of
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.bus import Bus
 from marketbell.ports.clock import Clock
@@ -33,12 +32,9 @@ log = structlog.stdlib.get_logger("ingest.push")
 DEAD = "dead"
 DEAD_RETENTION = 10_000
 MAX_ROWS = 100_000
-_KEY = re.compile(r"[A-Z0-9_]{1,16}:[A-Za-z0-9&._\-/^+ ]{1,48}")
 _CALENDARS = {"NSE": "XNSE", "US": "XNYS"}
 _CURRENCIES = {"NSE": "INR", "US": "USD"}
 _TIMEFRAMES = {"1m": 60, "1d": 86_400, 60: 60, 86_400: 86_400}
-_EARLIEST_NS = -(1 << 62)
-_LATEST_NS = 1 << 62
 _ROWS_A_FRAME = 1_024
 
 
@@ -58,15 +54,6 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """For the answer."""
         return {"accepted": self.accepted, "rejected": self.rejected}
-
-
-class _RowError(Exception):
-    """Why a row cannot be read, and which of its fields is to blame."""
-
-    def __init__(self, reason: str, name: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.name = name
 
 
 class PushGate:
@@ -126,9 +113,9 @@ class PushGate:
         for index, row in enumerate(rows):
             try:
                 if not isinstance(row, Mapping):
-                    raise _RowError("a row is an object", "")  # noqa: TRY301 — one place answers every bad row
+                    raise RowError("a row is an object", "")  # noqa: TRY301 — one place answers every bad row
                 good.append(read(row))
-            except _RowError as error:
+            except RowError as error:
                 verdict.rejected.append({"index": index, "reason": error.reason, "field": error.name})
                 dead.append(_letter(row, error, now))
         with self._lock:
@@ -253,7 +240,7 @@ class PushGate:
         }
 
 
-def _letter(row: Any, error: _RowError, now: int) -> bytes:
+def _letter(row: Any, error: RowError, now: int) -> bytes:
     body = {"source": "push", "reason": error.reason, "field": error.name, "row": row, "received_at": now}
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     try:
@@ -265,13 +252,13 @@ def _letter(row: Any, error: _RowError, now: int) -> bytes:
 
 def _tick(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "instrument": _key(row),
-        "kind": _kind(row),
-        "event_time": _time(row, "event_time"),
-        "price": _number(row, "price"),
-        "volume": _number(row, "volume", default=np.nan),
-        "size": _number(row, "size", default=np.nan),
-        "trade_id": _integer(row, "trade_id", default=-1),
+        "instrument": key_of(row),
+        "kind": kind_of(row),
+        "event_time": time_of(row, "event_time"),
+        "price": number_of(row, "price"),
+        "volume": number_of(row, "volume", default=np.nan),
+        "size": number_of(row, "size", default=np.nan),
+        "trade_id": integer_of(row, "trade_id", default=-1),
     }
 
 
@@ -279,65 +266,13 @@ def _bar(row: Mapping[str, Any]) -> dict[str, Any]:
     timeframe = row.get("timeframe", "1m")
     seconds = _TIMEFRAMES.get(timeframe) if isinstance(timeframe, (str, int)) else None
     if seconds is None:
-        raise _RowError("timeframe is 1m or 1d", "timeframe")
-    prices = {name: _number(row, name) for name in ("open", "high", "low", "close")}
+        raise RowError("timeframe is 1m or 1d", "timeframe")
+    prices = {name: number_of(row, name) for name in ("open", "high", "low", "close")}
     return {
-        "instrument": _key(row),
-        "kind": _kind(row),
+        "instrument": key_of(row),
+        "kind": kind_of(row),
         "timeframe_s": seconds,
-        "start": _time(row, "start"),
-        "volume": _number(row, "volume", default=np.nan),
+        "start": time_of(row, "start"),
+        "volume": number_of(row, "volume", default=np.nan),
         **prices,
     }
-
-
-def _key(row: Mapping[str, Any]) -> str:
-    value = row.get("instrument")
-    if not isinstance(value, str) or not _KEY.fullmatch(value):
-        raise _RowError("instrument is VENUE:SYMBOL", "instrument")
-    return value
-
-
-def _kind(row: Mapping[str, Any]) -> str | None:
-    value = row.get("kind")
-    if value is not None and value not in {"equity", "index", "future", "option", "crypto", "currency"}:
-        raise _RowError("kind is equity, index, future, option, crypto or currency", "kind")
-    return value
-
-
-def _number(row: Mapping[str, Any], name: str, *, default: float | None = None) -> float:
-    value = row.get(name)
-    if value is None:
-        if default is None:
-            raise _RowError(f"{name} is missing", name)
-        return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _RowError(f"{name} is a number", name)
-    return float(value)
-
-
-def _integer(row: Mapping[str, Any], name: str, *, default: int) -> int:
-    value = row.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _LATEST_NS:
-        raise _RowError(f"{name} is a whole number from 0", name)
-    return value
-
-
-def _time(row: Mapping[str, Any], name: str) -> int:
-    """Nanoseconds since 1970 UTC, or ISO 8601 with an offset."""
-    value = row.get(name)
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise _RowError(f"{name} is not an ISO 8601 time", name) from None
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise _RowError(f"{name} lacks its offset from UTC", name)
-        delta = value - datetime(1970, 1, 1, tzinfo=UTC)
-        return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000
-    if isinstance(value, bool) or not isinstance(value, int) or not _EARLIEST_NS < value < _LATEST_NS:
-        raise _RowError(f"{name} is nanoseconds since 1970 UTC or an ISO 8601 time", name)
-    return value
