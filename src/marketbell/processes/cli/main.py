@@ -21,6 +21,7 @@ from marketbell.processes.cli import (
     doctor,
     jobs,
     openapi,
+    options,
     replay,
     rules,
     screen,
@@ -33,10 +34,12 @@ EXIT_USER = 2
 EXIT_FAULT = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (up, status, replay, evaluate, rules, screen, alerts, channels, doctor, config, openapi, jobs, bench)
+COMMANDS = (
+    up, status, replay, evaluate, rules, screen, options, alerts, channels, doctor, config, openapi, jobs, bench,
+)  # fmt: skip
 PANELS = {
     "Run": ("up", "status"),
-    "Work on data and rules": ("replay", "eval", "rules", "screen"),
+    "Work on data and rules": ("replay", "eval", "rules", "screen", "options"),
     "Look after": ("alerts", "dead-letters", "channels", "jobs", "doctor", "config", "openapi"),
     "Measure": ("bench",),
 }
