@@ -99,7 +99,7 @@ def _run(serial: Any, parallel: Any, columns: list[NDArray[Any]], settings: Mode
     if lengths - {1, count}:
         message = f"columns of different lengths: {', '.join(str(len(one)) for one in columns)}"
         raise ValueError(message)
-    out = np.full((OUTPUTS, count), np.nan)
+    out = np.empty((OUTPUTS, count))
     status = np.empty(count, np.uint8)
     tail = (settings.rate_used, settings.dividend_yield, settings.model is not Model.BLACK76, out, status)
     if count < (SERIAL_TREES_BELOW if settings.model is Model.AMERICAN else SERIAL_BELOW):

@@ -9,7 +9,7 @@ import typer
 from marketbell.core.primitives.errors import UserError
 from marketbell.processes.cli.bench.rows import BenchRow, machine
 
-BENCHES = ("engine", "ledger", "live", "rules", "screens")
+BENCHES = ("engine", "ledger", "live", "options", "rules", "screens")
 
 
 def register(app: typer.Typer) -> None:
