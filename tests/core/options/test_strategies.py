@@ -12,7 +12,7 @@ from marketbell.core.options.chain import Chain, Side
 from marketbell.core.options.model import ModelSettings
 from marketbell.core.options.payoff import assess
 from marketbell.core.options.payoff_words import payoff_words
-from marketbell.core.options.positions import LegKind
+from marketbell.core.options.positions import Leg, LegKind, LegSide
 from marketbell.core.options.presets import PRESETS, SHOWN, View
 from marketbell.core.options.pricing import value
 from marketbell.core.options.strategies import By, atm_iv_of, build, contract, default_width, examples, market_of
@@ -223,6 +223,17 @@ def test_no_limit_is_said_twice() -> None:
     assert any("The loss has no limit: it grows with every point that NIFTY ends above 24,800." in one for one in words)
     assert words[-1].startswith("A position without a limit to its loss")
     assert any("The profit has no limit" in one for one in words_of("long_call"))
+
+
+def test_what_is_the_same_everywhere_is_said_so() -> None:
+    market = market_of([NEAR])
+    legs = [
+        Leg(LegKind.FUTURE, LegSide.BUY, 1, 24_500.0, expiry=NEAR.chain.expiry),
+        Leg(LegKind.STOCK, LegSide.SELL, 1, 24_490.0),
+    ]
+    words = payoff_words(assess(legs, market), market, "NIFTY")
+    assert "At most you lose 750: wherever NIFTY ends on 25 Aug 2026." in words
+    assert any("cannot win: at best it loses 750" in one for one in words)
 
 
 def test_a_calendar_says_that_it_is_an_estimate() -> None:

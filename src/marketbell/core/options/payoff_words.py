@@ -82,11 +82,13 @@ def _profit(payoff: Payoff, name: str, when: str, about: str) -> Iterable[str]:
 
 
 def _where(spans: Iterable[Span], name: str) -> str:
-    """`if NIFTY ends at or below 24,000, or at or above 25,000`."""
+    """`if NIFTY ends at or below 24,000, or ends at or above 25,000`."""
     found = []
     for low, high in spans:
         if low == high:
             found.append("falls to nothing" if low == 0.0 else f"ends at {_price(low)}")
+        elif low <= 0.0 and math.isinf(high):
+            return f"wherever {name} ends"
         elif low <= 0.0:
             found.append(f"ends at or below {_price(high)}")
         elif math.isinf(high):
