@@ -16,8 +16,6 @@ SERIAL_BELOW = 2_000
 SERIAL_TREES_BELOW = 16
 """The same of the American model, where a contract costs a thousand times as much."""
 _NOTHING = np.full(1, np.nan)
-_NAMES = ("price", "iv", "delta", "gamma", "vega", "theta", "rho", "vanna", "volga", "charm")
-"""In the order of the kernels' rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,11 @@ def _column(given: Any, kind: type) -> NDArray[Any]:
 
 
 def _run(serial: Any, parallel: Any, columns: list[NDArray[Any]], settings: ModelSettings) -> Priced:
-    lengths = {len(one) for one in columns}
-    count = 0 if 0 in lengths else max(lengths)
-    if lengths - {1, count}:
+    lengths = {len(one) for one in columns} - {1}
+    if len(lengths) > 1:
         message = f"columns of different lengths: {', '.join(str(len(one)) for one in columns)}"
         raise ValueError(message)
+    count = lengths.pop() if lengths else 1
     out = np.empty((OUTPUTS, count))
     status = np.empty(count, np.uint8)
     tail = (settings.rate_used, settings.dividend_yield, settings.model is not Model.BLACK76, out, status)
@@ -106,5 +104,5 @@ def _run(serial: Any, parallel: Any, columns: list[NDArray[Any]], settings: Mode
         serial(0, count, *columns, *tail)
     else:
         parallel(*columns, *tail)
-    named = dict(zip(_NAMES, out, strict=True))
-    return Priced(**named, status=status)
+    price, iv, delta, gamma, vega, theta, rho, vanna, volga, charm = out
+    return Priced(price, iv, delta, gamma, vega, theta, rho, vanna, volga, charm, status)
