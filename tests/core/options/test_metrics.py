@@ -1,6 +1,7 @@
 """The metrics of a chain against brute force, theory and laws."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.core.options.chains import black, chain, theory
 
 from marketbell.core.options.analysis import Analysed, analyse
 from marketbell.core.options.chain import Chain, Side
+from marketbell.core.options.document import analyze_document, chain_document
 from marketbell.core.options.metrics import (
     METRICS,
     NAMES,
@@ -228,7 +230,7 @@ def test_call_and_put_of_one_strike_agree_by_parity() -> None:
         np.testing.assert_allclose(found.call.gamma[both], found.put.gamma[both], rtol=1e-6)
 
 
-@pytest.mark.parametrize("model", [Model.BLACK76, Model.BSM, Model.NSE])
+@pytest.mark.parametrize("model", list(Model))
 def test_a_warm_start_changes_nothing_but_the_way(model: Model) -> None:
     made, settings = theory(half_spread=0.5), ModelSettings(model)
     cold = analyse(made, settings)
@@ -272,3 +274,37 @@ def test_across_expiries() -> None:
     assert constant_maturity([near, far], 5) == pytest.approx(20.0)
     assert constant_maturity([near, far], 90) == pytest.approx(15.0)
     assert constant_maturity([], 30) is None
+
+
+def test_an_empty_chain_and_one_without_a_spot_are_unknown_not_errors() -> None:
+    nothing = Chain.from_dict({**theory().as_dict(), "strikes": [], "call": {}, "put": {}})
+    for model in Model:
+        found = analyse(nothing, ModelSettings(model), analyse(theory()))
+        assert {value for name, value in found.metrics.items() if name not in {"forward", "oi_state"}} == {None, 0.0}
+    blind = analyse(dataclasses.replace(theory(), spot=math.nan, future=24_120.0))
+    assert blind.metrics["atm_strike"] is None
+    assert blind.metrics["gex"] is None
+    assert blind.metrics["liquid_strikes"] == 41.0
+    assert blind.iv[20] == pytest.approx(0.141, abs=0.001), "Black (1976) needs no spot"
+
+
+_any = st.one_of(st.just(math.nan), st.just(0.0), st.floats(-10, 1e9), st.integers(0, 100).map(float))
+_side = st.fixed_dictionaries(
+    {
+        name: st.lists(_any, min_size=4, max_size=4)
+        for name in ("last", "bid", "ask", "volume", "oi", "oi_change", "prev_close")
+    }
+)
+
+
+@given(call=_side, put=_side, spot=_any, future=_any, days=st.sampled_from([-1.0, 0.0, 1e-6, 1.0, 4_000.0]))
+def test_whatever_a_chain_holds_its_documents_have_numbers_or_null(
+    call: dict[str, list[float]], put: dict[str, list[float]], spot: float, future: float, days: float
+) -> None:
+    as_of = theory().expires_at - round(days * 86_400e9)
+    made = chain([1.0, 90.0, 100.0, 1e6], call, put, spot=spot, future=future, as_of=as_of)
+    for model in (Model.BLACK76, Model.NSE):
+        found = analyse(made, ModelSettings(model))
+        json.dumps(analyze_document([found]), allow_nan=False)
+        json.dumps(chain_document(found), allow_nan=False)
+        assert tuple(found.metrics) == NAMES
