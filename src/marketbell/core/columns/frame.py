@@ -37,6 +37,7 @@ class FrameKind(IntEnum):
     PROFILE = 8
     BOOK = 9
     ROWS = 10
+    CHAIN = 11
 
 
 SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
@@ -109,6 +110,26 @@ SCHEMAS: Mapping[FrameKind, tuple[tuple[str, str], ...]] = {
     FrameKind.REFERENCE: (),
     # Changed rows of a shard group for stage two; their values are in the payload: see rows.py.
     FrameKind.ROWS: (("at", "<i8"), ("instrument_id", "<i8"), ("event_time", "<i8")),
+    # An option chain of one underlying (`instrument_id`), expiry and moment (`event_time`): two rows a strike, all
+    # calls (`side` 0), then all puts (1) in the same order. A frame holds one whole chain; what is said once of it is
+    # in the payload (core/options/frames.py). A frame without rows carries its producer's position only.
+    FrameKind.CHAIN: (
+        ("instrument_id", "<i8"),
+        ("event_time", "<i8"),
+        ("strike", "<f8"),
+        ("side", "|u1"),
+        ("last", "<f8"),
+        ("bid", "<f8"),
+        ("ask", "<f8"),
+        ("bid_size", "<f8"),
+        ("ask_size", "<f8"),
+        ("volume", "<f8"),
+        ("oi", "<f8"),
+        ("oi_change", "<f8"),
+        ("prev_close", "<f8"),
+        ("published_iv", "<f8"),
+        ("quote_time", "<i8"),
+    ),
     # Volume of the same minute on earlier days: count, mean, sum of squared deviations.
     FrameKind.PROFILE: (
         ("instrument_id", "<i8"),
