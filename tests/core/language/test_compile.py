@@ -133,7 +133,7 @@ def _written(one: Plan, place: Input, around: Timeframe | None) -> str:
         ),
         ("opt.max_pain", '<opt.max_pain(expiry: "nearest")>@tick'),
         ('opt.pcr_oi(expiry: "next")', '<opt.pcr_oi(expiry: "next")>@tick'),
-        ('opt.iv_rank(20, "next")@1d', '<opt.iv_rank(days: 20, expiry: "next")>@1d'),
+        ("opt.iv_rank(20)@1d", "<opt.iv_rank(days: 20)>@1d"),
         ("news.sentiment(60m)", "<news.sentiment(within: 1h)>@tick"),
         ("$NIFTY.opt.skew(25)[1]@1d", 'shift[1]($NIFTY(<opt.skew(delta: 25, expiry: "nearest")>))@1d'),
         ('days_to(event: "results")', '<days_to(event: "results")>@tick'),

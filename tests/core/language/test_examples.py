@@ -32,12 +32,12 @@ WHAT = {  # name: timing, does it read others, may it repaint, fields
     "Index discount": ("tick", True, "close"),
     "Breadth thrust": ("1d", True, "close"),
     "VIX up, index down": ("5m", True, "close"),
-    "PCR extreme": ("update chain", False, "opt.pcr_oi"),
-    "IV rich before results": ("update chain", False, "close days_to opt.atm_iv opt.iv_rank"),
+    "PCR extreme": ("update chain nearest", False, "opt.pcr_oi"),
+    "IV rich before results": ("update chain nearest", False, "close days_to opt.atm_iv opt.iv_rank"),
     "Long build-up": ("15m", False, "fut.oi opt.oi_state"),
     "OI wall breached": ("5m", False, "close opt.max_call_oi_strike"),
     "Max pain drift": ("schedule 0 15 * * 1-5", False, "opt.max_pain"),
-    "Skew steepening": ("update chain", False, "opt.skew"),
+    "Skew steepening": ("update chain nearest", False, "opt.skew"),
     "Promoter buying": (
         "update shareholding", False, "fund.market_cap fund.pledged_pct fund.promoter_holding"
     ),

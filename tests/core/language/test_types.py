@@ -159,7 +159,7 @@ def test_types(text: str, type_: str | None) -> None:
         ("opt.pcr_oi(delta: 25) > 1", 19, NAME, "`opt.pcr_oi` has no setting `delta`"),
         ("opt.iv_rank(0) > 1", 13, LIMIT, "a whole number from 1 to 5,000, not `0`"),
         ("opt.iv_rank(252, days: 10) > 1", 24, SYNTAX, "given twice"),
-        ('opt.iv_rank(252, "next", 3) > 1', 26, SYNTAX, "takes at most 2 arguments"),
+        ('opt.skew(25, "next", 3) > 1', 22, SYNTAX, "takes at most 2 arguments"),
         ("opt.skew(delta: 1d) > 1", 17, TYPE, "a number that is written out"),
         ("opt.skew(25).x > 1", 1, NAME, "has no member `x`"),
         ("news.event", 1, SYNTAX, '`news.event` needs `event`: `news.event(event: "results")`'),

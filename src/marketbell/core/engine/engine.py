@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.books import BookNews, Books
+from marketbell.core.engine.chains import Chains
 from marketbell.core.engine.collected import Collected, concatenated
 from marketbell.core.engine.firings import Firings
 from marketbell.core.engine.levels import LevelBook, dated
@@ -89,6 +90,7 @@ class Engine:
         self.levels = LevelBook()
         self.operators = make_operators(extra)
         self.books = next(one for one in self.operators if isinstance(one, Books))
+        self.chains = next(one for one in self.operators if isinstance(one, Chains))
         self.patterns = next(one for one in self.operators if isinstance(one, Patterns))
         self.series = next(one for one in self.operators if isinstance(one, Series))
         self._universe: Universe | None = None
@@ -202,6 +204,7 @@ class Engine:
         out.bars_1m = joined(collected.bars_1m, BAR_COLUMNS)
         out.bars_1d = joined(collected.bars_1d, BAR_COLUMNS)
         out.quality = joined(collected.quality, QUALITY_COLUMNS)
+        out.chains = self.chains.take_updates()
         depth, out.book_states = self.books.shown(self.tick_state())
         if depth:
             out.depth.append(depth)
@@ -244,6 +247,8 @@ class Engine:
             self._heartbeat(frame.event_max, collected, is_clock=True)
         elif frame.kind is FrameKind.BAR:
             self._bars(columns, json.loads(frame.payload) if frame.payload else {}, collected)
+        elif frame.kind is FrameKind.CHAIN:
+            self._chain(columns, json.loads(frame.payload))
         elif frame.kind is FrameKind.PROFILE:
             self._profiles(columns)
         elif frame.kind is FrameKind.COMMAND:
@@ -570,6 +575,21 @@ class Engine:
         if len(unknown):
             for ident, count in zip(*np.unique(unknown, return_counts=True), strict=True):
                 self._unknown[int(ident)] = self._unknown.get(int(ident), 0) + int(count)
+
+    def _chain(self, columns: Columns, payload: Mapping[str, Any]) -> None:
+        """An option chain; rules that wait for one look at it. A frame without rows tells of positions alone."""
+        ids = np.asarray(columns.get("instrument_id", ()))
+        if not len(ids):
+            return
+        ident = int(ids[0])
+        if ident not in self._rows:
+            self._unknown[ident] = self._unknown.get(ident, 0) + 1
+            return
+        state = self.tick_state()
+        arrival = self.chains.take(columns, payload, state)
+        if arrival is not None:
+            for operator in self.operators:
+                operator.chain_came(*arrival, state)
 
     def _book_news(self, news: BookNews, collected: Collected) -> None:
         if len(news.rows):

@@ -131,6 +131,9 @@ class Operator:
     def book(self, rows: NDArray[np.int64], columns: Columns, state: TickState) -> None:
         """Snapshots of books and their changes (BOOK schema), in log order; whole messages."""
 
+    def chain_came(self, row: int, words: Sequence[str], time: int, state: TickState) -> None:
+        """A newer option chain of a row is known: its expiry is called `words` now; it is looked at at `time` (ns)."""
+
     def reference(self, payload: Mapping[str, Any], state: TickState) -> None:
         """A REFERENCE entry of the log: facts and what describes the source."""
 

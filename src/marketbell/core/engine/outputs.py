@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from marketbell.core.columns.frame import Columns
+from marketbell.core.engine.chain_book import ChainUpdate
 from marketbell.core.engine.firings import Fired, Firings
 
 __all__ = ["BAR_COLUMNS", "QUALITY_COLUMNS", "Fired", "Firings", "Gap", "Outputs", "RuleFiring", "empty", "joined"]
@@ -50,7 +51,8 @@ class RuleFiring:
     `event` is `exit` where the condition became false, else `enter`. `suppressed` names what kept it from being told,
     or is empty. `values` are the parts of the rule by their places (see language/rule_plan), `previous` those of
     crosses at the evaluation before; NaN is unknown. `as_of` are the ends of the bars that were read, by timeframe.
-    `payload` is the command that armed it.
+    `payload` is the command that armed it. `origins` tell of what it read of option chains and futures, by the field's
+    canonical name, when it was captured (ns UTC) and by whom.
     """
 
     rule_uid: str
@@ -69,6 +71,7 @@ class RuleFiring:
     previous: dict[str, float]
     as_of: dict[str, int]
     payload: dict[str, Any]
+    origins: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Outputs:
     depth: list[Columns] = field(default_factory=list)
     book_states: list[tuple[int, str, int]] = field(default_factory=list)
     """Instrument id, state (BookState) and event time (ns UTC) of the books that BOOK frames changed."""
+    chains: list[ChainUpdate] = field(default_factory=list)
+    """Option chains that came, the late ones too."""
     history: list[Columns] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     rejected_rules: list[tuple[str, str]] = field(default_factory=list)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine import series_kernel as sk
+from marketbell.core.engine.chain_book import FAR
 from marketbell.core.engine.operators import Begun, Operator, TickState
 from marketbell.core.engine.timeframes import Bars
 from marketbell.core.engine.view import numeric_columns
@@ -24,6 +25,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _KEPT = 3
+_TIMED = ("fund.", "opt.", "fut.")
+"""Fields whose operators tell them at any time, whether the row's words of then are known or not."""
 _NO_PAST = (
     *(k.I_RING_AT, k.I_RING_CAP, k.I_RING_HEAD, k.I_RING_LEN),
     *(k.I_EXTRA, k.I_CAL_LO, k.I_CAL_HI, k.I_HIST_VERSION),
@@ -73,7 +76,7 @@ class FieldSampler:
         price = np.where(known, words.view(np.float64)[:, k.F_LAST], bars.values[:, 3])
         found = self.fields(bars.rows, bars.end, words, names, state, price)
         told = {
-            name: values if name.startswith("fund.") else np.where(known, values, np.nan)
+            name: values if name.startswith(_TIMED) else np.where(known, values, np.nan)
             for name, values in found.items()
         }
         return replace(bars, fields=told)
@@ -124,9 +127,9 @@ class FieldSampler:
                 columns.update(operator.traced(rows, columns, state, times))
             else:
                 columns.update(operator.columns(rows, columns, state, moment))
-        published = [name for name in names if name.startswith("fund.")]
-        for operator in self.operators if published else ():
-            columns.update(operator.sampled(rows, columns, state, times, published))
+        timed = [name for name in names if name.startswith(_TIMED)]
+        for operator in self.operators if timed else ():
+            columns.update(operator.sampled(rows, columns, state, times, timed))
         unknown = np.full(len(rows), np.nan)
         return {name: np.asarray(columns.get(name, unknown), np.float64) for name in names}
 
@@ -145,6 +148,10 @@ class FieldSampler:
         if past:
             for operator in self.operators:
                 columns.update(operator.sampled(rows, columns, state, np.full(len(rows), moment), past))
+        settled = [name for name in told if name.startswith(_TIMED) and name not in past and name not in columns]
+        if settled:
+            for operator in self.operators:
+                columns.update(operator.sampled(rows, columns, state, np.full(len(rows), FAR), settled))
         return {name: columns[name] for name in names if name in columns}
 
     def settle(self) -> None:

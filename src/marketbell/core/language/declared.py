@@ -1,6 +1,7 @@
-"""Fields that rules may name before the engine provides them: options, futures, news, the paper account, the economy.
+"""Fields beside the columns of a row: options, futures, news, the paper account, the economy.
 
-They have names, types and meanings like every other field, and are judged like them; what nobody provides is unknown.
+They have names, types and meanings like every other field, and are judged like them. Options and futures are live where
+chains come in (core/engine/chains.py); the others may be named before the engine provides them, and are unknown.
 Many have settings: `opt.pcr_oi(expiry: "nearest")`. Their values are told apart by the *canonical* name: every setting
 with its name, the defaults too, so that equal questions are one.
 """
@@ -30,8 +31,16 @@ def _opt(
 ) -> Field:
     return Field(
         f"opt.{name}", kind, _CHAIN, label, text, unit=unit, source="option chain", members=members,
-        settings=(*settings, _EXPIRY), is_live=False,
+        settings=(*settings, _EXPIRY),
     )  # fmt: skip
+
+
+def _ranked(name: str, label: str, text: str) -> Field:
+    return Field(f"opt.{name}", _PCT, _CHAIN, label, text, source="option chain", settings=(_DAYS,))
+
+
+def _fut(name: str, kind: FieldType, label: str, text: str) -> Field:
+    return Field(f"fut.{name}", kind, _CHAIN, label, text, source="futures")
 
 
 def _of(source: str, cadence: Cadence, name: str, kind: FieldType, label: str, text: str, *settings: Setting) -> Field:
@@ -42,14 +51,14 @@ def _of(source: str, cadence: Cadence, name: str, kind: FieldType, label: str, t
 DECLARED: tuple[Field, ...] = (
     _of("feed", _TICK, "oi", _C, "Open interest", "Contracts outstanding, in units of the underlying."),
     _opt("atm_iv", _PCT, "ATM IV", "Implied volatility at the money.", unit="% a year"),
-    _opt("iv_rank", _PCT, "IV rank", "ATM IV between its lowest (0) and highest (100) of so many days.", _DAYS),
-    _opt("iv_percentile", _PCT, "IV percentile", "Share of so many days with a lower ATM IV.", _DAYS),
+    _ranked("iv_rank", "IV rank", "ATM IV 30 days out between its lowest (0) and highest (100) of so many days."),
+    _ranked("iv_percentile", "IV percentile", "Share of so many days with a lower ATM IV 30 days out."),
     _opt("pcr_oi", _N, "PCR (OI)", "Open interest of puts over that of calls."),
     _opt("pcr_volume", _N, "PCR (volume)", "Volume of puts over that of calls."),
     _opt("max_pain", _P, "Max pain", "The strike at which the writers of all options would pay least."),
     _opt(
-        "skew", _PCT, "Skew", "IV of the put less IV of the call with that delta.", Setting("delta", "number", "25"),
-        unit="% a year",
+        "skew", _PCT, "Skew", "IV of the put less IV of the call with that delta, in hundredths (25).",
+        Setting("delta", "number", "25", least=1.0, most=99.0), unit="% a year",
     ),
     _opt("term_slope", _PCT, "Term slope", "ATM IV of the next expiry less that of this one.", unit="% a year"),
     _opt(
@@ -63,14 +72,17 @@ DECLARED: tuple[Field, ...] = (
     _opt("call_oi", _C, "Call OI", "Open interest of all calls."),
     _opt("put_oi", _C, "Put OI", "Open interest of all puts."),
     _opt("gex", _M, "GEX", "Gamma exposure of all open contracts for one per cent of the underlying.", unit="currency"),
-    _opt("expected_move", _P, "Expected move", "Price of the straddle at the money."),
+    _opt(
+        "expected_move", _P, "Expected move",
+        "One standard deviation until the expiry: spot times ATM IV times the root of the time.",
+    ),
     _of(
         "fundamentals", _TICK, "fund.sector_pe", _N, "Sector P/E",
         "Median P/E of the instrument's sector, with three known ones or more. Known in screens.",
     ),
-    _of("futures", _TICK, "fut.oi", _C, "Futures OI", "Open interest of the near future."),
-    _of("futures", _TICK, "fut.price", _P, "Future", "Last price of the near future."),
-    _of("futures", _TICK, "fut.basis", _P, "Basis", "Near future less spot."),
+    _fut("oi", _C, "Futures OI", "Open interest of the near future, in units of the underlying."),
+    _fut("price", _P, "Future", "Last price of the near future."),
+    _fut("basis", _P, "Basis", "Near future less the underlying's own price."),
     _of("news", _NEWS, "news.count", _C, "News", "Articles about the instrument in that time.", _WITHIN),
     _of("news", _NEWS, "news.sentiment", _N, "Sentiment", "Mean sentiment of the articles, -1 to 1.", _WITHIN),
     _of("news", _NEWS, "news.event", FieldType.BOOL, "Event", "An article about such an event came in.", _EVENT),

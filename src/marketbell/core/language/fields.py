@@ -6,6 +6,7 @@ live frames all read it. A field that is not here does not exist.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from marketbell.core.patterns.catalogue import PATTERNS, Basis, Pattern
 
@@ -46,6 +47,9 @@ class Setting:
     kind: str
     default: str | None = None
     choices: tuple[str, ...] = ()
+    least: float = 0.0
+    most: float = inf
+    """Of a number: what it lies between."""
 
 
 @dataclass(frozen=True, slots=True)

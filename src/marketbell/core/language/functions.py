@@ -211,9 +211,11 @@ def _setting(  # noqa: C901 — one case a kind
             message = f"{said} is a duration (1h), not `{_short(given)}`"
         case _, ex.Number(value=value):
             is_whole = setting.kind != "period" or (value == int(value) and value <= MAX_WINDOW)
-            if isfinite(value) and value > 0 and is_whole:
+            if isfinite(value) and value > 0 and is_whole and setting.least <= value <= setting.most:
                 return print_expression(given)
             limits = f"a whole number from 1 to {MAX_WINDOW:,}" if setting.kind == "period" else "above 0"
+            if isfinite(setting.most):
+                limits = f"a number from {write_number(setting.least)} to {write_number(setting.most)}"
             message, reason = f"{said} is {limits}, not `{_short(given)}`", LIMIT
         case _:
             message = f"{said} is a number that is written out, not `{_short(given)}`"

@@ -4,11 +4,13 @@ The parts are what reasons are made of: the conditions of the logic tree, the op
 these every field, function and offset. A function's own arguments are not parts, nor are literals inside arithmetic.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from marketbell.core.language import expression as ex
 from marketbell.core.language.compile import Compiler
+from marketbell.core.language.declared import EXPIRIES
 from marketbell.core.language.defaults import effective
 from marketbell.core.language.expression_printer import print_expression
 from marketbell.core.language.functions import BUILT_INS, UNIVERSE_AT
@@ -22,6 +24,10 @@ from marketbell.core.primitives.errors import InvalidRuleError
 NOW = Timeframe("now")
 """When a screen is evaluated."""
 
+CHAIN_UPDATE = Timeframe("update chain")
+"""When a rule that waits for option chains is evaluated; with the word of an expiry behind it: for those alone."""
+
+_EXPIRY = re.compile(r'expiry: "(\w+)"')
 _LITERALS = (ex.Number, ex.Percent, ex.Duration, ex.Text, ex.Truth)
 _BAR_FIELDS = frozenset({"open", "high", "low", "close", "volume", "vwap"})
 _PLAIN = frozenset(BUILT_INS) - frozenset(UNIVERSE_AT) - {"live"}
@@ -138,6 +144,9 @@ def _compiled(
             continue
         roots[name] = parts.add(node, role)
     plan = parts.compiler.plan()
+    if timing == CHAIN_UPDATE and len(words := _expiries(plan)) == 1:
+        # A rule that reads one expiry alone is looked at when a chain of that one comes.
+        return _compiled(tree, Timeframe(f"{CHAIN_UPDATE} {words.pop()}"), live, key)
     ops = {node.op for node in plan.nodes}
     return RulePlan(
         plan,
@@ -148,6 +157,14 @@ def _compiled(
         may_repaint=Op.LIVE in ops,
         fields=tuple(sorted(set(_fields(plan)))),
     )
+
+
+def _expiries(plan: Plan) -> set[str]:
+    """The words of the expiries that a plan reads chains of: all of them for a slope, which is of two."""
+    names = [node.name for node in plan.nodes if node.op is Op.FIELD]
+    if any(name.startswith("opt.term_slope") for name in names):
+        return set(EXPIRIES)
+    return {one.group(1) for name in names if (one := _EXPIRY.search(name))}
 
 
 def _fields(plan: Plan) -> Iterator[str]:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketbell.core.engine.chains import PREFIXES
 from marketbell.core.engine.frontier import Frontier
 from marketbell.core.engine.universes import Universes
 from marketbell.core.language import expression as ex
 from marketbell.core.language.defaults import effective
 from marketbell.core.language.json_form import from_json
+from marketbell.core.language.plan import Op
 from marketbell.core.language.rule_plan import RulePlan, compile_rule
 from marketbell.core.language.tree import Fire, Rule, Scope, ScopeKind, Screen, Symbol, Timing, TimingKind
 from marketbell.core.market.session import MINUTE, SECOND
@@ -81,6 +83,12 @@ class Armed:
     def compiled(self) -> RulePlan:
         """All of its parts, for reasons."""
         return compile_rule(self.rule, self.key)
+
+    @cached_property
+    def chain_fields(self) -> tuple[str, ...]:
+        """Canonical names of what it reads of option chains and futures."""
+        fields = {node.name for node in self.cut.whole.nodes if node.op is Op.FIELD}
+        return tuple(sorted(name for name in fields if name.startswith(PREFIXES)))
 
     @property
     def schedule(self) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from marketbell.core.engine import kernel as ek
 from marketbell.core.engine.bars import Bars, Floats, Ints
 from marketbell.core.engine.beyond import cut
+from marketbell.core.engine.chains import Chains
 from marketbell.core.engine.expected import Lack
 from marketbell.core.engine.operators import FAR, ClosedBars, Operator, TickState
 from marketbell.core.engine.outputs import RuleFiring
@@ -43,6 +44,8 @@ from marketbell.core.rules.shapes import Shapes, watch_name
 
 _DAY_MINUTES = 1_440
 _HOLDINGS = ("holding", "pledged")
+CHAIN = "chain"
+"""The news that an option chain is."""
 
 
 class _Place(NamedTuple):
@@ -65,7 +68,7 @@ class RuleStatus:
     """Where a rule stands on an instrument. Times in ns UTC, None where there is none.
 
     `state` is idle, pending, firing, recovering, unknown, suppressed (its cooldown runs), done or expired. `values`,
-    `previous`, `as_of` are those of the newest evaluation, as in RuleFiring.
+    `previous`, `as_of`, `origins` are those of the newest evaluation, as in RuleFiring.
     """
 
     state: str
@@ -76,6 +79,7 @@ class RuleStatus:
     values: Mapping[str, float]
     previous: Mapping[str, float]
     as_of: Mapping[str, int]
+    origins: Mapping[str, tuple[int, str]]
 
 
 class RuleBook(Operator):
@@ -429,6 +433,20 @@ class RuleBook(Operator):
         for kind, idents in sorted(fresh.items()):
             self._tell_news(kind, idents, now, state)
 
+    def chain_came(self, row: int, words: Sequence[str], time: int, state: TickState) -> None:
+        self._state = state
+        timings = {str(rule.timing) for rule in self._timed.values() if rule.update == CHAIN}
+        for timing in (f"update {CHAIN}", *(f"update {CHAIN} {word}" for word in words)):
+            if timing in timings and self._reads(timing, row):
+                self._read(Timeframe(timing), np.array([row], np.int64), time, state)
+
+    def _reads(self, timing: str, row: int) -> bool:
+        """True where a rule of a timing is about a row, or reads others."""
+        return any(
+            str(rule.timing) == timing and (self._homes[uid].is_far or self._member(uid).pair(row) >= 0)
+            for uid, rule in self._timed.items()
+        )
+
     def _tell_news(self, kind: str, idents: set[int], time: int, state: TickState) -> None:
         rows = self._rows_of(lambda rule: rule.update == kind, state)
         mine = np.array([int(state.instruments[row].instrument_id) in idents for row in rows.tolist()], np.bool_)
@@ -477,8 +495,18 @@ class RuleBook(Operator):
                     previous=previous,
                     as_of=_as_of(hit.member, hit.values) | {str(place.timing): hit.time},
                     payload=dict(command),
+                    origins=self._origins(rule, hit.row, hit.time),
                 )
             )
+
+    def _origins(self, rule: Armed, row: int, time: int) -> dict[str, tuple[int, str]]:
+        """Where what a rule reads of option chains and futures at a time came from."""
+        state = self._state
+        if state is None or not rule.chain_fields:
+            return {}
+        chains = next(one for one in self._series.operators if isinstance(one, Chains))
+        told = {name: chains.origin(row, name, time, state) for name in rule.chain_fields}
+        return {name: found for name, found in told.items() if found is not None}
 
     @staticmethod
     def _parts(
@@ -533,7 +561,8 @@ class RuleBook(Operator):
             elif phase in {Phase.FIRING, Phase.RECOVERING} and policy.after:
                 until, reason = fired + policy.after, "rearm"
         truth = {1: False, 2: True}.get(byte & k.TRUTH) if not byte & k.UNKNOWN else None
-        return RuleStatus(told, truth, since, until, reason, values, previous, _as_of(member, columns))
+        as_of, origins = _as_of(member, columns), self._origins(member.armed, row, FAR)
+        return RuleStatus(told, truth, since, until, reason, values, previous, as_of, origins)
 
     def lack(self, uid: str, columns: Collection[str], row: int, now: int) -> Lack | None:
         """What the named series of a rule (as in its cut) still lack on a row at `now` (ns UTC). KeyError: not armed.

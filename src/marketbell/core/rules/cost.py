@@ -1,6 +1,6 @@
 """What a rule costs, before it is armed: instruments, distinct sub-expressions, evaluations a day, warm-up, feeds."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil
@@ -8,6 +8,7 @@ from typing import Any
 
 from marketbell.core.language.declared import known
 from marketbell.core.language.defaults import effective
+from marketbell.core.language.fields import Cadence
 from marketbell.core.language.plan import Op, Plan
 from marketbell.core.language.printer import print_timing
 from marketbell.core.language.rule_plan import RulePlan
@@ -20,6 +21,8 @@ SESSION_MINUTES = 375
 """Of the venue that is reckoned with: 09:15 to 15:30."""
 TICKS_A_MINUTE = 60
 """A tick a second is reckoned with."""
+CHAINS = "chains"
+"""What a feed says that has option chains."""
 _DAYS = {"d": 1, "w": 5, "mo": 21}
 
 
@@ -64,7 +67,7 @@ def _instants(unit: str) -> float:
     if unit.startswith("schedule "):
         cron = parse_cron(unit.partition(" ")[2])
         return len(cron.minutes) * len(cron.hours)
-    return SESSION_MINUTES if unit == "update chain" else 1.0
+    return SESSION_MINUTES if unit.startswith("update chain") else 1.0
 
 
 def marks(plan: Plan) -> frozenset[bytes]:
@@ -78,9 +81,14 @@ def marks(plan: Plan) -> frozenset[bytes]:
 
 
 def plan_document(
-    tree: Rule | Screen, compiled: RulePlan, symbols: int, *, shared: int | None = None
+    tree: Rule | Screen,
+    compiled: RulePlan,
+    symbols: int,
+    *,
+    shared: int | None = None,
+    gives: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """The plan of a rule or a screen, for people and the API.
+    """The plan of a rule or a screen, for people and the API. `gives`: see notes.
 
     `{timing, symbols, sub_expressions, evaluations_per_day, warm_up: [{timeframe, bars}], feeds, fields, may_repaint,
     reads_others, notes}`, and `shared` (sub-expressions that other rules use too) where it is given.
@@ -96,7 +104,7 @@ def plan_document(
         "fields": list(compiled.fields),
         "may_repaint": compiled.may_repaint,
         "reads_others": compiled.is_joint,
-        "notes": list(notes(tree, compiled)),
+        "notes": list(notes(tree, compiled, gives)),
     }
     return told if shared is None else told | {"shared": shared}
 
@@ -126,13 +134,19 @@ def feeds(compiled: RulePlan) -> list[str]:
     return sorted(sources)
 
 
-def notes(tree: Rule | Screen, compiled: RulePlan) -> Iterator[str]:
-    """What a person should know before arming it."""
+def notes(tree: Rule | Screen, compiled: RulePlan, gives: Collection[str] | None = None) -> Iterator[str]:
+    """What a person should know before arming it.
+
+    `gives` is what the feeds say that they support (FeedCard.supports); None where nobody knows.
+    """
     if compiled.may_repaint:
         yield "It reads bars that still form: what it says may be different at their close (may repaint)."
     if compiled.is_joint:
         yield "It reads other instruments: it needs the whole market in one stream process."
-    absent = {field.source for name in compiled.fields if (field := known(name)) is not None and not field.is_live}
+    read = [field for name in compiled.fields if (field := known(name)) is not None]
+    absent = {field.source for field in read if not field.is_live}
+    if gives is not None and CHAINS not in gives:
+        absent |= {field.source for field in read if field.cadence is Cadence.CHAIN}
     for source in sorted(absent):
         yield f"Nothing comes from `{source}` yet: what it reads of it is unknown, and unknown never fires."
     if compiled.timing == TICK:
@@ -146,7 +160,7 @@ def _rule_notes(rule: Rule) -> Iterator[str]:
         yield "There is no paper account yet: nobody is in the portfolio."
     if rule.action is not None:
         yield "Paper orders are not placed yet: it only tells."
-    if rule.at is not None and rule.at.kind is TimingKind.UPDATE and rule.at.word in {"chain", "news"}:
+    if rule.at is not None and rule.at.kind is TimingKind.UPDATE and rule.at.word == "news":
         yield f"No news of the kind `{rule.at.word}` comes in yet: it is never looked at."
     if rule.hold >= DAY:
         yield "A hold ends with the session at timings of minutes and ticks."

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Any
 
+from marketbell.core.engine.chains import PREFIXES
 from marketbell.core.engine.outputs import RuleFiring
 from marketbell.core.indicators.catalogue import BY_NAME as SERIES
 from marketbell.core.language import expression as ex
 from marketbell.core.language.declared import known
 from marketbell.core.language.defaults import effective
+from marketbell.core.language.plan import Op
 from marketbell.core.language.printer import print_timing
-from marketbell.core.language.rule_plan import Part, RulePlan
+from marketbell.core.language.rule_plan import CHAIN_UPDATE, Part, RulePlan
 from marketbell.core.language.tree import Fire, Rule
 from marketbell.core.market.session import SECOND
 from marketbell.core.rules import words
@@ -26,6 +28,8 @@ _EDGES = {Fire.ENTER, Fire.EXIT, Fire.CHANGE}
 _REMEMBERED = 4_096
 _MOST_CLAUSES = 8
 _NONE: Mapping[str, float] = {}
+_UPDATE = str(CHAIN_UPDATE)
+"""What people call an evaluation when a chain comes, of whichever expiry."""
 
 _ABSENT = {
     "fundamentals": "nothing of it was published by then",
@@ -56,6 +60,8 @@ class Evaluation:
     previous: Mapping[str, float] = field(default_factory=dict)
     as_of: Mapping[str, int] = field(default_factory=dict)
     now: int | None = None
+    origins: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Of fields of option chains and futures, by their canonical names: when captured (ns UTC), and by whom."""
 
 
 def document(rule: Rule, plan: RulePlan, seen: Evaluation, *, event: str, source: str = "feed") -> dict[str, Any]:
@@ -117,6 +123,7 @@ class Layout:
         self.names = [words.name(part.node) for part in plan.parts]
         self.sources = [tuple(dict.fromkeys(_sources(part.node))) for part in plan.parts]
         self.timeframes = [str(part.timeframe) for part in plan.parts]
+        self.chain_fields = [_chain_fields(plan, part) for part in plan.parts]
         self.condition = plan.parts[self.places[plan.roots["when"]]].text
 
 
@@ -130,7 +137,7 @@ class Reasons:
         """Why it fired: the document, from the command that armed the rule."""
         rule, layout = self._rule(firing)
         event = firing.event if rule.rule.fire in _EDGES else "fire"
-        seen = Evaluation(firing.event_time, firing.values, firing.previous, firing.as_of)
+        seen = Evaluation(firing.event_time, firing.values, firing.previous, firing.as_of, origins=firing.origins)
         return told(rule.rule, layout, seen, event=event, source=source)
 
     def _rule(self, firing: RuleFiring) -> tuple[Armed, Layout]:
@@ -276,12 +283,18 @@ class _Reading:
             as_of = self.seen.time
         sources = self.layout.sources[at]
         now = self.seen.now if self.seen.now is not None else self.seen.time
+        origins = [self.seen.origins[name] for name in self.layout.chain_fields[at] if name in self.seen.origins]
+        if origins:
+            as_of = min(captured for captured, _ in origins)
+        captors = dict.fromkeys(captor for _, captor in origins if captor)
         told: dict[str, Any] = {
             "expression": part.text,
             "value": self.value(at),
             "type": part.type or "number",
-            "source": ", ".join(self.source if one == "feed" else one for one in sources) or self.source,
-            "timeframe": timeframe,
+            "source": ", ".join(
+                [*(self.source if one == "feed" else one for one in sources), *captors] or [self.source]
+            ),
+            "timeframe": _UPDATE if timeframe.startswith(_UPDATE) else timeframe,
             "as_of": as_of,
             "age_s": None if as_of is None or now is None else max(0.0, (now - as_of) / SECOND),
         }
@@ -554,6 +567,20 @@ def _fields(node: ex.Expression) -> Iterator[str]:
     for one in ex.walk(node):
         if isinstance(one, ex.Field) or (isinstance(one, ex.Call) and one.name not in SERIES):
             yield one.name
+
+
+def _chain_fields(plan: RulePlan, part: Part) -> tuple[str, ...]:
+    """Fields of option chains and futures that a part reads as they stand when the rule is evaluated."""
+    if part.timeframe != plan.timing:
+        return ()
+    nodes, waiting, found = plan.plan.nodes, [dict(plan.plan.results)[part.place].node], list[str]()
+    while waiting:
+        node = nodes[waiting.pop()]
+        if node.timeframe == plan.timing:
+            waiting += [one.node for one in node.inputs]
+            if node.op is Op.FIELD and node.name.startswith(PREFIXES):
+                found.append(node.name)
+    return tuple(dict.fromkeys(found))
 
 
 def _source(name: str) -> str:

@@ -115,7 +115,7 @@ def _of_rule(engine: Engine, book: RuleBook, uid: str, row: int, source: str) ->
     time = status.as_of.get(timing)
     if time is None and rule.compiled.timing == TICK:
         time = _newest(engine, row)
-    seen = Evaluation(time, status.values, status.previous, status.as_of, now)
+    seen = Evaluation(time, status.values, status.previous, status.as_of, now, status.origins)
     told = document(rule.rule, rule.compiled, seen, event="", source=source)
     return told | {
         "missing": [one | _expected(engine, book, uid, row, str(one["expression"])) for one in told["missing"]],

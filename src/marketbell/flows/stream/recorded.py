@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
+from marketbell.core.engine.chains import PREFIXES, Chains
 from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.outputs import BAR_COLUMNS, joined
@@ -61,6 +62,8 @@ class Recorded:
     days: Bars
     trace: Trace | None
     late: int
+    chains: Chains
+    """Every option chain of the source."""
     _places: dict[int, Ints] = field(default_factory=dict)
 
     def bars(self, timeframe: Timeframe) -> Bars:
@@ -96,7 +99,7 @@ class Recorded:
 
     def sampled(self, bars: Bars, timeframe: Timeframe, names: Sequence[str]) -> Bars:
         """The bars with these fields: the last known value at the end of each."""
-        plain = [name for name in names if not name.startswith(FUNDAMENTAL)]
+        plain = [name for name in names if not name.startswith((FUNDAMENTAL, *PREFIXES))]
         found: dict[str, Floats] = {}
         if self.trace is None:
             # Published values alone: nothing else is known of anybody.
@@ -111,6 +114,10 @@ class Recorded:
                     )
                 found[name] = np.where(at >= 0, np.asarray(values[name], np.float64)[np.maximum(at, 0)], np.nan)
         found |= self._facts(bars, [name for name in names if name.startswith(FUNDAMENTAL)])
+        of_chains = [name for name in names if name.startswith(PREFIXES)]
+        if of_chains:
+            close, state = {"close": bars.column("close")}, self.engine.tick_state()
+            found |= self.chains.sampled(bars.rows, close, state, bars.end, of_chains)
         return replace(bars, fields=found)
 
     def _last_before(self, bars: Bars, *, is_tick: bool) -> Ints:
@@ -209,7 +216,21 @@ def record(
         else _moment(len(rows), now),
         _trace(feed, engine(), finest) if needs_trace and batches else None,
         late,
+        _chains(main, [*feed.reference(), *batches]),
     )
+
+
+def _chains(engine: Engine, batches: Sequence[Batch]) -> Chains:
+    """The option chains, futures and volatilities of days before of a source, none forgotten."""
+    state = engine.tick_state()
+    found = Chains(keeps_all=True)
+    found.grow(state)
+    for batch in batches:
+        if batch.kind is FrameKind.CHAIN:
+            found.take(batch.columns, batch.payload, state)
+        elif batch.kind is FrameKind.REFERENCE:
+            found.reference(batch.payload, state)
+    return found
 
 
 def _moment(rows: int, now: int) -> Bars:
