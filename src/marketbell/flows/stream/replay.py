@@ -212,7 +212,7 @@ def _quality(rows: Columns, keys: Mapping[int, str]) -> Table:
 
 
 def _summary(engine: Engine, seconds: float, feed: PacedFeed, tables: Mapping[str, Table]) -> dict[str, Any]:
-    totals = engine.counters()
+    totals, chains = engine.counters(), engine.chains.counts()
     sums = dict.fromkeys(KINDS, 0)
     for counts in engine.quality_counts().values():
         for kind, count in counts.items():
@@ -230,6 +230,7 @@ def _summary(engine: Engine, seconds: float, feed: PacedFeed, tables: Mapping[st
         "bars_1m": len(tables["bars_1m"].columns["start"]),
         "bars_1d": len(tables["bars_1d"].columns["start"]),
         "firings": len(tables["firings"].columns["event_time"]),
+        **({"chains": chains["chains"], "chains_late": chains["late"]} if any(chains.values()) else {}),
         "seconds": round(seconds, 6),
         "ticks_per_s": round(totals["ticks_read"] / seconds) if seconds > 0 else None,
     }

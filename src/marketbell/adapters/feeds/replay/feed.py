@@ -8,6 +8,8 @@ import numpy as np
 
 from marketbell.adapters.feeds.replay.bars import BarSource, no_bars, read_bars
 from marketbell.adapters.feeds.replay.books import is_raw, read_books
+from marketbell.adapters.feeds.replay.chain_source import ChainSource, holds_chains, read_chain_source
+from marketbell.adapters.feeds.replay.chains import read_chains
 from marketbell.adapters.feeds.replay.corporate_actions import adjusted_history, batch_of, is_actions_file, read_actions
 from marketbell.adapters.feeds.replay.events import EventSource
 from marketbell.adapters.feeds.replay.fundamentals import is_facts_file
@@ -50,10 +52,19 @@ class ReplayFeed:
         files = [path for path in every if path not in others]
         if told and not files and not published:
             raise InvalidSourceError(f"{told[0]} lists corporate actions alone: give prices or published values too")
-        raw = [path for path in files if is_raw(path, format)]
-        tables = [read_table(path, format) for path in files if path not in raw]
+        chains = [path for path in files if holds_chains(path, format)]
         self._history: Columns = {}
-        self._source = self._read(raw, tables, calendar, sessions) if files else no_bars()
+        if chains:
+            rest = [path for path in files if path not in chains]
+            if rest:
+                raise InvalidSourceError(f"{chains[0]} holds option chains and {rest[0]} does not: give one kind")
+            self._source: TickSource | BarSource | EventSource | ChainSource = read_chain_source(
+                [(path, read_chains(path, format=format)) for path in chains], calendar
+            )
+        else:
+            raw = [path for path in files if is_raw(path, format)]
+            tables = [read_table(path, format) for path in files if path not in raw]
+            self._source = self._read(raw, tables, calendar, sessions) if files else no_bars()
         self._facts = read_all(published, self._source.instruments, calendar) if published else None
         self._at = 0
         self._told = 0
@@ -152,7 +163,7 @@ class ReplayFeed:
             # Without one good bar there is no row that the events could come with.
             return self._events(0) if not self.rows and isinstance(self._source, BarSource) else []
         begin, self._at = self._at, end
-        if isinstance(self._source, EventSource):
+        if isinstance(self._source, (EventSource, ChainSource)):
             return self._source.batches(begin, end)
         if isinstance(self._source, TickSource):
             return self._ticks(self._source, begin, end)
@@ -189,16 +200,18 @@ class ReplayFeed:
         return [Batch(FrameKind.REFERENCE, {}, self._at, {"type": "quality", "items": items})] if items else []
 
 
-def _supports(source: TickSource | BarSource | EventSource) -> tuple[str, ...]:
+def _supports(source: TickSource | BarSource | EventSource | ChainSource) -> tuple[str, ...]:
+    if isinstance(source, ChainSource):
+        return ("trades", "chains")
     if isinstance(source, EventSource):
         words = {FrameKind.TRADE: "trades", FrameKind.QUOTE: "quotes", FrameKind.BOOK: "depth"}
         return tuple(word for kind, word in words.items() if (source.kinds == int(kind)).any())
     return ("trades", "quotes", "history") if isinstance(source, TickSource) else ("bars",)
 
 
-def _left_out(source: TickSource | BarSource | EventSource) -> str:
+def _left_out(source: TickSource | BarSource | EventSource | ChainSource) -> str:
     """Messages of a recording that nothing here reads."""
-    skipped = source.skipped if isinstance(source, EventSource) else {}
+    skipped = source.skipped if isinstance(source, (EventSource, ChainSource)) else {}
     return f" Left out: {', '.join(f'{count} {name}' for name, count in sorted(skipped.items()))}." if skipped else ""
 
 
