@@ -155,6 +155,7 @@ class World:
     leases: MemoryLeases = field(default_factory=MemoryLeases)
     spill: MemoryFrameQueue = field(default_factory=MemoryFrameQueue)
     has_database: bool = True
+    has_chain_store: bool = True
 
     def __post_init__(self) -> None:
         self.start_ingest()
@@ -207,6 +208,7 @@ class World:
             quality=self._store(self.stores.quality),
             screens=self._store(self.stores.screens),
             sessions=CALENDARS.sessions,
+            chains=Failing(self.stores.chains, lambda: not self.has_chain_store),
         )
         return StreamDesk(
             ports,
@@ -224,6 +226,8 @@ class World:
             self.ingest.turn()
             self.stream.turn()
             lanes = (self.stream.ledger_lane.depth, self.stream.bar_lane.depth, len(self.spill))
+            if self.has_chain_store and self.stream.chain_lane is not None:
+                lanes += (self.stream.chain_lane.depth,)
             is_calm = self.ingest.runner.state == "ended" and not any(lanes) and self.stream.runner.is_ready
             calm = calm + 1 if is_calm else 0
             if calm == 12:  # heartbeats go on for ever: that much market time without work is the end
@@ -313,6 +317,7 @@ class Kit:
     level_command = staticmethod(level_command)
     OPEN = OPEN
     NS = NS
+    CALENDARS = CALENDARS
 
 
 @pytest.fixture(scope="session")

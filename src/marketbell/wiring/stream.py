@@ -34,13 +34,16 @@ def build_stream(settings: Settings) -> StreamParts:
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.core.engine.engine import EngineConfig
     from marketbell.core.engine.warm import warm
+    from marketbell.core.options.warm import warm_options
     from marketbell.core.rules.warm import warm_rules
     from marketbell.flows.stream.desk import StreamPorts
     from marketbell.wiring.calendars import calendars
+    from marketbell.wiring.chains import build_chains
     from marketbell.wiring.secrets import required
 
     database_url = required(settings.database_url, "database_url")
     stores = PostgresStores(database_url, connections=CONNECTIONS)
+    chains = build_chains(settings, stores, connections=1)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
     sessions = calendars().sessions
@@ -60,6 +63,7 @@ def build_stream(settings: Settings) -> StreamParts:
             quality=stores.quality,
             screens=stores.screens,
             sessions=sessions,
+            chains=chains,
         ),
         config=config,
         shards=Shards.parse(settings.stream.shards),
@@ -70,11 +74,13 @@ def build_stream(settings: Settings) -> StreamParts:
 
     def close() -> None:
         stores.close()
+        chains.close()
         cache.close()
         bus.close()
 
     def warmed() -> None:
         warm()
         warm_rules()
+        warm_options(is_whole=False)
 
     return StreamParts(desk, cache, bus, warmed, close)

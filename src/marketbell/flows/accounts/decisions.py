@@ -64,7 +64,7 @@ PUBLIC: Final = frozenset(
 )
 """What needs no login: the health answer, the way in, and links that carry their own signature."""
 
-ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "screen", "job", "user"})
+ROOMS: Final = frozenset({"market", "universe", "instrument", "watchlist", "screen", "chain", "job", "user"})
 
 
 def decide(actor: Actor, action: Action, resource: Resource) -> Decision:

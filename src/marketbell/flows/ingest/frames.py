@@ -1,6 +1,6 @@
 """Frames for the log: batches of rows cut by partition, heartbeats and JSON entries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -8,6 +8,9 @@ import numpy as np
 import orjson
 
 from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind, encode
+from marketbell.core.options.chain import Chain
+from marketbell.core.options.frames import chain_rows
+from marketbell.core.primitives.identity import instrument_id
 
 Entry = tuple[int, bytes]
 """A partition and an encoded frame."""
@@ -62,11 +65,31 @@ def _rows_frame(
 
 
 def rows_slices(kind: FrameKind, columns: Columns, size: int) -> list[Columns]:
-    """The batch in pieces of at most `size` rows. Books stay whole: a frame holds whole messages."""
+    """The batch in pieces of at most `size` rows. Books and chains stay whole: a frame holds whole messages."""
     count = len(columns["instrument_id"])
-    if count <= size or kind in {FrameKind.DEPTH, FrameKind.BOOK}:
+    if count <= size or kind in {FrameKind.DEPTH, FrameKind.BOOK, FrameKind.CHAIN}:
         return [columns]
     return [{name: column[at : at + size] for name, column in columns.items()} for at in range(0, count, size)]
+
+
+def chain_entries(
+    chains: Sequence[Chain], *, partitions: int, partition_of: PartitionOf, producer: int, first: int
+) -> list[Entry]:
+    """Frames of option chains, one a chain, of a producer that stands at `first` and moves by one with each."""
+    entries: list[Entry] = []
+    for number, chain in enumerate(chains):
+        columns, payload = chain_rows(chain, instrument_id(chain.underlying))
+        entries += rows_entries(
+            FrameKind.CHAIN,
+            columns,
+            partitions=partitions,
+            partition_of=partition_of,
+            producer=producer,
+            first=first + number,
+            last=first + number + 1,
+            payload=payload,
+        )
+    return entries
 
 
 def heartbeat(partition: int, producer: int, position: int, clock: int) -> Entry:

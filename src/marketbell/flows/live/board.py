@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from marketbell.core.language.fields import BY_NAME, FIELDS, FieldType
+from marketbell.flows.live.chains import ChainShelf
 
 BAR_COLUMNS = ("bar.start", "bar.open", "bar.high", "bar.low", "bar.close", "bar.volume")
 COLUMNS: tuple[str, ...] = (*(field.name for field in FIELDS if field.name != "src.age"), *BAR_COLUMNS)
@@ -66,11 +67,15 @@ class MarketBoard:
         self._bar_version: dict[str, int] = {}
         self._members: dict[str, dict[str, None]] = {}
         self._screen_events: dict[str, deque[tuple[int, dict[str, Any]]]] = {}
+        self.chains: dict[str, ChainShelf] = {}
+        """Chains that somebody looks at, by `{underlying}:{expiry}`."""
+        self.torn_chains: set[str] = set()
+        """Those of which something was missed: the cache has them whole."""
         self._layout: tuple[tuple[str, ...], tuple[int | None, ...]] | None = None
 
     # -- in ------------------------------------------------------------------------------------------------------
 
-    def apply(self, document: Mapping[str, Any]) -> bool:  # noqa: C901 — one branch a kind of document
+    def apply(self, document: Mapping[str, Any]) -> bool:  # noqa: C901, PLR0912 — one branch a kind of document
         """Take one document of the topic; False for a type that is not the board's."""
         kind = document.get("type")
         if kind == "rows":
@@ -83,6 +88,8 @@ class MarketBoard:
                     self.put_part(name, document[name])
         elif kind == "depth":
             self.put_part(f"depth:{document['instrument']}", {k: document.get(k) for k in _BOOK})
+        elif kind == "chain":
+            self.put_chain(document)
         elif kind == "screen":
             self._apply_screen(document)
         elif kind == "series":
@@ -134,6 +141,27 @@ class MarketBoard:
         self.version += 1
         self.parts[name] = value
         self.part_version[name] = self.version
+
+    def watch_chain(self, name: str) -> ChainShelf:
+        """Keep an option chain (`{underlying}:{expiry}`) from now on; others are passed over."""
+        return self.chains.setdefault(name, ChainShelf())
+
+    def drop_chain(self, name: str) -> None:
+        """Nobody looks at it any more."""
+        self.chains.pop(name, None)
+        self.torn_chains.discard(name)
+
+    def put_chain(self, document: Mapping[str, Any]) -> None:
+        """Take what was told of a chain, where somebody looks at it."""
+        name = f"{document['underlying']}:{document['expiry']}"
+        shelf = self.chains.get(name)
+        if shelf is None:
+            return
+        self.version += 1
+        if shelf.apply(document, self.version):
+            self.torn_chains.discard(name)
+        else:
+            self.torn_chains.add(name)
 
     def drop_part(self, name: str) -> None:
         """Forget a named part that nobody looks at."""

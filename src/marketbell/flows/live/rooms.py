@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from marketbell.flows.live.board import COLUMNS, MarketBoard
+from marketbell.flows.live.board import MarketBoard
 from marketbell.flows.live.views import View
 
 HISTORY_EVENTS = 1_000
@@ -81,11 +81,12 @@ class Room:
         old, self._keys = self._keys, keys
         fresh = [key for key in keys if key not in old]
         # The shorter walk wins: a page about one share does not look at the whole market.
+        shelf = self.view.shelf(board)
         if len(keys) <= 8:
-            moved = [key for key in keys if key in old and board.row_changed(key, since)]
+            moved = [key for key in keys if key in old and shelf.row_changed(key, since)]
         else:
-            moved = [key for key in board.changed_rows(since) if key in keys and key in old]
-        rows = (board.row(key, self.view.columns) for key in (*fresh, *moved))
+            moved = [key for key in shelf.changed_rows(since) if key in keys and key in old]
+        rows = (shelf.row(key) for key in (*fresh, *moved))
         return [row for row in rows if row is not None]
 
     def say(self, event: str, payload: dict[str, Any], now_s: float) -> Event:
@@ -112,12 +113,13 @@ class Room:
         """Everything, with the position that deltas go on from. Encoded once for all who join between two changes."""
         if self._snapshot is not None and self._snapshot[:2] == (board.version, self.seq):
             return self._snapshot[2]
-        rows = (board.row(key, self.view.columns) for key in self.view.keys(board))
+        shelf = self.view.shelf(board)
+        rows = (shelf.row(key) for key in self.view.keys(board))
         payload = {
             "room": self.name,
             "position": self.position,
             "as_of": board.as_of,
-            "columns": [COLUMNS[at] for at in self.view.columns],
+            "columns": list(shelf.names),
             "rows": [row for row in rows if row is not None],
             "data": self.view.data(board, 0),
         }

@@ -1,10 +1,11 @@
 """What each kind of room shows: which rows, which columns, which parts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from marketbell.flows.live.board import COLUMNS, MarketBoard
+from marketbell.flows.live.chains import ChainShelf
 
 ALL = tuple(range(len(COLUMNS)))
 LISTED = 30
@@ -38,12 +39,64 @@ def _indices_of(names: Sequence[str]) -> tuple[int, ...]:
     return tuple(COLUMNS.index(name) for name in names)
 
 
+class Shelf(Protocol):
+    """Where a room's rows stand: what a row holds behind its key, the rows, and which of them changed."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What a row holds behind its key."""
+
+    def row(self, key: str, /) -> list[Any] | None:
+        """[key, values…]; None without a row."""
+
+    def row_changed(self, key: str, since: int, /) -> bool:
+        """True where the row changed after that version."""
+
+    def changed_rows(self, since: int, /) -> Iterable[str]:
+        """Keys of rows that changed after that version, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Instruments:
+    """The rows of instruments, some of the board's columns."""
+
+    board: MarketBoard
+    columns: tuple[int, ...]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What a row holds."""
+        return [COLUMNS[at] for at in self.columns]
+
+    def row(self, key: str, /) -> list[Any] | None:
+        """The row of an instrument."""
+        return self.board.row(key, self.columns)
+
+    def row_changed(self, key: str, since: int, /) -> bool:
+        """See MarketBoard."""
+        return self.board.row_changed(key, since)
+
+    def changed_rows(self, since: int, /) -> Iterable[str]:
+        """See MarketBoard."""
+        return self.board.changed_rows(since)
+
+
+class _OfInstruments:
+    """A window on the rows of instruments. `columns` says which of the board's columns."""
+
+    __slots__ = ()
+    columns: tuple[int, ...]
+
+    def shelf(self, board: MarketBoard, /) -> Shelf:
+        """The board's own rows."""
+        return _Instruments(board, self.columns)
+
+
 class View(Protocol):
     """A room's window on the board."""
 
-    @property
-    def columns(self) -> tuple[int, ...]:
-        """Which of the board's columns."""
+    def shelf(self, board: MarketBoard, /) -> Shelf:
+        """Where its rows stand."""
 
     @property
     def every(self) -> int:
@@ -61,7 +114,7 @@ def _parts(board: MarketBoard, names: Sequence[str], since: int) -> dict[str, An
 
 
 @dataclass(frozen=True, slots=True)
-class MarketView:
+class MarketView(_OfInstruments):
     """The Overview: lists with their rows, breadth, sectors, indices, session, source, lights."""
 
     columns: tuple[int, ...] = _indices_of(_MARKET_COLUMNS)
@@ -85,7 +138,7 @@ class MarketView:
 
 
 @dataclass(frozen=True, slots=True)
-class UniverseView:
+class UniverseView(_OfInstruments):
     """The heat map: every instrument, few columns, twice a second."""
 
     columns: tuple[int, ...] = _indices_of(_UNIVERSE_COLUMNS)
@@ -101,7 +154,7 @@ class UniverseView:
 
 
 @dataclass(frozen=True, slots=True)
-class InstrumentView:
+class InstrumentView(_OfInstruments):
     """The Symbol page: one row with its forming bar, the book, the newest closed minutes."""
 
     key: str
@@ -130,7 +183,7 @@ class InstrumentView:
 
 
 @dataclass(slots=True)
-class WatchlistView:
+class WatchlistView(_OfInstruments):
     """A watchlist's rows. `show` gives it another list of instruments."""
 
     watchlist_id: str
@@ -158,7 +211,7 @@ class WatchlistView:
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenView:
+class ScreenView(_OfInstruments):
     """A standing screen: its members' rows, and who entered and left."""
 
     screen_id: str
@@ -178,7 +231,29 @@ class ScreenView:
 
 
 @dataclass(frozen=True, slots=True)
-class JobView:
+class ChainView:
+    """An option chain (`{underlying}:{expiry}`): a row a strike. Empty while nobody has told of it."""
+
+    name: str
+    every: int = 1
+
+    def shelf(self, board: MarketBoard, /) -> Shelf:
+        """The rows of its strikes."""
+        return board.chains.get(self.name) or ChainShelf()
+
+    def keys(self, board: MarketBoard, /) -> Sequence[str]:
+        """Its strikes, rising."""
+        found = board.chains.get(self.name)
+        return () if found is None else found.keys()
+
+    def data(self, board: MarketBoard, since: int, /) -> dict[str, Any]:
+        """`metrics` {name: value}, `spot`, `forward`, `as_of`, `atm_strike` …: all of them, when one changed."""
+        found = board.chains.get(self.name)
+        return dict(found.data) if found is not None and found.data_version > since else {}
+
+
+@dataclass(frozen=True, slots=True)
+class JobView(_OfInstruments):
     """One run of a job: how far it is."""
 
     run_id: str
@@ -196,7 +271,7 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
-class UserView:
+class UserView(_OfInstruments):
     """A person's own room: it has no rows, only alerts."""
 
     columns: tuple[int, ...] = ()

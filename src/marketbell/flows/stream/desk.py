@@ -14,6 +14,7 @@ from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.line_up import Extra
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.shards import ALL_SHARDS, Shards
+from marketbell.flows.stream.chain_lane import ChainLane
 from marketbell.flows.stream.chart_values import ChartValues
 from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.durable import BarLane, Lane, LedgerLane
@@ -31,6 +32,7 @@ from marketbell.flows.stream.whole_market import WholeMarket
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
+from marketbell.ports.chains import ChainStore
 from marketbell.ports.checkpoints import CheckpointStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.leases import Leases
@@ -65,6 +67,8 @@ class StreamPorts:
     quality: QualityStore
     screens: ScreenStore
     sessions: Sessions
+    chains: ChainStore | None = None
+    """Where option chains are kept; None: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,9 @@ class StreamDesk:
         self.ledger_lane = LedgerLane(ports.ledger, ports.rules, self.publisher.firings)
         self.bar_lane = BarLane(ports.bars, ports.snapshots, ports.quality, ownership.may_write)
         self.screen_lane = ScreenLane(ports.screens)
+        self.chain_lane = None
+        if ports.chains is not None:
+            self.chain_lane = ChainLane(ports.chains, ports.clock, ownership.may_write)
         self.keeper = Keeper(
             ports.checkpoints,
             ports.recordings,
@@ -134,6 +141,7 @@ class StreamDesk:
             checkpoint_every_s=checkpoint_every_s,
             market=self.publisher.market,
             screen_lane=self.screen_lane,
+            chain_lane=self.chain_lane,
         )
 
         self.charts = Charts(
@@ -152,7 +160,8 @@ class StreamDesk:
     @property
     def _lanes(self) -> tuple[Lane, ...]:
         """What a checkpoint waits for."""
-        return self.ledger_lane, self.bar_lane, self.screen_lane
+        lanes: tuple[Lane, ...] = (self.ledger_lane, self.bar_lane, self.screen_lane)
+        return lanes if self.chain_lane is None else (*lanes, self.chain_lane)
 
     def _instrument(self, instrument_id: int) -> Instrument | None:
         """An instrument of one of our shards."""

@@ -15,6 +15,7 @@ from marketbell.core.engine.engine import Engine
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.primitives.errors import BusFullError, BusUnavailableError, TopicLostError, UnavailableError
 from marketbell.flows.stream import documents
+from marketbell.flows.stream.chain_teller import ChainTeller
 from marketbell.flows.stream.charts import Charts
 from marketbell.flows.stream.partition import Partition
 from marketbell.flows.stream.screen_teller import ScreenTeller
@@ -76,6 +77,8 @@ class Publisher:
         self._charted: frozenset[int] = frozenset()
         self.screens = ScreenTeller(cache, self.say)
         """Who is in which standing screen."""
+        self.chains = ChainTeller(cache, self.say)
+        """Who looks at option chains."""
 
     def take(self, partition: Partition, outputs: Outputs) -> None:
         """Note what came of a batch."""
@@ -85,6 +88,7 @@ class Publisher:
                 self._queue(MARKET, documents.bars_document(timeframe, bars, key_of))
                 if self.charts is not None:
                     self.charts.take(timeframe, bars)
+        self.chains.take(outputs.chains)
         self._books.update(documents.newest_books(outputs.depth, outputs.book_states, key_of))
         if len(outputs.quality["kind"]):
             self._recent.extend(documents.quality_events(outputs.quality, key_of, _RECENT))
@@ -117,6 +121,7 @@ class Publisher:
         if steady >= self._due_rows:
             self._due_rows = steady + self._publish_every_s
             self._rows(partitions)
+            self.chains.tell()
         if steady >= self._due_cache and partitions:
             self._due_cache = steady + _CACHE_S
             self._lists(partitions)
@@ -190,6 +195,7 @@ class Publisher:
                 self._runs[partition.label] = partition.run
                 if self.charts is not None:
                     self.charts.forget()
+                self.chains.forget()
                 self._new_run(partitions)
             self._changed.setdefault(partition.label, set()).update(rows)
             self._cache_changed.setdefault(partition.label, set()).update(rows)
@@ -251,6 +257,7 @@ class Publisher:
             if lists is not None:
                 self._whole(engines, lists, quality, max(now, lists["as_of"] or 0))
             self._cached_rows(partitions)
+            self.chains.keep()
             self.screens.tell({one.label: one.engine for one in partitions}, self._labels(partitions))
             for key, document in list(self._evidence.items()):
                 self._cache.set(f"market:evidence:{key}", documents.dumps(document), ttl_s=_EVIDENCE_S)
@@ -265,6 +272,7 @@ class Publisher:
         else:
             if self.cache_error:
                 self._fill_cache(partitions)
+                self.chains.forget()
                 self.screens.forget()
             self.cache_error = ""
 

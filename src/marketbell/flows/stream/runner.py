@@ -10,7 +10,7 @@ is told of a firing before it is durable. Databases and brokers may come and go:
 bounded queues, and when those are full the stream stops reading, visibly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from marketbell.core.primitives.errors import (
 )
 from marketbell.core.primitives.shards import Shards, shards_of
 from marketbell.core.rules.why import Reasons
+from marketbell.flows.stream.chain_lane import ChainLane
 from marketbell.flows.stream.cover import Covered, cover
 from marketbell.flows.stream.documents import dumps
 from marketbell.flows.stream.durable import BarLane, LedgerJob, LedgerLane
@@ -102,6 +103,7 @@ class StreamRunner:
         checkpoint_every_s: float,
         market: WholeMarket | None = None,
         screen_lane: ScreenLane | None = None,
+        chain_lane: ChainLane | None = None,
     ) -> None:
         """`make(number, shards, whole)` makes an empty state; `partitions` is how many a new log will have."""
         self._make = make
@@ -115,6 +117,7 @@ class StreamRunner:
         self._ledger_lane = ledger_lane
         self._bar_lane = bar_lane
         self._screen_lane = screen_lane
+        self._chain_lane = chain_lane
         self._keeper = keeper
         self._publisher = publisher
         self._sessions = sessions
@@ -162,6 +165,7 @@ class StreamRunner:
             return self._ownership.reason or "another stream process has the shards"
         reasons = [one.reason for one in self._slices if one.phase != "running"]
         lanes = [self._ledger_lane.error, self._bar_lane.error, self._keeper.error]
+        lanes += [] if self._chain_lane is None else [self._chain_lane.error]
         said = [self._error, *reasons, *lanes, self._publisher.error, self._publisher.cache_error]
         return next(filter(None, said), "")
 
@@ -273,6 +277,8 @@ class StreamRunner:
         for outputs in applied.outputs:
             self._bar_lane.put(self._mark, "1m", outputs.bars_1m)
             self._bar_lane.put(self._mark, "1d", outputs.bars_1d)
+            if self._chain_lane is not None:
+                self._chain_lane.put(self._mark, outputs.chains)
             fired += outputs.fired
             by_rules += outputs.rule_firings
             self._publisher.take(partition, outputs)
@@ -375,6 +381,8 @@ class StreamRunner:
         self._bar_lane.clear()
         if self._screen_lane is not None:
             self._screen_lane.clear()
+        if self._chain_lane is not None:
+            self._chain_lane.clear()
         if self._market is not None:
             self._market.resign()
         self._slices = self._empty()
@@ -552,9 +560,11 @@ class StreamRunner:
             "ticks_per_s": self._rate,
             "ticks": self.counts,
             "firings_written": self._ledger_lane.written,
+            "chains": _chains_of([one.partition for one in self._slices], self._chain_lane),
             "waiting": {
                 "ledger": self._ledger_lane.depth,
                 "bars": self._bar_lane.depth,
+                "chains": 0 if self._chain_lane is None else self._chain_lane.depth,
                 "market": self._publisher.waiting,
                 "dropped": self._publisher.dropped,
             },
@@ -594,6 +604,18 @@ def _screens_of(partition: Partition) -> dict[str, Any]:
     if standing is None:
         return {"standing": 0, "not_evaluated": {}}
     return {"standing": len(standing.screens), "not_evaluated": dict(standing.problems)}
+
+
+def _chains_of(partitions: Sequence[Partition], lane: ChainLane | None) -> dict[str, Any]:
+    """How many option chains came, were late, are stored and were let go, and what keeps their store from them."""
+    counts = [one.engine.chains.counts() for one in partitions]
+    return {
+        "taken": sum(one["chains"] for one in counts),
+        "late": sum(one["late"] for one in counts),
+        "written": 0 if lane is None else lane.written,
+        "dropped": 0 if lane is None else lane.dropped,
+        "error": None if lane is None else lane.error or None,
+    }
 
 
 def _place_key(partition: Partition) -> str:

@@ -33,7 +33,9 @@ MAX_CLIENTS_EACH_ADDRESS = 2_500
 MAX_ROOMS_EACH_CLIENT = 200
 CONNECTED_AT_MOST_S = 12 * 3_600.0
 """A connection older than this is closed; the page comes back with a fresh token."""
-_ROOM = re.compile(r"^(market|universe|(instrument|watchlist|screen|job|user):[^\s\x00-\x1f]{1,80})$")
+_ROOM = re.compile(r"^(market|universe|(instrument|watchlist|screen|chain|job|user):[^\s\x00-\x1f]{1,80})$")
+_CHAIN = re.compile(r"[A-Z0-9_]{1,16}:[^:]{1,48}:\d{4}-\d{2}-\d{2}")
+"""An underlying's key and an expiry."""
 
 log = structlog.stdlib.get_logger("live")
 
@@ -202,11 +204,9 @@ class LiveServer:
         if not decide(client.actor, Action.JOIN, Resource(kind, word, owner_id)).allowed:
             return None, not_there
         if kind == "instrument":
-            if not self.directory.knows(word):
-                self.directory.refresh(time.monotonic())
-            if not self.directory.knows(word) and not self.hub.board.has(word):
-                return None, not_there
             self.follower.load_book(word)
+        elif kind == "chain":
+            self.follower.load_chain(word)
         is_new = name not in self.hub.halls
         hall = self.hub.hall(name, owner_id)
         if hall is None:
@@ -217,7 +217,13 @@ class LiveServer:
         return hall, {}
 
     def _exists(self, actor: Actor, kind: str, word: str) -> bool:
-        """False for a screen or a run that is not there for them."""
+        """False for an instrument, a screen or a run that is not there for them, and for what can be no chain."""
+        if kind == "instrument":
+            if not self.directory.knows(word):
+                self.directory.refresh(time.monotonic())
+            return self.directory.knows(word) or self.hub.board.has(word)
+        if kind == "chain":
+            return _CHAIN.fullmatch(word) is not None
         if kind == "screen":
             return self._has_screen(actor, word)
         return kind != "job" or self._has_run(actor, word)

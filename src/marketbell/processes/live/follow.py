@@ -19,6 +19,8 @@ from marketbell.processes.live.hub import Hub
 from marketbell.wiring.live import LiveParts
 
 TOPIC = "market"
+CHAIN_KEY = "market:chain:"
+"""In the cache, with `{underlying}:{expiry}` behind it: the newest chain, as `stream` writes it."""
 READ_WAIT_S = 0.5
 RELOAD_AFTER_S = 1.5
 """`stream` writes the cache twice a second: after this, what the topic said before we came is in it."""
@@ -171,6 +173,14 @@ class Follower:
             if book:
                 self._hub.board.put_part(f"depth:{key}", {k: book.get(k) for k in ("bids", "asks", "as_of")})
 
+    def load_chain(self, name: str) -> None:
+        """An option chain that somebody looks at, as the cache has it, until the topic brings what changes."""
+        shelf = self._hub.board.watch_chain(name)
+        if not shelf.seq or name in self._hub.board.torn_chains:
+            found = self._document(f"{CHAIN_KEY}{name}")
+            if found:
+                self._hub.board.put_chain(found)
+
     def load_screen(self, screen_id: str) -> None:
         """The cached members of a screen, until the topic brings the next."""
         if f"screen:{screen_id}" not in self._hub.board.parts:
@@ -200,6 +210,8 @@ class Follower:
                 board.put_part("feeds", [{name: feed.get(name) for name in _FEED_FACTS} for feed in feeds])
                 status = self._document("stream:status")
                 board.put_part("lights", lights(feeds, status, self._document("proc:stream")))
+                for name in list(board.torn_chains):
+                    self.load_chain(name)
             except BusUnavailableError:
                 board.put_part("lights", lights(None, None, None))
             time.sleep(1.0)

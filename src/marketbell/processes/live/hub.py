@@ -9,6 +9,7 @@ from marketbell.flows.accounts.decisions import Actor
 from marketbell.flows.live.board import MarketBoard
 from marketbell.flows.live.rooms import Room
 from marketbell.flows.live.views import (
+    ChainView,
     InstrumentView,
     JobView,
     MarketView,
@@ -154,6 +155,8 @@ class Hub:
         del self.halls[name]
         if name.startswith("job:"):
             self.board.drop_part(name)
+        elif name.startswith("chain:"):
+            self.board.drop_chain(name.partition(":")[2])
 
     def alert(self, owner_id: str, payload: dict[str, Any]) -> int:
         """Say an alert in its owner's room, to everybody there, at once. Returns how many got it."""
@@ -166,16 +169,19 @@ class Hub:
         return len(hall.members)
 
 
+_VIEWS: dict[str, Callable[[str], View]] = {
+    "instrument": InstrumentView,
+    "watchlist": WatchlistView,
+    "screen": ScreenView,
+    "chain": ChainView,
+    "job": JobView,
+    "user": lambda _: UserView(),
+    "universe": lambda _: UniverseView(),
+}
+"""By the word before the colon; anything else is the market."""
+
+
 def _view(name: str) -> View:
     kind, _, word = name.partition(":")
-    if kind == "instrument":
-        return InstrumentView(word)
-    if kind == "watchlist":
-        return WatchlistView(word)
-    if kind == "screen":
-        return ScreenView(word)
-    if kind == "job":
-        return JobView(word)
-    if kind == "user":
-        return UserView()
-    return UniverseView() if kind == "universe" else MarketView()
+    make = _VIEWS.get(kind)
+    return MarketView() if make is None else make(word)
