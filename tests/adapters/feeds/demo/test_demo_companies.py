@@ -12,7 +12,6 @@ from marketbell.adapters.feeds.demo.feed import DemoFeed
 from marketbell.adapters.feeds.demo.names import SECTORS, security_code
 from marketbell.adapters.feeds.demo.session import MINUTE, MINUTES
 from marketbell.adapters.feeds.demo.universe import universe
-from marketbell.core.columns.frame import FrameKind
 from marketbell.core.fundamentals.valuation import Thresholds, undervalued_mask
 from marketbell.core.language.fields import BY_NAME
 
@@ -26,7 +25,7 @@ def feed() -> DemoFeed:
 
 @pytest.fixture(scope="module")
 def items(feed: DemoFeed) -> list[dict[str, object]]:
-    payload = next(batch.payload for batch in feed.reference() if batch.kind is FrameKind.REFERENCE)
+    payload = next(batch.payload for batch in feed.reference() if batch.payload.get("type") == "fundamentals")
     assert payload["type"] == "fundamentals"
     return list(payload["items"])
 

@@ -1,5 +1,6 @@
 """Injected faults: the engine's quality counts equal them kind by kind, and sound rows have none."""
 
+import json
 from collections import Counter
 from datetime import date
 
@@ -28,9 +29,10 @@ def run(feed: DemoFeed, engine: Engine, until: int, max_rows: int = 20_000) -> d
     trades: list[dict[str, np.ndarray]] = []
     while batches := feed.advance(until, max_rows):
         for batch in batches:
-            count = len(batch.columns["event_time"])
-            first = batch.position - count
-            engine.apply([Frame(batch.kind, 0, 9, first, batch.position, 0, 0, count, batch.columns)])
+            count = len(batch.columns.get("event_time", ()))
+            first = batch.position - (1 if batch.payload else count)
+            raw = json.dumps(batch.payload).encode() if batch.payload else b""
+            engine.apply([Frame(batch.kind, 0, 9, first, batch.position, 0, 0, count, batch.columns, raw)])
             if batch.kind is FrameKind.TRADE:
                 trades.append(batch.columns)
     return {name: np.concatenate([columns[name] for columns in trades]) for name in trades[0]}

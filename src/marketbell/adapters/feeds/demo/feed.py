@@ -15,6 +15,7 @@ from marketbell.adapters.feeds.demo.faults import FaultRates, Injection
 from marketbell.adapters.feeds.demo.fundamentals import Accounts
 from marketbell.adapters.feeds.demo.history import daily_bars, minute_bars, minute_table, volume_profile
 from marketbell.adapters.feeds.demo.minute import BOOK_ROWS, CHAPTERS, Minute, Segment, kind_name, slice_of
+from marketbell.adapters.feeds.demo.options import DemoOptions
 from marketbell.adapters.feeds.demo.session import DAY, MINUTE, MINUTES, OPEN_OFFSET, Plan, plan_session
 from marketbell.adapters.feeds.demo.universe import CALENDAR, universe
 from marketbell.core.columns.frame import FrameKind
@@ -33,8 +34,9 @@ CARD = FeedCard(
     label="SIMULATED market",
     kind="demo",
     is_simulated=True,
-    supports=("trades", "quotes", "depth", "history", "profile", "fundamentals", "shareholding"),
+    supports=("trades", "quotes", "depth", "chains", "history", "profile", "fundamentals", "shareholding"),
     limits="300 fictional companies and 2 indices, about 1,000 trades a second; every day 09:15 to 15:30 IST; "
+    "option chains of both indices and the 4 largest companies once a minute; "
     "nothing in it says anything about a real market.",
     tested="Seeded runs: volatility clustering, fat tails, sector correlation, U-shaped volume, exact seek.",
     calendar=CALENDAR,
@@ -81,6 +83,7 @@ class DemoFeed:
         self._minute_sessions = minute_sessions
         self._universe = universe()
         self._days = DailyPath(self._universe, seed)
+        self._options = DemoOptions(self._universe, self._days, seed)
         self.card = DIRTY_CARD if dirty else CARD
         self.producer = f"demo:{seed}:dirty" if dirty else f"demo:{seed}"
         self.preroll_until = self.start_time + preroll_minutes * MINUTE
@@ -124,6 +127,7 @@ class DemoFeed:
         made.append(Batch(FrameKind.PROFILE, volume_profile(self._universe, self._days, number, self._seed), 0))
         items = Accounts(self._universe).items(self._days.day(number))
         made.append(Batch(FrameKind.REFERENCE, {}, 0, {"type": "fundamentals", "items": items}))
+        made.append(Batch(FrameKind.REFERENCE, {}, 0, self._options.iv_history(number)))
         return made
 
     def seek(self, position: int) -> int:
@@ -156,7 +160,8 @@ class DemoFeed:
             left -= len(self._segments.popleft().arrival)
         segment = self._segments[0]
         torn = left % BOOK_ROWS if segment.kind is FrameKind.DEPTH else 0
-        self._segments[0] = slice_of(segment, left - torn, len(segment.arrival))
+        if left > torn:
+            self._segments[0] = slice_of(segment, left - torn, len(segment.arrival))
         return rows - torn
 
     def advance(self, until: int, max_rows: int) -> list[Batch]:
@@ -182,7 +187,7 @@ class DemoFeed:
             left -= take
             if segment.fault is not None:
                 self._count(segment)
-            made.append(Batch(segment.kind, segment.columns, self.position))
+            made.append(Batch(segment.kind, segment.columns, self.position, segment.payload))
             self._close_chapter_if_done()
         return made
 
@@ -205,14 +210,16 @@ class DemoFeed:
 
     def _open_session(self, number: int, sparse: int) -> None:
         if self._plan is None or (self._plan.number, self._plan.sparse_minutes) != (number, sparse):
-            self._plan = plan_session(self._universe, self._days.day(number), self._seed, sparse, self._rates)
+            events = self._options.rows(number, sparse)
+            day = self._days.day(number)
+            self._plan = plan_session(self._universe, day, self._seed, sparse, self._rates, events)
         self._base = (number << _DAY_SHIFT) | (_SPARSE_BIT if sparse else 0)
         self._row = 0
         self._open_minute(0)
 
     def _open_minute(self, minute: int) -> None:
         self._at_minute = minute
-        self._minute = Minute(self._universe, self._planned, minute, self._seed)
+        self._minute = Minute(self._universe, self._planned, minute, self._seed, self._options)
         self._chapter = 0
         self._segments: deque[Segment] = deque()
 

@@ -4,15 +4,19 @@ Each chapter is cut into slots. Within a slot quotes come first, then books, the
 one kind stand together and frames need not be tiny; arrival times rise from row to row all the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketbell.adapters.feeds.demo.faults import KINDS, make_faults
+from marketbell.adapters.feeds.demo.options import DemoOptions
 from marketbell.adapters.feeds.demo.session import INDEX_TICKS, MINUTE, MINUTES, SECOND, Counts, Floats, Plan
 from marketbell.adapters.feeds.demo.universe import TICKS_PER_UNIT, Universe
 from marketbell.core.columns.frame import Columns, FrameKind
+from marketbell.core.options.frames import chain_rows
+from marketbell.core.primitives.identity import instrument_id
 
 CHAPTERS = 6
 CHAPTER_S = 10
@@ -27,19 +31,24 @@ _INDICES = 2
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rows of one kind in order. `arrival` is the source clock of each; `fault` 0 or 1 + index in KINDS."""
+    """Rows of one kind in order. `arrival` is the source clock of each; `fault` 0 or 1 + index in KINDS.
+
+    A chain, or quotes of futures, is one event with one arrival, however many rows it has, and is never cut.
+    """
 
     kind: FrameKind
     columns: Columns
     arrival: NDArray[np.int64]
     fault: NDArray[np.int64] | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
 
 
 class Minute:
     """The frame of one minute: prices each second, and how the minute's counts fall on its chapters."""
 
-    def __init__(self, universe: Universe, plan: Plan, minute: int, seed: int) -> None:
+    def __init__(self, universe: Universe, plan: Plan, minute: int, seed: int, options: DemoOptions) -> None:
         self._universe = universe
+        self._options = options
         self._plan = plan
         self._minute = minute
         self._seed = seed
@@ -57,6 +66,9 @@ class Minute:
         self.faults = np.diff(plan.faults[minute][None, :] * done[:, None] // max(int(done[-1]), 1), axis=0)
         rows = (self.trades + self.quotes + BOOK_ROWS * self.books).sum(axis=1)
         rows += INDEX_TICKS * _INDICES // CHAPTERS + self.faults.sum(axis=1)
+        is_sparse = plan.is_sparse_at(minute)
+        self._chains = [options.events(plan.number, minute, one, is_sparse=is_sparse) for one in range(CHAPTERS)]
+        rows += np.array(self._chains)
         self.first_row = plan.rows[minute] + np.concatenate(([0], np.cumsum(rows)))
         # Shares before each chapter, in proportion to its trades.
         before = np.vstack([np.zeros_like(trades), np.cumsum(self.trades, axis=0)])
@@ -81,12 +93,25 @@ class Minute:
             (books, np.searchsorted(book_slot, edges)),
             (trades, np.searchsorted(trade_slot, edges)),
         ]
-        made: list[Segment] = []
+        made = self._of_options(chapter)
         for slot in range(self.slots):
             for segment, cut in cuts:
                 low, high = int(cut[slot]), int(cut[slot + 1])
                 if high > low:
                     made.append(slice_of(segment, low, high))
+        return made
+
+    def _of_options(self, chapter: int) -> list[Segment]:
+        """The future and the chains of the chapter's underlying, as they stand when the chapter begins."""
+        if not self._chains[chapter]:
+            return []
+        as_of, prices = self._start + chapter * CHAPTER_S * SECOND, self._prices[chapter * CHAPTER_S]
+        place = (self._plan.number, self._minute, chapter, as_of, prices)
+        arrival = np.array([self.start_of(chapter)], np.int64)
+        made = [Segment(FrameKind.REFERENCE, {}, arrival, payload=self._options.futures(*place))]
+        for chain in self._options.chains(*place):
+            columns, payload = chain_rows(chain, instrument_id(chain.underlying))
+            made.append(Segment(FrameKind.CHAIN, columns, arrival, payload=payload))
         return made
 
     def _moment(self, chapter: int, slot: Counts, share: Floats) -> tuple[Counts, Counts, Floats]:

@@ -80,8 +80,18 @@ class Plan:
         return minute < self.sparse_minutes
 
 
-def plan_session(universe: Universe, day: Day, seed: int, sparse_minutes: int, rates: FaultRates | None = None) -> Plan:
-    """Plan the session of `day`. The first `sparse_minutes` have few trades but the usual volume."""
+def plan_session(
+    universe: Universe,
+    day: Day,
+    seed: int,
+    sparse_minutes: int,
+    rates: FaultRates | None = None,
+    options: Counts | None = None,
+) -> Plan:
+    """Plan the session of `day`. The first `sparse_minutes` have few trades but the usual volume.
+
+    `options`: events of option chains in each minute.
+    """
     rng = np.random.default_rng([seed, 2, day.number])
     sectors = int(universe.sector.max()) + 1
     shape = variance_shape()
@@ -114,6 +124,8 @@ def plan_session(universe: Universe, day: Day, seed: int, sparse_minutes: int, r
     volume, cumulative = _deliver(volume, trades)
     faults = rates.counts(rng, trades.sum(axis=1)) if rates else np.zeros((MINUTES, len(KINDS)), dtype=np.int64)
     per_minute = (trades + quotes + 10 * books).sum(axis=1) + INDEX_TICKS * 2 + faults.sum(axis=1)
+    if options is not None:
+        per_minute += options
 
     total_agitation = np.sqrt(agitation[:, 1 + sectors :]) * np.sqrt(shape * MINUTES)[:, None]
     steps = universe.spread_bps * 1e-4 * np.exp(path[:-1]) * 20 * np.clip(total_agitation, 0.6, 3.0)
