@@ -1,6 +1,7 @@
 """The door of the kernels: states instead of numbers, shapes, warm starts, blocks and cores."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketbell.core.options import pricing
 from marketbell.core.options.model import Model, ModelSettings, Status
 from marketbell.core.options.pricing import SERIAL_BELOW, Priced, implied, value
 
@@ -130,6 +132,16 @@ def test_many_cores_and_one_give_the_same_bits(settings: ModelSettings) -> None:
         part = of | {name: of[name][rows] for name in ("iv", "strike", "is_call", "t_years")}
         taken = {column.name: getattr(whole, column.name)[rows] for column in fields(Priced)}
         same(implied(priced.price[rows], *asked(part), settings), Priced(**taken))
+
+
+def test_threads_that_ask_at_once_get_the_same_answers() -> None:
+    of = market(2 * SERIAL_BELOW)
+    alone = value(of["iv"], *asked(of), BSM)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: value(of["iv"], *asked(of), BSM), range(12)))
+    for other in found:
+        same(alone, other)
+    assert pricing._CORES == ["free"]
 
 
 def test_a_warm_start_changes_nothing_that_counts() -> None:

@@ -16,6 +16,9 @@ SERIAL_BELOW = 2_000
 SERIAL_TREES_BELOW = 16
 """The same of the American model, where a contract costs a thousand times as much."""
 _NOTHING = np.full(1, np.nan)
+_CORES = ["free"]
+"""Who takes the word out has all cores; another thread meanwhile does with its own. Numba's simplest threading layer,
+which stands in where no OpenMP is installed, ends the process when two threads use it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,17 @@ def _run(serial: Any, parallel: Any, columns: list[NDArray[Any]], settings: Mode
     out = np.empty((OUTPUTS, count))
     status = np.empty(count, np.uint8)
     tail = (settings.rate_used, settings.dividend_yield, settings.model is not Model.BLACK76, out, status)
-    if count < (SERIAL_TREES_BELOW if settings.model is Model.AMERICAN else SERIAL_BELOW):
+    is_small = count < (SERIAL_TREES_BELOW if settings.model is Model.AMERICAN else SERIAL_BELOW)
+    try:
+        token = None if is_small else _CORES.pop()
+    except IndexError:
+        token = None
+    if token is None:
         serial(0, count, *columns, *tail)
     else:
-        parallel(*columns, *tail)
+        try:
+            parallel(*columns, *tail)
+        finally:
+            _CORES.append(token)
     price, iv, delta, gamma, vega, theta, rho, vanna, volga, charm = out
     return Priced(price, iv, delta, gamma, vega, theta, rho, vanna, volga, charm, status)
