@@ -378,6 +378,23 @@ def test_what_is_no_chain_is_one_error_that_lists_what_is_known(put: Put, conten
     assert not is_chain_file(path)
 
 
+def test_a_glance_says_what_a_file_is(put: Put, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"strike": [1.0], "option_type": ["CE"], "ltp": [2.0]}), tmp_path / "x.parquet")
+    pq.write_table(pa.table({"timestamp": [1], "ltp": [2.0], "volume": [1]}), tmp_path / "ticks.parquet")
+    chains = [
+        put("a.json", UPSTOX),
+        put("b.csv", LONG),
+        put("c.csv.gz", gzip.compress(WIDE.encode())),
+        put("d.csv", OLD),
+    ]
+    ticks = [
+        put("t.csv", "timestamp,ltp,volume\n1,2,3\n"),
+        put("u.csv.gz", gzip.compress(b"timestamp,open,close\n1,2,3\n")),
+    ]
+    assert [is_chain_file(one) for one in (*chains, tmp_path / "x.parquet")] == [True] * 5
+    assert [is_chain_file(one) for one in (*ticks, tmp_path / "ticks.parquet", tmp_path / "none")] == [False] * 4
+
+
 def test_errors_of_options_say_how_it_is_written(put: Put, tmp_path: Path) -> None:
     path = put("dhan.json", DHAN)
     assert is_chain_file(path)

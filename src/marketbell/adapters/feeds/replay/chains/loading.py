@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from marketbell.core.primitives.errors import InvalidSourceError
 
 _LARGEST = 1 << 30
 """Bytes of a file after unpacking."""
+_HEAD = 1 << 16
+"""Bytes that say what a table is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,24 @@ class Content:
 
 def load(path: Path) -> Content:
     """Read a file. InvalidSourceError where it is absent, damaged or neither JSON nor a table."""
+    return _read(path, is_whole=True)
+
+
+def peek(path: Path) -> Content:
+    """Read as much of a file as says what it is: of a table its names alone. Errors as of `load`."""
+    return _read(path, is_whole=False)
+
+
+def _read(path: Path, *, is_whole: bool) -> Content:
     try:
+        if not is_whole:
+            with path.open("rb") as stream:
+                start = stream.read(_HEAD)
+            if start[:4] == b"PAR1":
+                return Content(path, names=_names(pq.read_schema(path).names))
+            head = _head(start)
+            if head is not None:
+                return Content(path, names=_names(pcsv.open_csv(pa.BufferReader(head)).schema.names))
         content = _unpacked(path.read_bytes())
         if content[:4] == b"PAR1":
             return _table(path, pq.read_table(pa.BufferReader(content)))
@@ -55,6 +75,16 @@ def load(path: Path) -> Content:
     except (pa.ArrowException, ValueError, EOFError, zlib.error, zipfile.BadZipFile, RecursionError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0]
         raise InvalidSourceError(f"{path}: cannot be read ({reason})") from error
+
+
+def _head(start: bytes) -> bytes | None:
+    """The first two lines of what may be a table; None for JSON, a zip and what has no second line here."""
+    if start[:2] == b"\x1f\x8b":
+        start = zlib.decompressobj(wbits=31).decompress(start)
+    if start[:4] == b"PK\x03\x04" or start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
+        return None
+    lines = start.split(b"\n", 2)
+    return b"\n".join(lines[:2]) + b"\n" if len(lines) > 1 else None
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -91,7 +121,11 @@ def _csv(content: bytes) -> pa.Table:
 
 
 def _table(path: Path, table: pa.Table, text: bytes = b"") -> Content:
+    return Content(path, table=table, names=_names(table.column_names), text=text)
+
+
+def _names(columns: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for name in table.column_names:
+    for name in columns:
         names.setdefault(name.strip().lower().replace(" ", "_"), name)
-    return Content(path, table=table, names=names, text=text)
+    return names

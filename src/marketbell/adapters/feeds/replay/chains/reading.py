@@ -20,7 +20,7 @@ from marketbell.adapters.feeds.replay.chains import (
     upstox,
 )
 from marketbell.adapters.feeds.replay.chains.columns import Stated
-from marketbell.adapters.feeds.replay.chains.loading import Content, load
+from marketbell.adapters.feeds.replay.chains.loading import Content, load, peek
 from marketbell.adapters.feeds.replay.chains.notes import Notes
 from marketbell.adapters.feeds.replay.chains.rows import Rows, chains_of, days_of
 from marketbell.adapters.feeds.replay.chains.symbols import checked_key
@@ -110,9 +110,9 @@ def _loaded(place: Path) -> Content:
 
 
 def is_chain_file(path: str | Path) -> bool:
-    """Whether the file holds option chains. False also for a file that cannot be read."""
+    """Whether the file looks like option chains: of a table its columns alone are read. False for what is damaged."""
     try:
-        content = load(Path(path).expanduser())
+        content = peek(Path(path).expanduser())
     except InvalidSourceError:
         return False
     return any(reader.is_one(content) for reader in _READERS.values())
