@@ -170,7 +170,7 @@ def test_the_linear_part_is_no_worse_than_any_other_point_of_its_bounds() -> Non
         w = np.abs(dice.normal(0.05, 0.05, len(k))) * dice.choice([0.05, 1.0, 30.0])
         weight = dice.dirichlet(np.ones(len(k)))
         cap = LEE * sigma
-        cost = linear_part(k, w, weight, m, sigma, cap, out)
+        cost = linear_part(k, w, weight, m, sigma, cap, np.empty((2, len(k))), out)
         a, u, v = out
         assert 0.0 <= u <= cap * (1 + 1e-12)
         assert 0.0 <= v <= cap * (1 + 1e-12)

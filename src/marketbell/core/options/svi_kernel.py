@@ -37,22 +37,21 @@ _MARGIN = 2e-3
 """g is wanted so far above zero, variance by this share above the nearer expiry's: between points they may dip."""
 _LOOKS = 41
 """Points of each of the two grids that arbitrage is looked for on."""
-_BEND = 5.0
+_SHARES = np.linspace(-1.0, 1.0, _LOOKS)
+_BENDS = np.sinh(5.0 * _SHARES)
 _RAYS = 33
 _RAY_END = 8.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 @njit(cache=True, error_model="numpy")
-def _on_ray(k, w, weight, m, sigma, cap, log_r, out):
+def _on_ray(w, weight, p, q, cap, log_r, out):
     """The best slice whose variance touches zero, with √(u/v) = r: one number is left, its size."""
     r = math.exp(log_r)
     along = 0.0
     length = 0.0
-    for i in range(k.shape[0]):
-        y = (k[i] - m) / sigma
-        z = math.sqrt(y * y + 1.0)
-        shape = 0.5 * (z + y) * r + 0.5 * (z - y) / r - 1.0
+    for i in range(w.shape[0]):
+        shape = p[i] * r + q[i] / r - 1.0
         along += weight[i] * w[i] * shape
         length += weight[i] * shape * shape
     size = along / length if length > 0.0 else 0.0
@@ -60,29 +59,28 @@ def _on_ray(k, w, weight, m, sigma, cap, log_r, out):
     out[0] = -size
     out[1] = size * r
     out[2] = size / r
-    return _cost(k, w, weight, m, sigma, out)
+    return _cost(w, weight, p, q, out)
 
 
 @njit(cache=True, error_model="numpy")
-def _cost(k, w, weight, m, sigma, out):
+def _cost(w, weight, p, q, out):
+    a, u, v = out[0], out[1], out[2]
     total = 0.0
-    for i in range(k.shape[0]):
-        y = (k[i] - m) / sigma
-        z = math.sqrt(y * y + 1.0)
-        miss = out[0] + 0.5 * (z + y) * out[1] + 0.5 * (z - y) * out[2] - w[i]
+    for i in range(w.shape[0]):
+        miss = a + p[i] * u + q[i] * v - w[i]
         total += weight[i] * miss * miss
     return total
 
 
 @njit(cache=True, error_model="numpy")
-def _touching(k, w, weight, m, sigma, cap, out):
+def _touching(w, weight, p, q, cap, out):
     """The best slice of those that touch zero: rays first, then a golden section between the best one's neighbours."""
     best = np.inf
     at = 0.0
     step = 2.0 * _RAY_END / (_RAYS - 1)
     for i in range(_RAYS):
         log_r = -_RAY_END + i * step
-        cost = _on_ray(k, w, weight, m, sigma, cap, log_r, out)
+        cost = _on_ray(w, weight, p, q, cap, log_r, out)
         if cost < best:
             best = cost
             at = log_r
@@ -90,39 +88,44 @@ def _touching(k, w, weight, m, sigma, cap, out):
     high = at + step
     left = high - _GOLDEN * (high - low)
     right = low + _GOLDEN * (high - low)
-    f_left = _on_ray(k, w, weight, m, sigma, cap, left, out)
-    f_right = _on_ray(k, w, weight, m, sigma, cap, right, out)
+    f_left = _on_ray(w, weight, p, q, cap, left, out)
+    f_right = _on_ray(w, weight, p, q, cap, right, out)
     for _ in range(40):
         if f_left < f_right:
             high = right
             right = left
             f_right = f_left
             left = high - _GOLDEN * (high - low)
-            f_left = _on_ray(k, w, weight, m, sigma, cap, left, out)
+            f_left = _on_ray(w, weight, p, q, cap, left, out)
         else:
             low = left
             left = right
             f_left = f_right
             right = low + _GOLDEN * (high - low)
-            f_right = _on_ray(k, w, weight, m, sigma, cap, right, out)
-    return _on_ray(k, w, weight, m, sigma, cap, 0.5 * (low + high), out)
+            f_right = _on_ray(w, weight, p, q, cap, right, out)
+    return _on_ray(w, weight, p, q, cap, 0.5 * (low + high), out)
 
 
 @njit(cache=True, error_model="numpy")
-def linear_part(k, w, weight, m, sigma, cap, out):
+def linear_part(k, w, weight, m, sigma, cap, room, out):
     """The best a, u, v (into `out`) for this m and σ: weighted squares of total variance under the three bounds.
 
-    Gives the sum of squares. `weight` sums to one; `cap` is the greatest u and v.
+    Gives the sum of squares. `weight` sums to one; `cap` is the greatest u and v; `room` has two rows for the quotes.
     """
     n = k.shape[0]
+    p_row, q_row = room[0], room[1]
     mean_p = 0.0
     mean_q = 0.0
     mean_w = 0.0
     for i in range(n):
         y = (k[i] - m) / sigma
-        z = math.sqrt(y * y + 1.0)
-        mean_p += weight[i] * 0.5 * (z + y)
-        mean_q += weight[i] * 0.5 * (z - y)
+        # p = (√(y² + 1) + y) / 2 and q = p − y; the greater one first, so that no digit is lost.
+        size = 0.5 * (math.sqrt(y * y + 1.0) + abs(y))
+        p, q = (size, 0.25 / size) if y >= 0.0 else (0.25 / size, size)
+        p_row[i] = p
+        q_row[i] = q
+        mean_p += weight[i] * p
+        mean_q += weight[i] * q
         mean_w += weight[i] * w[i]
     pp = 0.0
     pq = 0.0
@@ -130,16 +133,14 @@ def linear_part(k, w, weight, m, sigma, cap, out):
     pw = 0.0
     qw = 0.0
     for i in range(n):
-        y = (k[i] - m) / sigma
-        z = math.sqrt(y * y + 1.0)
-        p = 0.5 * (z + y) - mean_p
-        q = 0.5 * (z - y) - mean_q
-        v = w[i] - mean_w
+        p = p_row[i] - mean_p
+        q = q_row[i] - mean_q
+        v = weight[i] * (w[i] - mean_w)
         pp += weight[i] * p * p
         pq += weight[i] * p * q
         qq += weight[i] * q * q
-        pw += weight[i] * p * v
-        qw += weight[i] * q * v
+        pw += p * v
+        qw += q * v
     determinant = pp * qq - pq * pq
     best_u = -1.0
     best_v = -1.0
@@ -166,8 +167,8 @@ def linear_part(k, w, weight, m, sigma, cap, out):
     out[2] = best_v
     out[0] = mean_w - best_u * mean_p - best_v * mean_q
     if out[0] + math.sqrt(best_u * best_v) < 0.0:
-        return _touching(k, w, weight, m, sigma, cap, out)
-    return _cost(k, w, weight, m, sigma, out)
+        return _touching(w, weight, p_row, q_row, cap, out)
+    return _cost(w, weight, p_row, q_row, out)
 
 
 @njit(cache=True, error_model="numpy")
@@ -197,16 +198,15 @@ def _arbitrage(a, u, v, m, sigma, look, nearer):
     reach = look[3]
     worst = 0.0
     for i in range(_LOOKS):
-        share = 2.0 * i / (_LOOKS - 1) - 1.0
-        worst = max(worst, _look(share * reach, a, u, v, m, sigma, look, nearer))
-        k = m + sigma * math.sinh(share * _BEND)
+        worst = max(worst, _look(_SHARES[i] * reach, a, u, v, m, sigma, look, nearer))
+        k = m + sigma * _BENDS[i]
         if abs(k) < reach:
             worst = max(worst, _look(k, a, u, v, m, sigma, look, nearer))
     return worst
 
 
 @njit(cache=True, error_model="numpy")
-def _at(k, w, weight, low, span, steepest, look, nearer, x, s, out):
+def _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out):
     """The cost at m = low + x·span and ln(σ / span) = s, both moved into their bounds.
 
     `look` is (price of arbitrage, scale of w, its floor, reach): where the price is not 0 arbitrage costs up to it.
@@ -215,37 +215,40 @@ def _at(k, w, weight, low, span, steepest, look, nearer, x, s, out):
     s = min(max(s, math.log(_NARROWEST)), math.log(_WIDEST))
     sigma = span * math.exp(s)
     m = low + x * span
-    cost = linear_part(k, w, weight, m, sigma, steepest * sigma, out)
+    cost = linear_part(k, w, weight, m, sigma, steepest * sigma, room, out)
     if look[0] > 0.0:
         cost += look[0] * _arbitrage(out[0], out[1], out[2], m, sigma, look, nearer)
     return cost
 
 
 @njit(cache=True, error_model="numpy")
-def _descend(k, w, weight, low, span, steepest, look, nearer, x, s, size, found):
+def _descend(  # noqa: C901 — one loop, all its moves
+    k, w, weight, low, span, steepest, look, nearer, x, s, size, room, found
+):
     """Nelder-Mead over (x, s) from a triangle of this size; `found` gets x and s, the result is the cost."""
     out = np.empty(3)
     px = np.array([x, x + size, x])
     ps = np.array([s, s, s + 2.0 * size])
     f = np.empty(3)
     for i in range(3):
-        f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], out)
+        f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], room, out)
     for _ in range(_STEPS):
-        order = np.argsort(f)
-        px = px[order]
-        ps = ps[order]
-        f = f[order]
+        for i, j in ((0, 1), (1, 2), (0, 1)):
+            if f[j] < f[i]:
+                f[i], f[j] = f[j], f[i]
+                px[i], px[j] = px[j], px[i]
+                ps[i], ps[j] = ps[j], ps[i]
         if abs(px[2] - px[0]) + abs(px[1] - px[0]) + abs(ps[2] - ps[0]) + abs(ps[1] - ps[0]) < _CLOSE:
             break
         cx = 0.5 * (px[0] + px[1])
         cs = 0.5 * (ps[0] + ps[1])
         rx = 2.0 * cx - px[2]
         rs = 2.0 * cs - ps[2]
-        fr = _at(k, w, weight, low, span, steepest, look, nearer, rx, rs, out)
+        fr = _at(k, w, weight, low, span, steepest, look, nearer, rx, rs, room, out)
         if fr < f[0]:
             ex = 3.0 * cx - 2.0 * px[2]
             es = 3.0 * cs - 2.0 * ps[2]
-            fe = _at(k, w, weight, low, span, steepest, look, nearer, ex, es, out)
+            fe = _at(k, w, weight, low, span, steepest, look, nearer, ex, es, room, out)
             if fe < fr:
                 rx = ex
                 rs = es
@@ -265,7 +268,7 @@ def _descend(k, w, weight, low, span, steepest, look, nearer, x, s, size, found)
             f[2] = fr
         ix = 0.5 * (cx + px[2])
         js = 0.5 * (cs + ps[2])
-        fi = _at(k, w, weight, low, span, steepest, look, nearer, ix, js, out)
+        fi = _at(k, w, weight, low, span, steepest, look, nearer, ix, js, room, out)
         if fi < f[2]:
             px[2] = ix
             ps[2] = js
@@ -274,7 +277,7 @@ def _descend(k, w, weight, low, span, steepest, look, nearer, x, s, size, found)
         for i in range(1, 3):
             px[i] = 0.5 * (px[0] + px[i])
             ps[i] = 0.5 * (ps[0] + ps[i])
-            f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], out)
+            f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], room, out)
     best = int(np.argmin(f))
     found[0] = min(max(px[best], -_WIDEST_M), 1.0 + _WIDEST_M)
     found[1] = min(max(ps[best], math.log(_NARROWEST)), math.log(_WIDEST))
@@ -282,7 +285,7 @@ def _descend(k, w, weight, low, span, steepest, look, nearer, x, s, size, found)
 
 
 @njit(cache=True, error_model="numpy")
-def _best(k, w, weight, low, span, steepest, look, nearer, found):
+def _best(k, w, weight, low, span, steepest, look, nearer, room, found):
     """The best x and s (into `found`) and its cost: a grid, then descents from its best points."""
     out = np.empty(3)
     x_grid = np.linspace(-_WIDEST_M, 1.0 + _WIDEST_M, _GRID_M)
@@ -290,7 +293,7 @@ def _best(k, w, weight, low, span, steepest, look, nearer, found):
     cost = np.empty((_GRID_M, _GRID_SIGMA))
     for i in range(_GRID_M):
         for j in range(_GRID_SIGMA):
-            cost[i, j] = _at(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], out)
+            cost[i, j] = _at(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], room, out)
     best = np.inf
     x = 0.5
     s = 0.0
@@ -300,14 +303,14 @@ def _best(k, w, weight, low, span, steepest, look, nearer, found):
         j = at % _GRID_SIGMA
         # The neighbours lead to the same valley: the next start is elsewhere.
         cost[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2] = np.inf
-        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], 0.06, found)
+        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], 0.06, room, found)
         if reached < best:
             best = reached
             x = found[0]
             s = found[1]
     # A triangle can fold flat before the bottom: a fresh one from there goes on.
     for _ in range(4):
-        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x, s, 0.01, found)
+        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x, s, 0.01, room, found)
         if not reached < best * (1.0 - 1e-9):
             break
         best = reached
@@ -329,20 +332,22 @@ def search(k, w, weight, scale, floor, reach, nearer):
     span = k.max() - low
     steepest = LEE / scale
     look = np.array([0.0, scale, floor, reach])
+    room = np.empty((2, k.shape[0]))
     found = np.empty(2)
     out = np.empty(3)
-    best = _best(k, w, weight, low, span, steepest, look, nearer, found)
+    best = _best(k, w, weight, low, span, steepest, look, nearer, room, found)
     x = found[0]
     s = found[1]
-    _at(k, w, weight, low, span, steepest, look, nearer, x, s, out)
+    _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out)
     if _arbitrage(out[0], out[1], out[2], low + x * span, span * math.exp(s), look, nearer) > 0.0:
         look[0] = _PRICE * best
-        _best(k, w, weight, low, span, steepest, look, nearer, found)
+        _best(k, w, weight, low, span, steepest, look, nearer, room, found)
         look[0] = 0.0
-        if _at(k, w, weight, low, span, steepest, look, nearer, found[0], found[1], out) <= ALLOWED * ALLOWED * best:
+        cost = _at(k, w, weight, low, span, steepest, look, nearer, found[0], found[1], room, out)
+        if cost <= ALLOWED * ALLOWED * best:
             x = found[0]
             s = found[1]
-    _at(k, w, weight, low, span, steepest, look, nearer, x, s, out)
+    _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out)
     sigma = span * math.exp(s)
     result = np.empty(5)
     result[0] = out[0] * scale + floor
