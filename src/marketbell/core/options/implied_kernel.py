@@ -132,8 +132,8 @@ def first_step(w, count):
         move = log_ratio(beta, b) / slope
         bend = second - slope
         twist = third - slope * (3.0 * second - 2.0 * slope)
-        move *= (1.0 + 0.5 * bend * move) / (1.0 + move * (bend + twist * move * (1.0 / 6.0)))
-        w[TOTAL + i] = sigma + move
+        factor = (1.0 + 0.5 * bend * move) / (1.0 + move * (bend + twist * move * (1.0 / 6.0)))
+        w[TOTAL + i] = sigma + move * factor
         is_last = (abs(move) <= LAST_STEP * sigma) & (b > 0.0) & (beta <= 0.5 * highest)
         w[PENDING + i] = 0.0 if is_last else 1.0
     pending = 0
@@ -188,8 +188,9 @@ def search(a, beta, highest, sigma):  # noqa: PLR0912 — one loop, two objectiv
             twist = third - slope * (3.0 * second - 2.0 * slope)
         else:
             bend = twist = 0.0
-        move *= (1.0 + 0.5 * bend * move) / (1.0 + move * (bend + twist * move / 6.0))
-        found = sigma + move
+        # The higher orders help near the solution; far from it they may be absurd.
+        factor = (1.0 + 0.5 * bend * move) / (1.0 + move * (bend + twist * move / 6.0))
+        found = sigma + move * (factor if 0.2 < factor < 5.0 else 1.0)
         if low < found < high:
             if abs(move) <= LAST_STEP * sigma:
                 return found
