@@ -38,7 +38,7 @@ class Gate:
         bad = [at for at, row in enumerate(rows) if "price" not in row]
         return Verdict(len(rows) - len(bad), [{"index": at, "reason": "missing", "field": "price"} for at in bad])
 
-    bars = ticks
+    bars = chains = ticks
 
 
 @pytest.fixture
@@ -95,6 +95,31 @@ def test_each_form_of_a_body_is_read(client: Client, gate: Gate, path: str, form
     assert answer.status_code == 202
     assert answer.json() == {"accepted": 2, "rejected": []}
     assert gate.rows == [ROW, ROW]
+
+
+CHAIN = {"underlying": "NSE:NIFTY", "expiry": "2026-08-25", "as_of": 1, "strikes": [1], "price": 0}
+
+
+@pytest.mark.parametrize("body", [[CHAIN], {"items": [CHAIN]}, CHAIN])
+def test_chains_come_as_a_list_wrapped_or_one_alone(client: Client, gate: Gate, body: Any) -> None:
+    answer = client.post("/ingest/chains", json=body, headers=AUTH)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert gate.rows == [CHAIN]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{}", "application/json", 400),
+        (b'{"chains": []}', "application/json", 400),
+        (_arrow([ROW]), "application/vnd.apache.arrow.stream", 415),
+        (b"[" + b"5," * 2_000 + b"5]", "application/json", 413),
+    ],
+)
+def test_chains_that_cannot_be_read_are_refused(client: Client, body: bytes, kind: str, status: int) -> None:
+    answer = client.post("/ingest/chains", content=body, headers={**AUTH, "Content-Type": kind})
+    assert answer.status_code == status
+    assert client.post("/ingest/chains", content=body).status_code == 401
 
 
 def test_arrow_times_become_nanoseconds(client: Client, gate: Gate) -> None:
@@ -192,7 +217,7 @@ def test_health_figures_and_document_need_no_key(client: Client) -> None:
     assert "marketbell_" in client.get("/metrics").text
     document = client.get("/openapi.json").json()
     validate(document)
-    assert set(document["paths"]) == {"/ingest/ticks", "/ingest/bars", "/healthz"}
+    assert set(document["paths"]) == {"/ingest/ticks", "/ingest/bars", "/ingest/chains", "/healthz"}
 
 
 def test_unknown_paths_and_methods_have_the_one_shape(client: Client) -> None:

@@ -1,5 +1,6 @@
 """Pushed rows: judged one by one, carried to the log, pushed back when the stream is behind."""
 
+from datetime import date
 from typing import Any
 
 import orjson
@@ -120,3 +121,37 @@ def test_pushed_ticks_survive_an_outage_of_the_bus(kit: Any) -> None:
         world.ingest.turn()
         world.stream.turn()
     assert world.rows()["NSE:NEW"][0] == 12.0
+
+
+def _chain(as_of: int, expiry: str = "2021-04-29", **values: Any) -> dict[str, Any]:
+    side = {"last": [110.0, 60.0], "oi": [75, 150]}
+    known = {"underlying": "NSE:NEWINDEX", "kind": "index", "spot": 14_050, "strikes": [14_000, 14_050]}
+    return known | {"expiry": expiry, "as_of": as_of, "call": side, "put": side} | values
+
+
+def test_a_pushed_chain_reaches_the_engine_and_its_store(kit: Any) -> None:
+    world = _world(kit)
+    now = world.clock.now()
+    sent = [_chain(now, "2021-05-06"), _chain(now), _chain(now + 1, spot=-1), _chain(now - 10**9), _chain(now + 10**15)]
+    verdict = world.ingest.push.chains(sent)
+    assert verdict.accepted == 3
+    assert [(one["index"], one["field"]) for one in verdict.rejected] == [(2, "spot"), (4, "as_of")]
+    assert [orjson.loads(letter)["field"] for _, letter in world.bus.read("dead", 0, 0)] == ["spot", "as_of"]
+    frames = [decode(data) for _, data in world.bus.read("log", 0, 0)]
+    chains = [
+        frame for frame in frames if frame.kind is FrameKind.CHAIN and frame.producer == world.ingest.push._producer
+    ]
+    assert [(one.first_seq, one.last_seq) for one in chains] == [(0, 1), (1, 2), (2, 3)]
+    for _ in range(4):
+        world.clock.move(0.3)
+        world.ingest.turn()
+        world.stream.turn()
+    world.settle()
+    store = world.stores.chains
+    assert store.times("NSE:NEWINDEX", None, 0, 1 << 62) == [now - 10**9, now]
+    newest = store.latest("NSE:NEWINDEX", date(2021, 4, 29))
+    assert newest.metrics["pcr_oi"] == 1.0
+    assert newest.chain.source == "push"
+    (known,) = [one for one in world.stores.instruments.all() if one.key == "NSE:NEWINDEX"]
+    assert (known.kind, known.source) == ("index", "push")
+    assert world.ingest.push.document()["last_event_time"] == now

@@ -30,7 +30,19 @@ def test_the_briefs_paths_exist(spec: dict[str, Any]) -> None:
     lists = ("top-gainers", "top-losers", "52-week-high", "52-week-low", "most-active", "unusual-volume", "undervalued")
     wanted = {f"/api/stocks/{name}" for name in (*lists, "filter", "{stock_id}", "{stock_id}/bars")}
     wanted |= {"/api/stocks", "/api/indices", "/api/quality", "/api/feeds", "/healthz", "/readyz"}
-    wanted |= {"/ingest/ticks", "/ingest/bars"}
+    wanted |= {"/ingest/ticks", "/ingest/bars", "/ingest/chains", "/api/options"}
+    chains = (
+        "chain",
+        "expiries",
+        "metrics",
+        "pcr",
+        "max-pain",
+        "volatility-surface",
+        "oi-buildup",
+        "history",
+        "payoff",
+    )
+    wanted |= {f"/api/options/{{underlying}}/{name}" for name in chains}
     assert wanted <= spec["paths"].keys()
 
 

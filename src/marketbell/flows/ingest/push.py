@@ -6,7 +6,7 @@ that is late is the engine's to judge, so that it is counted on Data health like
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,14 @@ import structlog
 
 from marketbell.core.columns.frame import FrameKind
 from marketbell.core.market.instrument import Instrument
+from marketbell.core.options.chain import Chain
 from marketbell.core.primitives.errors import BusUnavailableError, UnavailableError
-from marketbell.flows.ingest.frames import Entry, producer_id, rows_entries, trade_columns
+from marketbell.flows.ingest.frames import Entry, chain_entries, producer_id, rows_entries, trade_columns
 from marketbell.flows.ingest.library import Library
 from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.paced import PUSHED
 from marketbell.flows.ingest.preamble import Preamble
+from marketbell.flows.ingest.pushed_chains import MAX_CHAINS, read_chain
 from marketbell.flows.ingest.rows import RowError, integer_of, key_of, kind_of, number_of, time_of
 from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.bus import Bus
@@ -98,6 +100,16 @@ class PushGate:
     def bars(self, rows: Sequence[Any]) -> Verdict:
         """Rows: instrument, timeframe (1m, 1d), start, open, high, low, close, volume."""
         return self._take(rows, _bar, self._publish_bars)
+
+    def chains(self, rows: Sequence[Any]) -> Verdict:
+        """Option chains in the shape of `Chain.as_dict`; see pushed_chains."""
+        now = self._clock.now()
+
+        def read(row: Mapping[str, Any]) -> dict[str, Any]:
+            chain, kind = read_chain(row, now)
+            return {"instrument": chain.underlying, "kind": kind, "chain": chain}
+
+        return self._take(rows, read, self._publish_chains)
 
     def _take(
         self,
@@ -178,6 +190,25 @@ class PushGate:
         columns |= {name: np.array([row[name] for row in rows], "<f8") for name in names}
         self._publish(FrameKind.BAR, columns, {"role": "source"})
 
+    def _publish_chains(self, rows: list[dict[str, Any]]) -> None:
+        """In the order of time, of one moment the nearest expiry first."""
+        found: Iterable[Chain] = (row["chain"] for row in rows)
+        chains = sorted(found, key=lambda one: (one.as_of, one.expiry))
+        first, self._position = self._position, self._position + len(chains)
+        entries = chain_entries(
+            chains,
+            partitions=self._writer.partitions,
+            partition_of=self._directory.partition,
+            producer=self._producer,
+            first=first,
+        )
+        self.last_event = max(self.last_event, chains[-1].as_of)
+        try:
+            self._writer.publish(entries)
+        except UnavailableError:
+            self._position = first
+            raise
+
     def _publish(self, kind: FrameKind, columns: dict[str, Any], payload: dict[str, Any]) -> None:
         entries: list[Entry] = []
         count = len(columns["instrument_id"])
@@ -226,8 +257,8 @@ class PushGate:
             "label": "Pushed over HTTP",
             "kind": "push",
             "is_simulated": False,
-            "supports": ["trades", "bars"],
-            "limits": f"{MAX_ROWS} rows a request",
+            "supports": ["trades", "bars", "option chains"],
+            "limits": f"{MAX_ROWS} rows or {MAX_CHAINS} chains a request",
             "tested": "contract tests of the endpoints",
             "calendar": "XNSE",
             "state": "running" if self.accepted else "idle",

@@ -1,7 +1,7 @@
-"""The push endpoints: ticks and bars over HTTP, each row judged by itself.
+"""The push endpoints: ticks, bars and option chains over HTTP, each row judged by itself.
 
-JSON (a list, or {"ticks": [...]}), NDJSON or an Arrow IPC stream come in; the answer says how many rows were
-taken and why the others were not. While the stream is behind the answer is 429 with Retry-After.
+JSON (a list, or {"ticks": [...]}), NDJSON or (ticks and bars) an Arrow IPC stream come in; the answer says how many
+rows were taken and why the others were not. While the stream is behind the answer is 429 with Retry-After.
 """
 
 import uuid
@@ -19,16 +19,19 @@ from marketbell.core.primitives.errors import ForbiddenError, LoginNeededError, 
 from marketbell.flows.accounts.decisions import NOBODY, Action, Actor, Resource, decide
 from marketbell.flows.accounts.tokens import is_owner_token
 from marketbell.flows.ingest.push import PushGate, Verdict
+from marketbell.flows.ingest.pushed_chains import MAX_CHAINS
 from marketbell.observability import metrics, metrics_page
 from marketbell.ports.stores import LOCAL_OWNER
 from marketbell.processes.ingest.answers import Remembered, answer, refusal
-from marketbell.processes.ingest.bodies import TYPES, TooLargeError, rows_of
-from marketbell.processes.ingest.shapes import ANSWERS, BAR_ROW, TICK_ROW, request_body
+from marketbell.processes.ingest.bodies import JSON, NDJSON, Form, TooLargeError, rows_of
+from marketbell.processes.ingest.shapes import ANSWERS, BAR_ROW, CHAIN_ROW, TICK_ROW, request_body
 
 log = structlog.stdlib.get_logger("ingest.http")
 
 MAX_BODY = 32 << 20
 _LOCAL = frozenset({"127.0.0.1", "::1"})
+TICKS, BARS = Form("ticks"), Form("bars")
+CHAINS = Form("items", (JSON, NDJSON), MAX_CHAINS, lone="underlying")
 
 Health = Callable[[], dict[str, Any]]
 
@@ -44,13 +47,13 @@ def make_app(push: PushGate, remembered: Remembered, owner_token: str, health: H
         openapi_url=None,
     )
 
-    async def take(request: Request, name: str, judge: Callable[[Sequence[Any]], Verdict]) -> Response:
+    async def take(request: Request, form: Form, judge: Callable[[Sequence[Any]], Verdict]) -> Response:
         _allow(request, owner_token, Action.WRITE, "ingest")
         body = await _body(request)
 
         def work() -> Response:
             push.check_room()
-            verdict = judge(rows_of(request.headers.get("content-type", ""), body, name))
+            verdict = judge(rows_of(request.headers.get("content-type", ""), body, form))
             return answer(202, verdict.as_dict())
 
         key = request.headers.get("idempotency-key", "")
@@ -62,11 +65,11 @@ def make_app(push: PushGate, remembered: Remembered, owner_token: str, health: H
         tags=["ingest"],
         summary="Send ticks",
         responses=ANSWERS,
-        openapi_extra=request_body("ticks", TICK_ROW, TYPES),
+        openapi_extra=request_body(TICKS, TICK_ROW),
     )
     async def ticks(request: Request) -> Response:
         """Trades in the order they happened. `volume` is cumulative for the session; else give `size`."""
-        return await take(request, "ticks", push.ticks)
+        return await take(request, TICKS, push.ticks)
 
     @app.post(
         "/ingest/bars",
@@ -74,11 +77,23 @@ def make_app(push: PushGate, remembered: Remembered, owner_token: str, health: H
         tags=["ingest"],
         summary="Send closed bars",
         responses=ANSWERS,
-        openapi_extra=request_body("bars", BAR_ROW, TYPES),
+        openapi_extra=request_body(BARS, BAR_ROW),
     )
     async def bars(request: Request) -> Response:
         """Closed one-minute or daily bars, oldest first."""
-        return await take(request, "bars", push.bars)
+        return await take(request, BARS, push.bars)
+
+    @app.post(
+        "/ingest/chains",
+        status_code=202,
+        tags=["ingest"],
+        summary="Send option chains",
+        responses=ANSWERS,
+        openapi_extra=request_body(CHAINS, CHAIN_ROW),
+    )
+    async def chains(request: Request) -> Response:
+        """Option chains as they were quoted: one object an underlying, expiry and moment; one of them, or many."""
+        return await take(request, CHAINS, push.chains)
 
     _open_doors(app, owner_token, health)
     _install(app)

@@ -1,6 +1,7 @@
 """Bodies of the push endpoints, in their three forms, as plain rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,6 +13,11 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 TYPES = (JSON, NDJSON, ARROW)
+_ALSO = {
+    "application/jsonl": NDJSON,
+    "application/ndjson": NDJSON,
+    "application/vnd.apache.arrow.file": ARROW,
+}
 
 
 class UnsupportedTypeError(UserError):
@@ -26,31 +32,48 @@ class TooLargeError(UserError):
     code = "too_large"
 
 
-def rows_of(content_type: str, body: bytes, name: str) -> Sequence[Any]:
-    """Rows of a body; `name` is the key that a JSON object may wrap them in. UserError where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a body may look like: `name` is the key that a JSON object may wrap its rows in, `most` how many they are.
+
+    `lone` is a field that tells a JSON object which is itself a row from one that wraps them; empty: none is.
+    """
+
+    name: str
+    types: tuple[str, ...] = TYPES
+    most: int = MAX_ROWS
+    lone: str = ""
+
+
+def rows_of(content_type: str, body: bytes, form: Form) -> Sequence[Any]:
+    """Rows of a body. UserError where it cannot be read."""
     kind = content_type.partition(";")[0].strip().lower()
+    kind = _ALSO.get(kind, kind)
+    if kind not in form.types:
+        given = kind or "a body without a type"
+        raise UnsupportedTypeError(f"{given} is not read; send one of {', '.join(form.types)}")
     if kind == JSON:
-        rows = _json(body, name)
-    elif kind in {NDJSON, "application/jsonl", "application/ndjson"}:
+        rows = _json(body, form)
+    elif kind == NDJSON:
         rows = [_line(number, line) for number, line in enumerate(body.splitlines(), start=1) if line.strip()]
-    elif kind in {ARROW, "application/vnd.apache.arrow.file"}:
-        rows = _arrow(body)
     else:
-        raise UnsupportedTypeError(f"{kind or 'a body without a type'} is not read; send one of {', '.join(TYPES)}")
-    if len(rows) > MAX_ROWS:
-        raise TooLargeError(f"{len(rows)} rows are more than {MAX_ROWS} in one request")
+        rows = _arrow(body, form.most)
+    if len(rows) > form.most:
+        raise TooLargeError(f"{len(rows)} rows are more than {form.most} in one request")
     return rows
 
 
-def _json(body: bytes, name: str) -> Sequence[Any]:
+def _json(body: bytes, form: Form) -> Sequence[Any]:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise UserError(f"the body is not JSON: {error}") from error
-    if isinstance(found, dict) and name in found:
-        found = found[name]
+    if isinstance(found, dict) and form.name in found:
+        found = found[form.name]
+    elif isinstance(found, dict) and form.lone and form.lone in found:
+        found = [found]
     if not isinstance(found, list):
-        raise UserError(f'the body is a list of rows, or {{"{name}": [rows]}}')
+        raise UserError(f'the body is a list of rows, or {{"{form.name}": [rows]}}')
     return found
 
 
@@ -61,7 +84,7 @@ def _line(number: int, line: bytes) -> Any:
         raise UserError(f"line {number} is not JSON: {error}") from error
 
 
-def _arrow(body: bytes) -> Sequence[Any]:
+def _arrow(body: bytes, most: int) -> Sequence[Any]:
     import pyarrow as pa  # 40 MB that only an Arrow body needs
 
     try:
@@ -69,8 +92,8 @@ def _arrow(body: bytes) -> Sequence[Any]:
             table = reader.read_all()
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"the body is not an Arrow IPC stream: {error}") from error
-    if len(table) > MAX_ROWS:
-        raise TooLargeError(f"{len(table)} rows are more than {MAX_ROWS} in one request")
+    if len(table) > most:
+        raise TooLargeError(f"{len(table)} rows are more than {most} in one request")
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_timestamp(column.type):

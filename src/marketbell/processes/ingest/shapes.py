@@ -1,7 +1,10 @@
 """The push endpoints' shapes, for their OpenAPI document."""
 
-from collections.abc import Sequence
 from typing import Any
+
+from marketbell.core.options.chain import QUOTES
+from marketbell.flows.ingest.pushed_chains import MAX_STRIKES
+from marketbell.processes.ingest.bodies import ARROW, JSON, NDJSON, Form
 
 _KEY = {"type": "string", "description": "VENUE:SYMBOL", "examples": ["NSE:RELIANCE"]}
 _TIME = {
@@ -32,6 +35,43 @@ BAR_ROW: dict[str, Any] = {
         "start": _TIME,
         **dict.fromkeys(("open", "high", "low", "close", "volume"), _NUMBER),
         "kind": _KIND,
+    },
+}
+_QUOTES = {
+    "type": "object",
+    "description": "Columns with one entry a strike, null where unknown. Prices in the currency, open interest and "
+    "volume in units of the underlying, changes against the previous day's close.",
+    "additionalProperties": False,
+    "properties": {
+        **{name: {"type": "array", "items": {"type": ["number", "null"]}} for name in QUOTES},
+        "quote_time": {"type": "array", "items": {"anyOf": [_TIME, {"type": "null"}]}},
+    },
+}
+_KNOWN = {"type": ["number", "null"], "exclusiveMinimum": 0}
+CHAIN_ROW: dict[str, Any] = {
+    "type": "object",
+    "required": ["underlying", "expiry", "as_of", "strikes"],
+    "additionalProperties": False,
+    "properties": {
+        "underlying": _KEY | {"examples": ["NSE:NIFTY"]},
+        "kind": _KIND | {"description": "of the underlying, where it is not known yet"},
+        "expiry": {"type": "string", "format": "date"},
+        "as_of": _TIME | {"description": "when it was captured; at most five minutes ahead of now"},
+        "expires_at": {"anyOf": [_TIME, {"type": "null"}], "description": "else by the venue's dated calendar"},
+        "spot": _KNOWN,
+        "future": _KNOWN | {"description": "last price of the listed future of the same expiry"},
+        "lot_size": _KNOWN | {"description": "in units of the underlying"},
+        "source": {"type": "string", "maxLength": 64},
+        "flags": {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 20},
+        "strikes": {
+            "type": "array",
+            "items": {"type": "number", "exclusiveMinimum": 0},
+            "minItems": 1,
+            "maxItems": MAX_STRIKES,
+            "description": "rising, each once",
+        },
+        "call": {"anyOf": [_QUOTES, {"type": "null"}]},
+        "put": {"anyOf": [_QUOTES, {"type": "null"}]},
     },
 }
 _VERDICT = {
@@ -80,11 +120,15 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def request_body(name: str, row: dict[str, Any], types: Sequence[str]) -> dict[str, Any]:
+def request_body(form: Form, row: dict[str, Any]) -> dict[str, Any]:
     """The request in its forms, and the header for repeats."""
     rows = {"type": "array", "items": row}
-    whole = {"oneOf": [rows, {"type": "object", "required": [name], "properties": {name: rows}}]}
-    json_type, ndjson_type, arrow_type = types
+    wrapped = {"type": "object", "required": [form.name], "properties": {form.name: rows}}
+    shapes = {
+        JSON: {"oneOf": [rows, wrapped, *([row] if form.lone else [])]},
+        NDJSON: row,
+        ARROW: {"type": "string", "format": "binary"},
+    }
     return {
         "parameters": [
             {
@@ -96,10 +140,6 @@ def request_body(name: str, row: dict[str, Any], types: Sequence[str]) -> dict[s
         ],
         "requestBody": {
             "required": True,
-            "content": {
-                json_type: {"schema": whole},
-                ndjson_type: {"schema": row},
-                arrow_type: {"schema": {"type": "string", "format": "binary"}},
-            },
+            "content": {name: {"schema": shapes[name]} for name in form.types},
         },
     }

@@ -1482,6 +1482,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ingest/chains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send option chains
+         * @description Option chains as they were quoted: one object an underlying, expiry and moment; one of them, or many.
+         */
+        post: operations["chains_ingest_chains_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ingest/ticks": {
         parameters: {
             query?: never;
@@ -9541,6 +9561,313 @@ export interface operations {
                     kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
                 };
                 "application/vnd.apache.arrow.stream": string;
+            };
+        };
+        responses: {
+            /** @description How many rows were taken, and why others were not */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        accepted: number;
+                        rejected: {
+                            index: number;
+                            reason: string;
+                            field: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The Idempotency-Key was used for something else */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A type that is not read */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The stream is behind: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    chains_ingest_chains_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:NIFTY
+                     */
+                    underlying: string;
+                    /**
+                     * @description of the underlying, where it is not known yet
+                     * @enum {string}
+                     */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                    /** Format: date */
+                    expiry: string;
+                    /** @description when it was captured; at most five minutes ahead of now */
+                    as_of: number | string;
+                    /** @description else by the venue's dated calendar */
+                    expires_at?: (number | string) | null;
+                    spot?: number | null;
+                    /** @description last price of the listed future of the same expiry */
+                    future?: number | null;
+                    /** @description in units of the underlying */
+                    lot_size?: number | null;
+                    source?: string;
+                    flags?: string[];
+                    /** @description rising, each once */
+                    strikes: number[];
+                    call?: {
+                        last?: (number | null)[];
+                        bid?: (number | null)[];
+                        ask?: (number | null)[];
+                        bid_size?: (number | null)[];
+                        ask_size?: (number | null)[];
+                        volume?: (number | null)[];
+                        oi?: (number | null)[];
+                        oi_change?: (number | null)[];
+                        prev_close?: (number | null)[];
+                        published_iv?: (number | null)[];
+                        quote_time?: ((number | string) | null)[];
+                    } | null;
+                    put?: {
+                        last?: (number | null)[];
+                        bid?: (number | null)[];
+                        ask?: (number | null)[];
+                        bid_size?: (number | null)[];
+                        ask_size?: (number | null)[];
+                        volume?: (number | null)[];
+                        oi?: (number | null)[];
+                        oi_change?: (number | null)[];
+                        prev_close?: (number | null)[];
+                        published_iv?: (number | null)[];
+                        quote_time?: ((number | string) | null)[];
+                    } | null;
+                }[] | {
+                    items: {
+                        /**
+                         * @description VENUE:SYMBOL
+                         * @example NSE:NIFTY
+                         */
+                        underlying: string;
+                        /**
+                         * @description of the underlying, where it is not known yet
+                         * @enum {string}
+                         */
+                        kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                        /** Format: date */
+                        expiry: string;
+                        /** @description when it was captured; at most five minutes ahead of now */
+                        as_of: number | string;
+                        /** @description else by the venue's dated calendar */
+                        expires_at?: (number | string) | null;
+                        spot?: number | null;
+                        /** @description last price of the listed future of the same expiry */
+                        future?: number | null;
+                        /** @description in units of the underlying */
+                        lot_size?: number | null;
+                        source?: string;
+                        flags?: string[];
+                        /** @description rising, each once */
+                        strikes: number[];
+                        call?: {
+                            last?: (number | null)[];
+                            bid?: (number | null)[];
+                            ask?: (number | null)[];
+                            bid_size?: (number | null)[];
+                            ask_size?: (number | null)[];
+                            volume?: (number | null)[];
+                            oi?: (number | null)[];
+                            oi_change?: (number | null)[];
+                            prev_close?: (number | null)[];
+                            published_iv?: (number | null)[];
+                            quote_time?: ((number | string) | null)[];
+                        } | null;
+                        put?: {
+                            last?: (number | null)[];
+                            bid?: (number | null)[];
+                            ask?: (number | null)[];
+                            bid_size?: (number | null)[];
+                            ask_size?: (number | null)[];
+                            volume?: (number | null)[];
+                            oi?: (number | null)[];
+                            oi_change?: (number | null)[];
+                            prev_close?: (number | null)[];
+                            published_iv?: (number | null)[];
+                            quote_time?: ((number | string) | null)[];
+                        } | null;
+                    }[];
+                } | {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:NIFTY
+                     */
+                    underlying: string;
+                    /**
+                     * @description of the underlying, where it is not known yet
+                     * @enum {string}
+                     */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                    /** Format: date */
+                    expiry: string;
+                    /** @description when it was captured; at most five minutes ahead of now */
+                    as_of: number | string;
+                    /** @description else by the venue's dated calendar */
+                    expires_at?: (number | string) | null;
+                    spot?: number | null;
+                    /** @description last price of the listed future of the same expiry */
+                    future?: number | null;
+                    /** @description in units of the underlying */
+                    lot_size?: number | null;
+                    source?: string;
+                    flags?: string[];
+                    /** @description rising, each once */
+                    strikes: number[];
+                    call?: {
+                        last?: (number | null)[];
+                        bid?: (number | null)[];
+                        ask?: (number | null)[];
+                        bid_size?: (number | null)[];
+                        ask_size?: (number | null)[];
+                        volume?: (number | null)[];
+                        oi?: (number | null)[];
+                        oi_change?: (number | null)[];
+                        prev_close?: (number | null)[];
+                        published_iv?: (number | null)[];
+                        quote_time?: ((number | string) | null)[];
+                    } | null;
+                    put?: {
+                        last?: (number | null)[];
+                        bid?: (number | null)[];
+                        ask?: (number | null)[];
+                        bid_size?: (number | null)[];
+                        ask_size?: (number | null)[];
+                        volume?: (number | null)[];
+                        oi?: (number | null)[];
+                        oi_change?: (number | null)[];
+                        prev_close?: (number | null)[];
+                        published_iv?: (number | null)[];
+                        quote_time?: ((number | string) | null)[];
+                    } | null;
+                };
+                "application/x-ndjson": {
+                    /**
+                     * @description VENUE:SYMBOL
+                     * @example NSE:NIFTY
+                     */
+                    underlying: string;
+                    /**
+                     * @description of the underlying, where it is not known yet
+                     * @enum {string}
+                     */
+                    kind?: "equity" | "index" | "future" | "option" | "crypto" | "currency";
+                    /** Format: date */
+                    expiry: string;
+                    /** @description when it was captured; at most five minutes ahead of now */
+                    as_of: number | string;
+                    /** @description else by the venue's dated calendar */
+                    expires_at?: (number | string) | null;
+                    spot?: number | null;
+                    /** @description last price of the listed future of the same expiry */
+                    future?: number | null;
+                    /** @description in units of the underlying */
+                    lot_size?: number | null;
+                    source?: string;
+                    flags?: string[];
+                    /** @description rising, each once */
+                    strikes: number[];
+                    call?: {
+                        last?: (number | null)[];
+                        bid?: (number | null)[];
+                        ask?: (number | null)[];
+                        bid_size?: (number | null)[];
+                        ask_size?: (number | null)[];
+                        volume?: (number | null)[];
+                        oi?: (number | null)[];
+                        oi_change?: (number | null)[];
+                        prev_close?: (number | null)[];
+                        published_iv?: (number | null)[];
+                        quote_time?: ((number | string) | null)[];
+                    } | null;
+                    put?: {
+                        last?: (number | null)[];
+                        bid?: (number | null)[];
+                        ask?: (number | null)[];
+                        bid_size?: (number | null)[];
+                        ask_size?: (number | null)[];
+                        volume?: (number | null)[];
+                        oi?: (number | null)[];
+                        oi_change?: (number | null)[];
+                        prev_close?: (number | null)[];
+                        published_iv?: (number | null)[];
+                        quote_time?: ((number | string) | null)[];
+                    } | null;
+                };
             };
         };
         responses: {
