@@ -111,9 +111,9 @@ class Svi(NamedTuple):
         return found
 
     def butterfly(self, low_k: float = -CHECKED, high_k: float = CHECKED) -> Butterfly:
-        """The least g between two log-moneynesses: 2,000 points, dense where the smile bends, then closed in upon."""
-        bend = self.m + self.sigma * np.sinh(np.linspace(-6.0, 6.0, 1_001))
-        k = np.concatenate([np.linspace(low_k, high_k, 1_001), bend[(bend > low_k) & (bend < high_k)], [0.0]])
+        """The least g between two log-moneynesses: 1,000 points, dense where the smile bends, then closed in upon."""
+        bend = self.m + self.sigma * np.sinh(np.linspace(-6.0, 6.0, 501))
+        k = np.concatenate([np.linspace(low_k, high_k, 501), bend[(bend > low_k) & (bend < high_k)], [0.0]])
         k = np.unique(np.clip(k, low_k, high_k))
         g = self.g(k)
         if np.isnan(g).any():
@@ -121,7 +121,7 @@ class Svi(NamedTuple):
         best = int(g.argmin())
         least, at = float(g[best]), float(k[best])
         low, high = float(k[max(best - 1, 0)]), float(k[min(best + 1, len(k) - 1)])
-        for _ in range(12):
+        for _ in range(8):
             fine = np.linspace(low, high, 17)
             values = self.g(fine)
             here = int(values.argmin())

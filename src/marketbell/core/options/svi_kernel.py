@@ -24,10 +24,10 @@ _WIDEST_M = 1.0
 """m may lie so many spans of the quotes outside them: a one-sided smile has its vertex there."""
 _NARROWEST, _WIDEST = 0.005, 10.0
 """σ in spans of the quotes."""
-_GRID_M, _GRID_SIGMA = 25, 16
+_GRID_M, _GRID_SIGMA = 17, 10
 _STARTS = 3
 _STEPS = 400
-_CLOSE = 1e-11
+_CLOSE = 1e-9
 """Nelder-Mead ends where its triangle is so small, in spans and in ln σ."""
 ALLOWED = 1.5
 """How many times the best slice's root mean square one without arbitrage may have."""
