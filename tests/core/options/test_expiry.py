@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from marketbell.core.options.expiry import expires_at, expiry_instant, is_monthly, pick, trading_date
+from marketbell.core.options.expiry import UNKNOWN, expires_at, expiry_instant, is_monthly, pick, trading_date
 from marketbell.core.primitives.errors import UserError
 
 
@@ -61,3 +61,4 @@ def test_the_main_expiry_of_a_month() -> None:
     assert is_monthly(date(2026, 1, 16), calendar="XNYS"), "third Friday"
     assert is_monthly(date(2025, 4, 17), calendar="XNYS"), "Good Friday: the Thursday before"
     assert not is_monthly(date(2026, 1, 30), calendar="XNYS")
+    assert not is_monthly(UNKNOWN)

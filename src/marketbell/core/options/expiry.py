@@ -1,20 +1,19 @@
 """When an option expires to the minute, and which of the listed expiries a word means."""
 
-from calendar import monthrange
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from marketbell.core.primitives.errors import UserError
 
-_INDIA = ((date.min, time(15, 30)), (date(2026, 8, 3), time(15, 40)))
+_INDIA = ((date.min, (15, 30)), (date(2026, 8, 3), (15, 40)))
 """NSE equity derivatives: from that day on, their close (exchange circular 74/2026: 15:40 since 2026-08-03)."""
-_CLOSES: dict[str, tuple[str, tuple[tuple[date, time], ...]]] = {
+_CLOSES: dict[str, tuple[str, tuple[tuple[date, tuple[int, int]], ...]]] = {
     "XNSE": ("Asia/Kolkata", _INDIA),
     "XNSE_FO": ("Asia/Kolkata", _INDIA),
-    "SIM": ("Asia/Kolkata", ((date.min, time(15, 30)),)),
-    "XNYS": ("America/New_York", ((date.min, time(16)),)),
-    "XNAS": ("America/New_York", ((date.min, time(16)),)),
+    "SIM": ("Asia/Kolkata", ((date.min, (15, 30)),)),
+    "XNYS": ("America/New_York", ((date.min, (16, 0)),)),
+    "XNAS": ("America/New_York", ((date.min, (16, 0)),)),
 }
 CALENDARS = {"NSE": "XNSE", "US": "XNYS", "SIM": "SIM"}
 """The calendar of an underlying's venue: the part of its key before the colon."""
@@ -34,8 +33,8 @@ def expiry_instant(calendar: str, day: date) -> int:
     if known is None:
         return 0
     zone, changes = known
-    clock = [one for since, one in changes if since <= day][-1]
-    moment = datetime.combine(day, clock, ZoneInfo(zone)).astimezone(UTC)
+    hour, minute = [one for since, one in changes if since <= day][-1]
+    moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     return int(moment.timestamp()) * 1_000_000_000
 
 
@@ -62,8 +61,10 @@ def is_monthly(expiry: date, expiries: Sequence[date] = (), calendar: str = "XNS
         third = date(expiry.year, expiry.month, 15)
         third += timedelta(days=(4 - third.weekday()) % 7)
         return expiry in {third, third - timedelta(days=1)}
-    left = monthrange(expiry.year, expiry.month)[1] - expiry.day
-    if left >= 7 + _LONGEST_SHIFT:
+    if expiry == UNKNOWN:
+        return False
+    later = expiry + timedelta(days=7 + _LONGEST_SHIFT)
+    if (later.year, later.month) == (expiry.year, expiry.month):
         return False
     return not any((one.year, one.month) == (expiry.year, expiry.month) and one > expiry for one in expiries)
 
