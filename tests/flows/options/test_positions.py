@@ -158,6 +158,13 @@ def test_a_silent_chain_says_why_it_has_no_examples() -> None:
     }
 
 
+def test_a_chain_without_a_spot_says_so_for_every_view() -> None:
+    blind = analyse(replace(CHAINS[NEAR].chain, spot=math.nan))
+    for view in VIEWS:
+        found = strategies_document(blind, view)
+        assert found == {"items": [], "why": "the chain of 2026-08-25 does not say what NIFTY costs now"}
+
+
 def test_every_named_position_can_be_asked_for() -> None:
     for one in presets():
         made = preset_document(one["name"], CHAINS[NEAR], CHAINS[FAR])

@@ -115,8 +115,13 @@ def default_width(analysed: Analysed) -> float:
 
 
 def examples(view: View, near: Analysed) -> list[Example]:
-    """Three positions of limited risk for a view, worked out, of one expiry; fewer where the chain makes fewer."""
+    """Three positions of limited risk for a view, worked out, of one expiry.
+
+    Fewer where the chain makes fewer, none without a spot.
+    """
     market = market_of([near])
+    if not market.spot > 0.0:
+        return []
     found: list[Example] = []
     for name in SHOWN[view]:
         try:
@@ -138,7 +143,7 @@ def _side(analysed: Analysed, kind: LegKind) -> Priced:
 
 def _leg(preset: Preset, part: Part, chain: Analysed | None, near: Analysed, by: By, width: float) -> Leg:
     if chain is None:
-        message = f"a {preset.title.lower()} needs a later expiry, and there is none"
+        message = f"{preset.title} needs a later expiry, and there is none"
         raise UserError(message)
     if part.kind is _STOCK:
         return Leg(part.kind, part.side, part.lots, chain.chain.spot)
@@ -155,7 +160,7 @@ def _leg(preset: Preset, part: Part, chain: Analysed | None, near: Analysed, by:
         distance = np.where(usable, np.abs(chain.chain.strikes - (_at_the_money(near) + part.at * width)), np.nan)
     if np.isnan(distance).all():
         what = "a price and a delta" if by_delta else "a price"
-        message = f"a {preset.title.lower()} cannot be made: no {part.kind} of {expiry} has {what}"
+        message = f"{preset.title} cannot be made: no {part.kind} of {expiry} has {what}"
         raise UserError(message)
     at = int(np.nanargmin(distance))
     strike = float(chain.chain.strikes[at])
@@ -177,7 +182,7 @@ def _check_order(preset: Preset, legs: Sequence[Leg]) -> None:
     for (at, strike), (other_at, other) in itertools.combinations(options, 2):
         if (at < other_at) != (strike < other) or (at == other_at) != (strike == other):
             message = (
-                f"a {preset.title.lower()} cannot be made: the chain has no prices at enough different strikes "
+                f"{preset.title} cannot be made: the chain has no prices at enough different strikes "
                 f"({strike:,.10g} and {other:,.10g})"
             )
             raise UserError(message)

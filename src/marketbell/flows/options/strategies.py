@@ -5,7 +5,7 @@ from typing import Any
 from marketbell.core.options.analysis import Analysed
 from marketbell.core.options.payoff_words import payoff_words
 from marketbell.core.options.presets import PRESETS, View
-from marketbell.core.options.strategies import By, build, examples, market_of
+from marketbell.core.options.strategies import EXAMPLES, By, build, examples, market_of
 from marketbell.core.primitives.errors import UserError
 from marketbell.flows.options.payoff import legs_document, position_document
 
@@ -38,8 +38,12 @@ def strategies_document(analysed: Analysed, view: str) -> dict[str, Any]:
                 **{key: numbers[key] for key in kept},
             }
         )
-    few = f"the chain of {analysed.chain.expiry} has too few prices for {'more' if items else 'any'}"
-    return {"items": items, "why": None if len(items) == 3 else few}
+    why = None
+    if not analysed.chain.spot > 0.0:
+        why = f"the chain of {analysed.chain.expiry} does not say what {name} costs now"
+    elif len(items) < EXAMPLES:
+        why = f"the chain of {analysed.chain.expiry} has too few prices for {'more' if items else 'any'}"
+    return {"items": items, "why": why}
 
 
 def presets() -> list[dict[str, Any]]:
