@@ -11,7 +11,7 @@ from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidRuleError, UserError
 from marketbell.core.rules.resolve import Market, commands, resolve
 from marketbell.core.screening.templates import TEMPLATES
-from marketbell.flows.rules.people import People, Screens, no_screens
+from marketbell.flows.rules.people import Gives, People, Screens, no_screens, nobody_knows
 from marketbell.flows.rules.service import Budget, RuleService
 from marketbell.ports.clock import Clock
 from marketbell.ports.stores import LOCAL_OWNER, ChannelStore, InstrumentStore, RuleStore, WatchlistStore
@@ -22,9 +22,10 @@ def people(
     watchlists: WatchlistStore,
     channels: ChannelStore,
     screens: Screens = no_screens,
+    gives: Gives = nobody_knows,
 ) -> People:
-    """What rules may name."""
-    return People(instruments, watchlists, channels, screens)
+    """What rules may name, and what the feeds give."""
+    return People(instruments, watchlists, channels, screens, gives)
 
 
 def rule_desk(rules: RuleStore, names: People, clock: Clock, budget: Budget | None = None) -> RuleService:

@@ -10,6 +10,7 @@ from marketbell.core.language.tree import Rule
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.primitives.errors import InvalidRuleError, NotFoundError, UserError
 from marketbell.flows.rules.people import People
+from marketbell.flows.rules.reading import check
 from marketbell.flows.rules.service import Budget, RuleService, about
 from marketbell.ports.stores import EVERYWHERE, LOCAL_OWNER, Channel, Watchlist
 
@@ -271,3 +272,16 @@ def test_a_plan_says_what_other_rules_share(service: RuleService) -> None:
     assert (plan["timing"], plan["symbols"], plan["evaluations_per_day"]) == ("15m close", 2, 50)
     assert plan["warm_up"][0]["timeframe"] == "15m"
     assert plan["warm_up"][0]["bars"] > 100
+
+
+def test_a_plan_says_when_nobody_brings_option_chains(stores: MemoryStores) -> None:
+    text = 'alert "PCR" on $NSE:SBIN when opt.pcr_oi > 1 and fut.oi > 5 at update chain'
+    given: list[frozenset[str] | None] = [None, frozenset({"trades"}), frozenset({"trades", "chains"})]
+    told = []
+    for gives in given:
+        names = People(stores.instruments, stores.watchlists, stores.channels, gives=lambda gives=gives: gives)
+        service = RuleService(stores.rules, names, ManualClock(7))
+        told.append(service.explain(ME, service.arm(ME, text).rule_uid)["notes"])
+        assert check(text, names.market(ME))["rules"][0]["plan"]["notes"] == told[-1]
+    assert told[0] == told[2] == []
+    assert [note.split("`")[1] for note in told[1]] == ["futures", "option chain"]

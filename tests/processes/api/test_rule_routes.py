@@ -260,7 +260,8 @@ def test_the_registry_has_fields_functions_and_universes(api: Any) -> None:
     body = api.get("/api/fields")
     by_name = {one["name"]: one for one in body["items"]}
     assert by_name["fund.pe"]["aliases"] == ["pe"]
-    assert by_name["opt.pcr_oi"]["is_live"] is False
+    assert by_name["opt.pcr_oi"]["is_live"] is True
+    assert by_name["news.count"]["is_live"] is False
     assert by_name["opt.pcr_oi"]["settings"][0]["choices"][0] == "nearest"
     rsi = next(one for one in body["functions"] if one["name"] == "rsi")
     assert (rsi["kind"], rsi["parameters"][0]["default"], rsi["main"]) == ("series", 14, "")

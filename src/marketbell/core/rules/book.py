@@ -105,6 +105,8 @@ class RuleBook(Operator):
         """Rules that are evaluated at instants, by uid: schedules and news."""
         self._wanted: frozenset[tuple[str, str]] | None = None
         """Schedules and zones that they wait for; None: not known yet."""
+        self._chained: dict[str, frozenset[int]] | None = None
+        """By timing the rows whose option chains are evaluations of something; None: not known yet."""
         self._keys: list[str] = []
         self._row_of: dict[str, int] = {}
         self._universes = Universes(())
@@ -155,7 +157,7 @@ class RuleBook(Operator):
             return
         place = self._homes.pop(uid)
         if self._timed.pop(uid, None):
-            self._wanted = None
+            self._wanted = self._chained = None
         rows = self._groups[place].members[uid].rows
         self._groups[place].drop(uid)
         if not self._groups[place].members:
@@ -216,7 +218,7 @@ class RuleBook(Operator):
             group = self._groups[place] = Group(timing, len(self._keys))
         self._armed[rule.uid], self._homes[rule.uid] = rule, place
         if rule.schedule or rule.update:
-            self._timed[rule.uid], self._wanted = rule, None
+            self._timed[rule.uid], self._wanted, self._chained = rule, None, None
         if is_far:
             self._far_rows[rule.uid] = rows
             self._far_anew()
@@ -287,7 +289,7 @@ class RuleBook(Operator):
         self._keys = [one.key for one in state.instruments]
         self._row_of = {key: row for row, key in enumerate(self._keys)}
         self._universes = Universes(state.instruments)
-        self._wanted = None
+        self._wanted = self._chained = None
         if not self._armed:
             return
         # who a rule is about may have changed with the instruments: lay the groups out anew, with their state
@@ -435,17 +437,15 @@ class RuleBook(Operator):
 
     def chain_came(self, row: int, words: Sequence[str], time: int, state: TickState) -> None:
         self._state = state
-        timings = {str(rule.timing) for rule in self._timed.values() if rule.update == CHAIN}
+        if self._chained is None:
+            timings = {rule.timing for rule in self._timed.values() if rule.update == CHAIN}
+            self._chained = {
+                str(timing): frozenset(self._rows_of(lambda rule, of=timing: rule.timing == of, state).tolist())
+                for timing in timings
+            }
         for timing in (f"update {CHAIN}", *(f"update {CHAIN} {word}" for word in words)):
-            if timing in timings and self._reads(timing, row):
+            if row in self._chained.get(timing, ()):
                 self._read(Timeframe(timing), np.array([row], np.int64), time, state)
-
-    def _reads(self, timing: str, row: int) -> bool:
-        """True where a rule of a timing is about a row, or reads others."""
-        return any(
-            str(rule.timing) == timing and (self._homes[uid].is_far or self._member(uid).pair(row) >= 0)
-            for uid, rule in self._timed.items()
-        )
 
     def _tell_news(self, kind: str, idents: set[int], time: int, state: TickState) -> None:
         rows = self._rows_of(lambda rule: rule.update == kind, state)
@@ -637,7 +637,7 @@ class RuleBook(Operator):
         """Groups and far program anew from rules or their commands, in order, with the state that `arrays` has."""
         meta = _meta(arrays)
         self._armed, self._groups, self._homes, self._far_rows = {}, {}, {}, {}
-        self._timed, self._wanted, self._watches = {}, None, {}
+        self._timed, self._wanted, self._chained, self._watches = {}, None, None, {}
         self._order, self._texts = None, {}
         self._far = Far(self._row)
         numbers: dict[str, int] = {}

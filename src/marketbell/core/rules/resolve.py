@@ -3,7 +3,7 @@
 The language does not know who there is; that is judged here, where a rule meets the market that it is armed in.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,8 +34,10 @@ class Market:
         screens: Mapping[str, Screen] = _NO_SCREENS,
         *,
         lists_hint: str = "",
+        gives: Collection[str] | None = None,
     ) -> None:
-        """`lists_hint` is said where there is no watchlist at all."""
+        """`lists_hint` is said where there is no watchlist at all. `gives`: what its feeds give, None unknown."""
+        self.gives = gives
         self.instruments = list(instruments)
         self.universes = Universes(self.instruments)
         self.watchlists = watchlists

@@ -1,6 +1,6 @@
 """What a person's rules may name: the instruments that there are, the person's watchlists, screens and channels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from marketbell.core.language.tree import ChannelRef, Screen
 from marketbell.core.language.vocabulary import CHANNELS, SAME_CHANNEL, hint
@@ -17,6 +17,15 @@ def no_screens(_: str) -> Mapping[str, Screen]:
     return {}
 
 
+Gives = Callable[[], Collection[str] | None]
+"""What the feeds of a house give (FeedCard.supports); None where nobody knows."""
+
+
+def nobody_knows() -> Collection[str] | None:
+    """Without a house."""
+    return None
+
+
 class People:
     """Looks up names for an owner. Raises what the stores raise."""
 
@@ -26,7 +35,10 @@ class People:
         watchlists: WatchlistStore,
         channels: ChannelStore,
         screens: Screens = no_screens,
+        gives: Gives = nobody_knows,
     ) -> None:
+        """`gives` tells what the feeds give just now."""
+        self._gives = gives
         self._instruments = instruments
         self._watchlists = watchlists
         self._channels = channels
@@ -36,7 +48,7 @@ class People:
         """Who there is for an owner; `also` are screens that stand in the same file."""
         watchlists = {one.name: one.instruments for one in self._watchlists.all(owner_id)}
         screens = dict(self._screens(owner_id)) | dict(also or {})
-        return Market(self._instruments.all(), watchlists, screens)
+        return Market(self._instruments.all(), watchlists, screens, gives=self._gives())
 
     def channels(self, owner_id: str, wanted: Sequence[str]) -> tuple[ChannelRef, ...]:
         """Channels by kind, `kind:name` or id, each once. UserError for one that the owner does not have."""

@@ -43,7 +43,7 @@ def check(text: str, market: Market) -> dict[str, Any]:
         except InvalidRuleError as error:
             errors.append(error)
             continue
-        rules.append(shown(tree, plan_document(tree, compiled, len(found.keys))))
+        rules.append(shown(tree, plan_document(tree, compiled, len(found.keys), gives=market.gives)))
     errors.sort(key=lambda one: (one.line, one.column))
     return {"ok": not errors, "errors": errors_of(errors), "rules": rules}
 

@@ -227,8 +227,9 @@ class RuleService:
         stored = self.one(owner_id, uid)
         tree = tree_of(stored)
         compiled = compiled_tree(tree)
+        market = self._people.market(owner_id)
         try:
-            symbols = len(resolve(tree, self._people.market(owner_id), self._clock.now()).keys)
+            symbols = len(resolve(tree, market, self._clock.now()).keys)
         except RuleErrors:
             symbols = 0
         mine = marks(compiled.plan)
@@ -238,7 +239,7 @@ class RuleService:
                 others |= marks(compiled_tree(tree_of(other)).plan)
                 if others >= mine:
                     break
-        return plan_document(tree, compiled, symbols, shared=len(mine & others))
+        return plan_document(tree, compiled, symbols, shared=len(mine & others), gives=market.gives)
 
     def export(self, owner_id: str, group: str | None = None) -> str:
         """The rules that are not disabled, as the text of a `.bell` file, each with its uid, oldest first."""

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
 
-from marketbell.core.primitives.errors import UserError
+from marketbell.core.primitives.errors import UnavailableError, UserError
 from marketbell.flows.accounts.decisions import Action
 from marketbell.flows.market_views.numbers import decimals_of, fixed, plain, utc
 from marketbell.flows.market_views.reader import Market
 from marketbell.ports.ledger import Tally
 from marketbell.ports.stores import StoredRule
-from marketbell.processes.api.context import asks, market, owner_id, parts
+from marketbell.processes.api.context import asks, edge, market, owner_id, parts
 from marketbell.processes.api.idempotency import idempotent
 from marketbell.processes.api.schemas.base import Done
 from marketbell.processes.api.schemas.rules import (
@@ -90,7 +90,16 @@ def people() -> "People":
     from marketbell.wiring.rules import people as found_people
 
     found = parts()
-    return found_people(found.instruments, found.watchlists, found.channels, screens_of(found.screens))
+    return found_people(found.instruments, found.watchlists, found.channels, screens_of(found.screens), _given)
+
+
+def _given() -> frozenset[str] | None:
+    """What the feeds that have begun give; None before one says so, and while nobody can be asked."""
+    try:
+        begun = [card for card in edge().reader.array("feeds") if card.get("state") != "idle"]
+    except UnavailableError:
+        return None
+    return frozenset(word for card in begun for word in card.get("supports") or ()) if begun else None
 
 
 def service() -> "RuleService":
