@@ -28,6 +28,7 @@ def read_chains(
     expiry: date | str | None = None,
     as_of: str | int | None = None,
     underlying: str | None = None,
+    spot: float | None = None,
 ) -> "ChainFile":
     """A file of option chains; `as_of` as text or ns UTC. UserError for whatever the caller can mend."""
     from marketbell.adapters.feeds.replay import chains
@@ -39,6 +40,7 @@ def read_chains(
         expiry=expiry_of(expiry) if isinstance(expiry, str) else expiry,
         as_of=moment_of(as_of, underlying or "") if isinstance(as_of, str) else as_of,
         underlying=underlying,
+        spot=spot,
     )
 
 
@@ -50,9 +52,10 @@ def analyse_file(
     expiry: str | None = None,
     as_of: str | None = None,
     underlying: str | None = None,
+    spot: float | None = None,
 ) -> AnalysedFile:
     """Read a file and analyse each of its chains. UserError for whatever the caller can mend."""
-    file = read_chains(path, format_=format_, expiry=expiry, as_of=as_of, underlying=underlying)
+    file = read_chains(path, format_=format_, expiry=expiry, as_of=as_of, underlying=underlying, spot=spot)
     return AnalysedFile(file, [analyse(one, settings) for one in file.chains])
 
 

@@ -216,12 +216,40 @@ def test_dhan_says_neither_when_nor_which(put: Put) -> None:
     assert (bare.format, bare.chains[0].underlying, bare.chains[0].expiry) == ("dhan", "NSE:NIFTY", UNKNOWN)
     assert _kinds(bare) == {"no_quote": 1, "no_time": 1, "no_expiry": 1}
     assert bare.chains[0].put.oi[0] == 3_096_145.0
+    wrapped = read_chains(put("wrapped.json", {"status": "success", "data": DHAN}))
+    assert wrapped.chains[0].call.oi.tolist() == bare.chains[0].call.oi.tolist()
     file = read_chains(path, expiry=date(2026, 2, 10), as_of=moment_of("2026-02-03T12:00"), underlying="banknifty")
     (chain,) = file.chains
     assert (chain.underlying, chain.expiry, chain.spot) == ("NSE:BANKNIFTY", date(2026, 2, 10), 24_964.25)
     assert chain.call.prev_close[0] == 244.85
     assert chain.call.oi_change[0] == 3_786_445 - 402_220
     assert chain.t_years > 0
+
+
+WEBSITE = """CALLS,,PUTS
+,OI,CHNG IN OI,VOLUME,IV,LTP,CHNG,BID QTY,BID,ASK,ASK QTY,STRIKE,BID QTY,BID,ASK,ASK QTY,\
+CHNG,LTP,IV,VOLUME,CHNG IN OI,OI,
+,"1,200",-20,"10,500",14.2,105.5,10.5,25,105,106,50,"23,800.00",75,48,49,25,-12,48.2,13.9,900,35,"2,400",
+,-,-,-,-,-,-,25,60,61,50,"23,900.00",75,90,91,25,5,90.5,13.5,10,5,40,
+"""
+
+
+def test_the_csv_of_the_exchanges_page(put: Put) -> None:
+    path = put("option-chain-ED-NIFTY-27-Jun-2024.csv", WEBSITE)
+    file = read_chains(path)
+    (chain,) = file.chains
+    assert (file.format, chain.underlying, chain.expiry) == ("nse_website", "NSE:NIFTY", date(2024, 6, 27))
+    assert (chain.call.oi[0], chain.put.oi[0], chain.put.bid[0]) == (1_200 * 25.0, 2_400 * 25.0, 48.0)
+    assert (chain.call.prev_close[0], chain.put.prev_close[0]) == (95.0, pytest.approx(60.2))
+    assert np.isnan(chain.call.last[1])
+    assert _kinds(file) == {"no_spot": 1, "no_time": 1}
+    assert math.isnan(chain.spot)
+    stated = read_chains(path, spot=23_868.8, as_of=moment_of("2024-06-26T15:30"))
+    assert stated.chains[0].spot == 23_868.8
+    assert stated.notes == []
+    assert analyse(stated.chains[0]).forward_source == "parity"
+    with pytest.raises(InvalidSettingError, match="--spot is the price"):
+        read_chains(path, spot=-1.0)
 
 
 UDIFF = """TradDt,BizDt,Sgmt,Src,FinInstrmTp,FinInstrmId,ISIN,TckrSymb,SctySrs,XpryDt,FininstrmActlXpryDt,StrkPric,\
@@ -386,12 +414,13 @@ def test_a_glance_says_what_a_file_is(put: Put, tmp_path: Path) -> None:
         put("b.csv", LONG),
         put("c.csv.gz", gzip.compress(WIDE.encode())),
         put("d.csv", OLD),
+        put("e.csv", WEBSITE),
     ]
     ticks = [
         put("t.csv", "timestamp,ltp,volume\n1,2,3\n"),
         put("u.csv.gz", gzip.compress(b"timestamp,open,close\n1,2,3\n")),
     ]
-    assert [is_chain_file(one) for one in (*chains, tmp_path / "x.parquet")] == [True] * 5
+    assert [is_chain_file(one) for one in (*chains, tmp_path / "x.parquet")] == [True] * 6
     assert [is_chain_file(one) for one in (*ticks, tmp_path / "ticks.parquet", tmp_path / "none")] == [False] * 4
 
 

@@ -42,6 +42,9 @@ def analyze(
         str | None, typer.Option("--as-of", help="A moment, Indian time unless it says otherwise; likewise.")
     ] = None,
     underlying: Annotated[str | None, typer.Option("--underlying", help="NIFTY, NSE:RELIANCE ...; likewise.")] = None,
+    spot: Annotated[
+        float | None, typer.Option("--spot", help="Price of the underlying, where the file has none.")
+    ] = None,
     format_: Annotated[str | None, typer.Option("--format", help="Force the format; a wrong one lists them.")] = None,
     strikes: Annotated[int, typer.Option("--strikes", min=0, help="Strikes to show around the money.")] = 21,
     notes: Annotated[bool, typer.Option("--notes", help="List every note on unusual rows.")] = False,
@@ -58,7 +61,7 @@ def analyze(
     from marketbell.wiring.options import analyse_file
 
     settings = ModelSettings(model, rate, dividend_yield)
-    found = analyse_file(file, settings, format_=format_, expiry=expiry, as_of=as_of, underlying=underlying)
+    found = analyse_file(file, settings, format_=format_, expiry=expiry, as_of=as_of, underlying=underlying, spot=spot)
     if as_json:
         import orjson
 

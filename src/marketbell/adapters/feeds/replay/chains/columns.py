@@ -54,7 +54,10 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the caller says where a file does not: an underlying's key, the expiry in days since 1970, a moment."""
+    """What the caller says where a file does not: an underlying's key, the expiry in days since 1970, a moment.
+
+    (The price of the underlying is filled in afterwards.)
+    """
 
     underlying: str | None = None
     expiry: int = days_of(None)

@@ -22,13 +22,12 @@ _COLUMNS = {
 
 def is_one(content: Content) -> bool:
     """Whether it looks like one."""
-    data = content.data.get("data") if isinstance(content.data, dict) else None
-    return isinstance(data, dict) and isinstance(data.get("oc"), dict)
+    return _answer(content.data) is not None
 
 
 def read(content: Content, stated: Stated, notes: Notes) -> Rows:
     """The rows of the file."""
-    data = content.data["data"]
+    data = _answer(content.data) or {}
     underlying = stated.underlying or key_of(symbol_of_file(content.path))
     found: list[dict[str, Any]] = []
     for strike, row in data["oc"].items():
@@ -49,3 +48,12 @@ def read(content: Content, stated: Stated, notes: Notes) -> Rows:
                 "spot": number(data.get("last_price")),
             })  # fmt: skip
     return rows_of(found, notes, source=NAME)
+
+
+def _answer(data: Any) -> dict[str, Any] | None:
+    """The part with the chain: the client library wraps the answer once more."""
+    for _ in range(2):
+        data = data.get("data") if isinstance(data, dict) else None
+        if isinstance(data, dict) and isinstance(data.get("oc"), dict):
+            return data
+    return None

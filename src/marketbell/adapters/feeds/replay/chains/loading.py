@@ -61,7 +61,7 @@ def _read(path: Path, *, is_whole: bool) -> Content:
             if start[:4] == b"PAR1":
                 return Content(path, names=_names(pq.read_schema(path).names))
             head = _head(start)
-            if head is not None:
+            if head is not None and not _is_two_sided(head):
                 return Content(path, names=_names(pcsv.open_csv(pa.BufferReader(head)).schema.names))
         content = _unpacked(path.read_bytes())
         if content[:4] == b"PAR1":
@@ -69,12 +69,19 @@ def _read(path: Path, *, is_whole: bool) -> Content:
         start = content[:4_096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if start in {b"{", b"["}:
             return Content(path, data=json.loads(content))
+        if _is_two_sided(content):
+            return Content(path, text=content)
         return _table(path, _csv(content), content)
     except OSError as error:
         raise InvalidSourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (pa.ArrowException, ValueError, EOFError, zlib.error, zipfile.BadZipFile, RecursionError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0]
         raise InvalidSourceError(f"{path}: cannot be read ({reason})") from error
+
+
+def _is_two_sided(content: bytes) -> bool:
+    """A heading over the heading, and each column twice: no table by names."""
+    return content[:64].lstrip(b"\xef\xbb\xbf").startswith(b"CALLS")
 
 
 def _head(start: bytes) -> bytes | None:

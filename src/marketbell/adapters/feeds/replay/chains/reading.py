@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from marketbell.adapters.feeds.replay.chains import (
     bhavcopy,
     dhan,
@@ -15,6 +17,7 @@ from marketbell.adapters.feeds.replay.chains import (
     model_values,
     nse,
     nse_compiled,
+    nse_website,
     own,
     snapshots,
     upstox,
@@ -24,7 +27,7 @@ from marketbell.adapters.feeds.replay.chains.loading import Content, load, peek
 from marketbell.adapters.feeds.replay.chains.notes import Notes
 from marketbell.adapters.feeds.replay.chains.rows import Rows, chains_of, days_of
 from marketbell.adapters.feeds.replay.chains.symbols import checked_key
-from marketbell.core.options.chain import Chain
+from marketbell.core.options.chain import LARGEST, Chain
 from marketbell.core.options.document import moment
 from marketbell.core.options.expiry import UNKNOWN, WORDS, expires_at, pick, trading_date
 from marketbell.core.options.future import ListedFuture
@@ -43,7 +46,7 @@ _READERS: dict[str, _Reader] = {
     own.NAME: _Reader(own.TEXT, own.is_one, None),
     **{
         one.NAME: _Reader(one.TEXT, one.is_one, one.read)
-        for one in (nse, nse_compiled, upstox, dhan, bhavcopy, snapshots, kite, model_values, generic)
+        for one in (nse, nse_compiled, nse_website, upstox, dhan, bhavcopy, snapshots, kite, model_values, generic)
     },
 }
 FORMATS = {name: reader.text for name, reader in _READERS.items()}
@@ -68,12 +71,14 @@ def read_chains(
     expiry: date | str | None = None,
     as_of: int | None = None,
     underlying: str | None = None,
+    spot: float | None = None,
 ) -> ChainFile:
     """Read a file of option chains.
 
     `expiry` is a date or nearest, next, monthly: it is what a source means that does not say it, and picks of a source
     that does. `as_of` (ns UTC) likewise: of a source with moments, each expiry's newest chain at or before it.
-    `underlying` names a source that does not, and picks of one that does. `format` is one of `FORMATS`.
+    `underlying` names a source that does not, and picks of one that does; `spot` is its price where a
+    source does not say it. `format` is one of `FORMATS`.
     InvalidSourceError for a file that is absent, damaged, unknown or empty; InvalidSettingError for a wrong option.
     """
     place = Path(path).expanduser()
@@ -85,6 +90,8 @@ def read_chains(
         if format is not None:
             raise InvalidSourceError(f"{place}: is not {format}: {FORMATS[format]}")
         raise InvalidSourceError(f"{place}: no option chain that is known here; {known_formats()}")
+    if spot is not None and not 0 < spot < LARGEST:
+        raise InvalidSettingError(f"--spot is the price of the underlying, not {spot:g}")
     key = None if underlying is None else checked_key(underlying)
     day = expiry if isinstance(expiry, date) else None
     notes = Notes()
@@ -94,6 +101,8 @@ def read_chains(
         chains.sort(key=lambda one: (one.as_of, one.underlying, one.expiry))
     else:
         rows = read(content, Stated(key, days_of(day), as_of or 0), notes)
+        if spot is not None:
+            rows.spot = np.where(np.isnan(rows.spot), spot, rows.spot)
         chains, futures = chains_of(rows, notes), rows.futures
     if not chains:
         raise InvalidSourceError(f"{place}: holds no option ({name})")
