@@ -16,6 +16,7 @@ from marketbell.core.options.chain import Chain, Floats, Side
 from marketbell.core.options.frames import packed, unpacked
 from marketbell.core.options.model import Model, ModelSettings, Status
 from marketbell.core.options.pricing import Priced, implied, value
+from marketbell.processes.cli.bench import options_smiles
 from marketbell.processes.cli.bench import peer_options as peer
 from marketbell.processes.cli.bench.rows import BenchRow, in_turn, seconds
 
@@ -44,7 +45,7 @@ def run() -> list[BenchRow]:
     rows: list[BenchRow] = []
     for count in COUNTS:
         rows += _volatilities(count)
-    return [*rows, *_errors(), *_greeks(), *_chain(), *_whole_exchange(), _american()]
+    return [*rows, *_errors(), *_greeks(), *_chain(), *_whole_exchange(), _american(), *options_smiles.rows()]
 
 
 @dataclass(frozen=True)
