@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.books import Books
+from marketbell.core.engine.chain_book import FAR
+from marketbell.core.engine.chains import PREFIXES, Chains
 from marketbell.core.engine.enrichment import Enrichment
 from marketbell.core.engine.operators import Operator, TickState
 from marketbell.core.engine.patterns import Patterns
@@ -157,13 +159,12 @@ class EngineFields(Mapping[str, NDArray[Any]]):
         if name in _OF_TICKS:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return _OF_TICKS[name][1](self.words)
-        base, bracket, back = name.partition("[")
-        if base.startswith("fund."):
-            facts = next(one for one in self._operators if isinstance(one, Enrichment))
-            if bracket:
-                times = np.full(len(self._rows), self._now)
-                return facts.offset(base, self._rows, times, int(back.removesuffix("q]")))
-            return facts.now(name, self["close"], self._state)
+        if name.startswith("fund."):
+            return self._published(name)
+        if name.startswith(PREFIXES):
+            chains = next(one for one in self._operators if isinstance(one, Chains))
+            times = np.full(len(self._rows), FAR)
+            return chains.sampled(self._rows, self, self._state, times, [name])[name]
         for kind, prefix in ((Books, "book."), (Patterns, "abnormal.")):
             if name.startswith(prefix):
                 self._known |= self._of(kind)
@@ -172,6 +173,14 @@ class EngineFields(Mapping[str, NDArray[Any]]):
             self._has_all = True
             self._known = dict(self._others()) | self._known
         return self._known[name]
+
+    def _published(self, name: str) -> NDArray[Any]:
+        base, bracket, back = name.partition("[")
+        facts = next(one for one in self._operators if isinstance(one, Enrichment))
+        if bracket:
+            times = np.full(len(self._rows), self._now)
+            return facts.offset(base, self._rows, times, int(back.removesuffix("q]")))
+        return facts.now(name, self["close"], self._state)
 
     def _of(self, kind: type[Operator]) -> dict[str, NDArray[Any]]:
         operator = next(one for one in self._operators if isinstance(one, kind))
