@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from marketbell.adapters.stores.memory.chains import MemoryChains
@@ -361,3 +362,19 @@ def test_a_day_later_the_passed_expiry_is_gone_by_the_markets_clock(options: Any
     ]
     assert options.get("/api/options/NIFTY/chain?expiry=2026-08-25")["expiry"] == "2026-08-25", "kept all the same"
     assert (date(2026, 8, 25) - date(2026, 8, 19)) < timedelta(days=7)
+
+
+def test_chains_of_a_day_that_was_replayed_before_do_not_stand_for_now(options: Any) -> None:
+    """The feed replays 19 August after somebody replayed the 20th."""
+    options.stores.chains.put(kept(chain(OPEN + 86_400 * 10**9, iv=0.5)))
+    assert options.get("/api/options/NIFTY/chain")["as_of"] == "2026-08-20T03:45:00Z"
+    market = orjson.loads(options.cache.get("market:summary"))
+    options.cache.set("market:summary", orjson.dumps(market | {"clock": OPEN + 2 * MINUTE}))
+    options.clock.move(1.0)
+    assert options.get("/api/options/NIFTY/chain")["as_of"] == "2026-08-19T03:46:00.123456Z"
+    assert options.get("/api/options")["items"][0]["as_of"] == "2026-08-19T03:46:00.123456Z"
+    assert options.get("/api/options/NIFTY/metrics")["as_of"] == "2026-08-19T03:46:00.123456Z"
+    assert options.get("/api/options/NIFTY/times?expiry=nearest")["items"][-1] == "2026-08-19T03:46:00.123456Z"
+    options.cache.set("market:summary", orjson.dumps(market | {"clock": OPEN - 30 * 86_400 * 10**9}))
+    options.clock.move(1.0)
+    assert options.get("/api/options/NIFTY/chain")["as_of"] == "2026-08-20T03:45:00Z", "better than nothing"

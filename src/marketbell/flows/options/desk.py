@@ -1,6 +1,7 @@
 """Finds the chain that is meant, in the store, and analyses it.
 
-Which expiries are listed is told by the newest stored chain, not by the wall's clock: a replayed day has its own.
+Which expiries are listed is told by the newest stored chain, not by the wall's clock: a replayed day has its own. Where
+that chain lies ahead of the market's clock, a later day was replayed before: then the clock is now.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from marketbell.ports.chains import ChainRecord, ChainStore
 
 HOW_TO_GET_ONE = "start the demo, replay a file of chains, or send them to POST /ingest/chains"
 _SAME_INDEX = {"NIFTY50": "NIFTY"}
+_AHEAD_NS = 300 * 10**9
+"""So far ahead of the market's clock the newest chain may be and still belong to it."""
 _MICROSECOND = 1_000
 _LAST = 2**63 - 1
 
@@ -43,11 +46,15 @@ class Found:
 
 
 class OptionDesk:
-    """Reads one store. `known` gives the instrument that a text means, or raises NotFoundError or ConflictError."""
+    """Reads one store. `known` gives the instrument that a text means, or raises NotFoundError or ConflictError.
 
-    def __init__(self, store: ChainStore, known: Callable[[str], Instrument]) -> None:
+    `clock` is the market's, ns UTC; None where nothing is fed.
+    """
+
+    def __init__(self, store: ChainStore, known: Callable[[str], Instrument], clock: int | None = None) -> None:
         self._store = store
         self._known = known
+        self._clock = clock
 
     @property
     def store(self) -> ChainStore:
@@ -72,6 +79,14 @@ class OptionDesk:
             message = f"{text} has chains at more than one venue: ask for one of {', '.join(named)}"
             raise ConflictError(message)
         return self._known(wanted).key
+
+    def now(self, underlying: str) -> int | None:
+        """The moment that counts where none is asked for: None for the newest chain, else the market's clock."""
+        if self._clock is None:
+            return None
+        newest = max((moment for _, moment in self._store.expiries(underlying)), default=0)
+        is_of_another_run = newest > self._clock + _AHEAD_NS and bool(self._store.expiries(underlying, self._clock))
+        return self._clock if is_of_another_run else None
 
     def listed(self, underlying: str, as_of: int | None = None) -> Listed:
         """The expiries up to a moment (None: the newest); none where there is no chain by then."""

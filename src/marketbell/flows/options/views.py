@@ -36,7 +36,7 @@ def underlyings(
     """Everything that has chains, by key, with what its nearest expiry's newest chain says."""
     items = []
     for key in desk.store.underlyings():
-        listed = desk.listed(key)
+        listed = desk.listed(key, desk.now(key))
         if not listed.expiries:
             continue
         expiry, as_of = listed.expiries[0]

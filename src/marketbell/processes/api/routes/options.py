@@ -51,7 +51,13 @@ def desk() -> "OptionDesk":
     from marketbell.flows.options.desk import OptionDesk
 
     now = market()
-    return OptionDesk(parts().chains, lambda text: now.universe.resolve(text, now.rows))
+    return OptionDesk(parts().chains, lambda text: now.universe.resolve(text, now.rows), now.clock)
+
+
+def _when(asked: "OptionDesk", key: str, text: str | None) -> int | None:
+    """The moment of a question; None for the newest."""
+    as_of = _moment(text)
+    return asked.now(key) if as_of is None else as_of
 
 
 def _moment(text: str | None, name: str = "as_of", *, is_start: bool = False) -> int | None:
@@ -70,8 +76,9 @@ def model_settings(model: str | None, rate: float | None, place: str = "query") 
 
 def _found(underlying: str, query: ExpiryQuery, settings: ModelSettings | None = None) -> "Found":
     """The chain of a question."""
-    asked, as_of = desk(), _moment(query.as_of)
+    asked = desk()
     key = asked.underlying(underlying)
+    as_of = _when(asked, key, query.as_of)
     return asked.chain(key, asked.expiry(key, query.expiry, as_of), as_of, settings)
 
 
@@ -95,7 +102,8 @@ def list_expiries(underlying: str, query_data: AsOfQuery) -> dict[str, Any]:
     from marketbell.flows.options import views
 
     asked = desk()
-    return views.expiries(asked, asked.underlying(underlying), _moment(query_data.as_of))
+    key = asked.underlying(underlying)
+    return views.expiries(asked, key, _when(asked, key, query_data.as_of))
 
 
 @bp.get("/<string:underlying>/chain")
@@ -121,7 +129,8 @@ def get_metrics(underlying: str, query_data: AsOfQuery) -> dict[str, Any]:
     from marketbell.flows.options import views
 
     asked = desk()
-    return views.metrics(asked, asked.underlying(underlying), _moment(query_data.as_of))
+    key = asked.underlying(underlying)
+    return views.metrics(asked, key, _when(asked, key, query_data.as_of))
 
 
 @bp.get("/<string:underlying>/pcr")
@@ -162,9 +171,10 @@ def _stretch(underlying: str, query: RangeQuery) -> tuple["OptionDesk", str, dat
 
     asked = desk()
     key = asked.underlying(underlying)
-    expiry = asked.expiry(key, query.expiry) if query.expiry else None
+    now = asked.now(key)
+    expiry = asked.expiry(key, query.expiry, now) if query.expiry else None
     start, end = _moment(query.from_, "from", is_start=True), _moment(query.to, "to")
-    return asked, key, expiry, Stretch.of(asked.listed(key), start, end)
+    return asked, key, expiry, Stretch.of(asked.listed(key, now), start, end)
 
 
 @bp.get("/<string:underlying>/history")
@@ -200,7 +210,8 @@ def get_surface(underlying: str, query_data: AsOfQuery) -> dict[str, Any]:
     from marketbell.flows.options.surface import surface_document
 
     asked = desk()
-    found = asked.all(asked.underlying(underlying), _moment(query_data.as_of))
+    key = asked.underlying(underlying)
+    found = asked.all(key, _when(asked, key, query_data.as_of))
     return surface_document([one.analysed for one in found])
 
 
@@ -222,8 +233,9 @@ def build_preset(underlying: str, name: str, query_data: PresetQuery) -> dict[st
     """A position with a name, made of the chain's contracts; its legs can be sent to `payoff`."""
     from marketbell.flows.options.strategies import preset_document
 
-    asked, as_of = desk(), _moment(query_data.as_of)
+    asked = desk()
     key = asked.underlying(underlying)
+    as_of = _when(asked, key, query_data.as_of)
     expiry = asked.expiry(key, query_data.expiry, as_of)
     later = [one for one in asked.required(key, as_of).days if one > expiry]
     near = asked.chain(key, expiry, as_of).analysed
@@ -251,9 +263,10 @@ def work_out_payoff(underlying: str, json_data: PayoffBody) -> dict[str, Any]:
     """A position worked out: profit today and at expiry, limits, break-evens, chance, margin, what-if."""
     from marketbell.flows.options.payoff import LegAsked, WhatIf, payoff_document
 
-    asked, as_of = desk(), _moment(json_data.as_of)
+    asked = desk()
     settings = model_settings(json_data.model, json_data.rate, "json")
     key = asked.underlying(underlying)
+    as_of = _when(asked, key, json_data.as_of)
     expiry = asked.expiry(key, json_data.expiry, as_of)
     legs = [
         LegAsked(
