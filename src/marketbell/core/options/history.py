@@ -6,7 +6,6 @@ Sources: IV rank and IV percentile as brokers define them (tastytrade; IG, Impli
 """
 
 import math
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -38,97 +37,6 @@ def iv_percentile(values: Any, days: int) -> float:
     """
     window = _window(values, days)
     return math.nan if window is None else 100.0 * float(np.mean(window < window[-1]))
-
-
-class DailyIv:
-    """One value a day of one underlying: a ring of the newest `capacity` days. The last value put on a day counts.
-
-    An unknown value does not take the place of a known one of its day.
-    """
-
-    __slots__ = ("_days", "_end", "_values", "count")
-
-    def __init__(self, capacity: int = 400) -> None:
-        if capacity < FEWEST_DAYS:
-            message = f"a history of {capacity} days is too short: {FEWEST_DAYS} are the fewest that say something"
-            raise UserError(message)
-        self._days = np.zeros(capacity, np.int64)
-        self._values = np.full(capacity, np.nan)
-        self._end = 0
-        self.count = 0
-
-    def put(self, day: date, value: float) -> None:
-        """Say what the day's value is now. A day before the newest is put in its place, or left out if too old."""
-        number = day.toordinal()
-        newest = int(self._days[self._end - 1]) if self.count else 0
-        if number == newest:
-            if not math.isnan(value):
-                self._values[self._end - 1] = value
-            return
-        if number > newest:
-            self._days[self._end] = number
-            self._values[self._end] = value
-            self._end = (self._end + 1) % len(self._days)
-            self.count = min(self.count + 1, len(self._days))
-            return
-        self._insert(number, value)
-
-    def _insert(self, number: int, value: float) -> None:
-        days, values = self._ordered()
-        at = int(np.searchsorted(days, number))
-        if days[at] == number:
-            if not math.isnan(value):
-                values[at] = value
-        else:
-            days, values = np.insert(days, at, number), np.insert(values, at, value)
-        self._fill(days, values)
-
-    def _ordered(self) -> tuple[np.ndarray, Floats]:
-        start = (self._end - self.count) % len(self._days)
-        order = (start + np.arange(self.count)) % len(self._days)
-        return self._days[order], self._values[order]
-
-    def _fill(self, days: np.ndarray, values: Floats) -> None:
-        kept = min(len(days), len(self._days))
-        self._days[:kept] = days[len(days) - kept :]
-        self._values[:kept] = values[len(values) - kept :]
-        self.count = kept
-        self._end = kept % len(self._days)
-
-    @property
-    def values(self) -> Floats:
-        """Oldest first, NaN unknown."""
-        return self._ordered()[1]
-
-    @property
-    def days(self) -> list[date]:
-        """Of each value."""
-        return [date.fromordinal(int(one)) for one in self._ordered()[0]]
-
-    def rank(self, days: int) -> float:
-        """The IV rank of the newest day, 0 to 100."""
-        return iv_rank(self.values, days)
-
-    def percentile(self, days: int) -> float:
-        """The IV percentile of the newest day, 0 to 100."""
-        return iv_percentile(self.values, days)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint: null for unknown."""
-        days, values = self._ordered()
-        return {
-            "capacity": len(self._days),
-            "days": days.tolist(),
-            "values": [None if math.isnan(one) else one for one in values.tolist()],
-        }
-
-    @classmethod
-    def from_dict(cls, kept: dict[str, Any]) -> "DailyIv":
-        """The inverse of `as_dict`."""
-        found = cls(int(kept["capacity"]))
-        values = [math.nan if one is None else float(one) for one in kept["values"]]
-        found._fill(np.array(kept["days"], np.int64), np.array(values, np.float64))
-        return found
 
 
 def _window(values: Any, days: int) -> Floats | None:
