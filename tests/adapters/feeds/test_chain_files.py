@@ -342,6 +342,17 @@ def test_wide_tables_may_count_contracts_and_leave_the_moment_open(put: Put) -> 
     assert np.isnan(chain.put.last[1])
 
 
+def test_an_old_quote_is_marked(put: Put) -> None:
+    rows = [
+        "strike,option_type,ltp,expiry,as_of,quote_time",
+        "24000,CE,1,2026-08-25,2026-08-19T12:00:00Z,2026-08-19T11:54:59Z",
+        "24000,PE,1,2026-08-25,2026-08-19T12:00:00Z,2026-08-19T11:55:00Z",
+    ]
+    file = read_chains(put("nifty.csv", "\n".join(rows)), spot=24_000.0)
+    assert _kinds(file) == {"stale_quote": 1, "out_of_session": 1}
+    assert file.chains[0].call.quote_time[0] == _ns("2026-08-19T11:54:59+00:00")
+
+
 def test_our_own_chains_come_back(put: Put) -> None:
     made = theory(half_spread=0.5)
     later = json.loads(json.dumps(made.as_dict()))

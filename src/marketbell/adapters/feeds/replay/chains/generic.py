@@ -35,7 +35,8 @@ _LAYOUT = Layout(
     shared={
         "underlying": ("underlying", "symbol", "ticker", "stock", "root"),
         "expiry": ("expiry", "expiry_date", "expiration", "expirydate", "expiration_date"),
-        "as_of": ("as_of", "timestamp", "snapshot", "datetime", "time", "date", "quote_time"),
+        "as_of": ("as_of", "timestamp", "snapshot", "datetime", "time", "date"),
+        "quote_time": ("quote_time", "last_trade_time", "ltt"),
         "strike": _STRIKE,
         "spot": ("spot", "underlying_price", "spot_price", "underlying_value", "underlyingvalue", "stock_ltp"),
         "lot": ("lot_size", "lotsize", "lot"),

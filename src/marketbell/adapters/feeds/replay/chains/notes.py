@@ -5,6 +5,7 @@ from marketbell.core.options.note import Note
 KINDS = {
     "no_trade": "last price 0: the contract has not traded",
     "stale_price": "no trade that day: the price is an earlier day's or the exchange's own",
+    "stale_quote": "heard of more than five minutes before the chain was captured",
     "no_quote": "bid or ask 0: nobody quotes that side",
     "crossed_quote": "bid above ask: the mid is not used",
     "no_iv": "the source gives no volatility (0)",

@@ -25,6 +25,8 @@ _MISFIT = 0.95
 """Share of counts that may be no multiple of the lot size: a change of it leaves such contracts for years."""
 _ENOUGH = 10
 """Counts that a lot size is inferred from, or held against."""
+_FRESH = 300 * 10**9
+"""How old (ns) a quote may be when its chain is captured."""
 _LARGEST_LOT = 1e6
 _DAY = 86_400 * 10**9
 _INDIA = 19_800 * 10**9
@@ -155,6 +157,9 @@ def _clean(rows: Rows, notes: Notes) -> None:
         if name in columns:
             note_rows(rows, notes, "negative", columns[name] < 0)
             columns[name] = np.where(columns[name] >= 0, columns[name], np.nan)
+    if rows.quote_time is not None:
+        is_old = (rows.quote_time > 0) & (rows.as_of - rows.quote_time > _FRESH)
+        note_rows(rows, notes, "stale_quote", is_old)
     note_rows(rows, notes, "bad_strike", ~((rows.strike > 0) & (rows.strike < LARGEST)))
     rows.strike = np.where(rows.strike < LARGEST, rows.strike, -1.0)
 
