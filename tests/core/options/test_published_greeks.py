@@ -1,5 +1,7 @@
 """Volatilities and Greeks that others published, with the model, rate and clock that explain them."""
 
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +107,31 @@ def test_a_third_partys_values_of_spy_two_days_before_the_expiry(shared_data: Pa
         assert np.median(off_price) < 0.02
         assert off_price.max() < 0.1
         assert off_delta.max() < 0.02
+
+
+@pytest.mark.parametrize("name", ["BANKNIFTY_20220315T153000", "NIFTY_20220314T153000"])
+def test_the_exchanges_own_volatilities_are_black_scholes_on_the_spot_at_ten_per_cent(
+    shared_data: Path, name: str
+) -> None:
+    """All of them to a unit of the last printed digit, where the index in the file is the one that they were computed with.
+
+    At 15:30 whole calendar days and seconds to 15:30 are the same. In a file of 13:01, whole days come nearer.
+    """
+    (path,) = (shared_data / "options" / "nse_raw_json").glob(f"{name}*.json.gz")
+    records = json.loads(gzip.decompress(path.read_bytes()))["records"]
+    now = pd.to_datetime(records["timestamp"], format="%d-%b-%Y %H:%M:%S")
+    quotes = [(row[side], side) for row in records["data"] for side in ("CE", "PE") if side in row]
+    quotes = [(one, side) for one, side in quotes if one["impliedVolatility"] > 0 and one["lastPrice"] > 0]
+    expiries = pd.to_datetime([one["expiryDate"] for one, _ in quotes], format="%d-%b-%Y") + pd.Timedelta("15:30:00")
+    found = implied(
+        [one["lastPrice"] for one, _ in quotes],
+        [one["strikePrice"] for one, _ in quotes],
+        [side == "CE" for _, side in quotes],
+        [one["underlyingValue"] for one, _ in quotes],
+        np.nan,
+        (expiries - now).total_seconds() / DAY_S / 365,
+        ModelSettings(Model.NSE),
+    )
+    published = np.array([one["impliedVolatility"] for one, _ in quotes])
+    assert len(published) > 700
+    assert np.abs(100 * found.iv - published).max() < 0.006
