@@ -3141,11 +3141,11 @@ export interface components {
          */
         MarginParts: {
             /** Scan */
-            scan: number;
+            scan: number | null;
             /** Exposure */
-            exposure: number;
+            exposure: number | null;
             /** Premium */
-            premium: number;
+            premium: number | null;
             /** Text */
             text: string;
         };

@@ -455,9 +455,9 @@ class LegBody(Question):
     kind: Literal["call", "put", "future", "stock"]
     side: Literal["buy", "sell"]
     lots: float = Field(gt=0, le=100_000, allow_inf_nan=False)
-    strike: float | None = Field(None, gt=0, allow_inf_nan=False)
+    strike: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
     expiry: str | None = Field(None, max_length=20, description="ISO date or word; else the position's.")
-    price: float | None = Field(None, ge=0, allow_inf_nan=False)
+    price: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
 
 
 class WhatIfBody(Question):
@@ -527,9 +527,9 @@ class PayoffPoint(Answer):
 class MarginParts(Answer):
     """What the margin estimate is made of."""
 
-    scan: float
-    exposure: float
-    premium: float
+    scan: float | None
+    exposure: float | None
+    premium: float | None
     text: str
 
 
