@@ -73,6 +73,13 @@ def test_a_leg_is_filled_from_the_chain() -> None:
     assert any("no limit" in one for one in found["words"])
 
 
+def test_the_margin_knows_an_index_by_its_kind() -> None:
+    chains = {NEAR: analyse(replace(CHAINS[NEAR].chain, underlying="SIM:BELL50"))}
+    asked = [LegAsked("call", "sell", 24_500.0)]
+    stock, index = (payoff_document(chains, NEAR, asked, kind=kind)["margin"] for kind in ("equity", "index"))
+    assert 1.3 * index < stock
+
+
 def test_futures_and_stock_have_their_prices() -> None:
     found = ask(LegAsked("future", "buy"), LegAsked("future", "sell", expiry=FAR), LegAsked("stock", "buy"))
     assert [leg["price"] for leg in found["legs"]] == pytest.approx([24_540.0, CHAINS[FAR].forward, SPOT])

@@ -35,7 +35,7 @@ INDICES = frozenset({
     "NIFTY", "NIFTY50", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "SENSEX50", "BANKEX",
     "SPX", "XSP", "NDX", "RUT", "VIX", "DJX", "NANOS",
 })  # fmt: skip
-"""Symbols whose options are on an index; all others are taken for stocks."""
+"""Symbols whose options are on an index, whatever else is known of them."""
 _SESSIONS_A_YEAR = 252.0
 _EXTREME, _EXTREME_SHARE = 2.0, 0.35
 
@@ -73,9 +73,9 @@ class Margin:
     worst_iv_points: float
 
 
-def ranges_of(symbol: str) -> Ranges:
-    """The ranges of an underlying by its symbol (`NSE:NIFTY` or `NIFTY`)."""
-    return INDEX if symbol.rpartition(":")[2].upper() in INDICES else STOCK
+def ranges_of(symbol: str, kind: str = "") -> Ranges:
+    """The ranges of an underlying: by its kind (`index`, `equity`), else by its symbol (`NSE:NIFTY` or `NIFTY`)."""
+    return INDEX if kind == "index" or symbol.rpartition(":")[2].upper() in INDICES else STOCK
 
 
 def estimate_margin(legs: Sequence[Leg], market: Market, ranges: Ranges) -> Margin | None:

@@ -39,13 +39,15 @@ def payoff_document(
     expiry: date,
     legs: Sequence[LegAsked],
     what_if: WhatIf = WhatIf(),  # noqa: B008
+    kind: str = "",
 ) -> dict[str, Any]:
     """The position worked out, as the API gives it: null for unknown and for what has no limit.
 
-    `chains` are of one underlying, by expiry, those of all legs among them. Amounts are for the whole position in the
-    underlying's currency; `iv` in percentage points; the Greeks of a leg and of the position are in money (a point of
-    spot, a point of volatility, a calendar day). `best` and `worst` say at which prices the greatest profit and loss
-    are (`high` null: and above). `is_numeric`: legs of a later expiry, read from a grid. UserError names the leg.
+    `chains` are of one underlying, by expiry, those of all legs among them; `kind` is the underlying's (`index`).
+    Amounts are for the whole position in the underlying's currency; `iv` in percentage points; the Greeks of a leg and
+    of the position are in money (a point of spot, a point of volatility, a calendar day). `best` and `worst` say at
+    which prices the greatest profit and loss are (`high` null: and above). `is_numeric`: legs of a later expiry, read
+    from a grid. UserError names the leg.
     """
     missing = sorted({one for leg in legs if (one := leg.expiry or expiry) not in chains and leg.kind != "stock"})
     if expiry not in chains or missing:
@@ -57,7 +59,7 @@ def payoff_document(
     market = market_of([near, *(one for day, one in chains.items() if day != expiry)])
     filled = [_filled(number, leg, chains, expiry, market) for number, leg in enumerate(legs)]
     payoff = assess(filled, market, what_if)
-    margin = estimate_margin(filled, market, ranges_of(near.chain.underlying))
+    margin = estimate_margin(filled, market, ranges_of(near.chain.underlying, kind))
     name = near.chain.underlying.partition(":")[2] or near.chain.underlying
     return {
         "underlying": near.chain.underlying,
