@@ -282,7 +282,6 @@ def work_out_payoff(underlying: str, json_data: PayoffBody) -> dict[str, Any]:
     days = {expiry, *(leg.expiry for leg in legs if leg.expiry)}
     found = {day: asked.chain(key, day, as_of, settings) for day in sorted(days)}
     what_if = WhatIf(**json_data.what_if.model_dump()) if json_data.what_if else WhatIf()
-    known = market().universe.get(key)
-    kind = "" if known is None else known.kind
+    kind = market().universe.get(key).kind
     answer = payoff_document({day: one.analysed for day, one in found.items()}, expiry, legs, what_if, kind)
     return answer | {"is_simulated": any(one.record.is_simulated for one in found.values())}
