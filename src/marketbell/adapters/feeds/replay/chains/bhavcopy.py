@@ -18,6 +18,7 @@ from marketbell.adapters.feeds.replay.chains.rows import CONTRACTS, UNITS, Rows,
 from marketbell.core.options.chain import Floats
 from marketbell.core.options.future import ListedFuture
 from marketbell.core.options.lots import lot_size
+from marketbell.core.primitives.errors import InvalidSourceError
 
 NAME = "bhavcopy"
 TEXT = (
@@ -67,8 +68,8 @@ def is_one(content: Content) -> bool:
 def read(content: Content, stated: Stated, notes: Notes) -> Rows:
     """The rows of the options, and the futures beside them."""
     table, kinds = content.table, content.column(*_KIND)
-    if table is None or kinds is None:  # pragma: no cover — `is_one` saw them
-        raise AssertionError
+    if table is None or kinds is None:
+        raise InvalidSourceError(f"{content.path}: is no table with a kind of instrument")
     at, listed = words(kinds.cast(pa.string()))
     is_option = np.array([one.strip() in _OPTIONS for one in listed], np.bool_)[at]
     is_future = np.array([one.strip() in _FUTURES for one in listed], np.bool_)[at]

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -84,25 +83,9 @@ def rows_of_table(content: Content, layout: Layout, stated: Stated, source: str,
     quote_column = content.column(*layout.shared.get("quote_time", ()))
     if quote_column is not None:
         quote_time = _moments(quote_column, layout.zone, 0, count)[0]
-    side_column = content.column(*layout.side) if layout.side else None
-    if side_column is not None or (layout.long and not layout.side):
-        kind = np.ones(count, np.int64) if side_column is None else _kinds(side_column)
-        is_call, is_known = kind == 1, kind >= 0
-        columns = _columns(content, layout.long, layout.iv_scale, "")
-        repeat = np.arange(count)
-    else:
-        pair = _sides(content, layout)
-        halves = [_columns(content, layout.wide, layout.iv_scale, word) for word in pair]
-        columns = {
-            one: np.concatenate([half.get(one, np.full(count, np.nan)) for half in halves])
-            for one in halves[0] | halves[1]
-        }
-        repeat = np.concatenate([np.arange(count), np.arange(count)])
-        is_call, is_known = np.arange(2 * count) < count, np.ones(2 * count, np.bool_)
+    columns, repeat, is_call, is_known = _contracts(content, layout, count)
     keep = np.flatnonzero(is_known & (is_dated & is_timed)[repeat])
-    lost = len(repeat) - len(keep)
-    if lost:
-        notes.add("unreadable", str(content.path.name), f"{content.path.name}", lost)
+    notes.add("unreadable", content.path.name, content.path.name, len(repeat) - len(keep))
     take = repeat[keep]
     made = Rows(
         names=names,
@@ -120,6 +103,22 @@ def rows_of_table(content: Content, layout: Layout, stated: Stated, source: str,
         source=source,
     )
     return bound(made, notes)
+
+
+def _contracts(content: Content, layout: Layout, count: int) -> tuple[dict[str, Floats], Ints, Bools, Bools]:
+    """Columns of the contracts, the row of each, whether it is a call, and whether its side could be read."""
+    side = content.column(*layout.side)
+    if side is not None or (layout.long and not layout.side):
+        kind = np.ones(count, np.int64) if side is None else _kinds(side)
+        return _columns(content, layout.long, layout.iv_scale, ""), np.arange(count), kind == 1, kind >= 0
+    halves = [_columns(content, layout.wide, layout.iv_scale, word) for word in _sides(content, layout)]
+    unknown = np.full(count, np.nan)
+    columns = {
+        name: np.concatenate([half.get(name, unknown) for half in halves])
+        for name in dict.fromkeys([*halves[0], *halves[1]])
+    }
+    both = np.arange(2 * count)
+    return columns, both % max(count, 1), both < count, np.ones(2 * count, np.bool_)
 
 
 def symbol_of_file(path: Path) -> str:
@@ -187,8 +186,8 @@ def _sides(content: Content, layout: Layout) -> tuple[str, str]:
     raise InvalidSourceError(f"{content.path}: has neither a side of the contract nor columns of calls and puts")
 
 
-def _columns(content: Content, names: Mapping[str, tuple[str, ...]], iv_scale: float, word: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _columns(content: Content, names: Mapping[str, tuple[str, ...]], iv_scale: float, word: str) -> dict[str, Floats]:
+    found: dict[str, Floats] = {}
     for ours, theirs in names.items():
         column = content.column(*(name.format(word) for name in theirs))
         if column is not None:
