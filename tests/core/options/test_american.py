@@ -123,3 +123,17 @@ def test_many_trees_on_all_cores_are_the_same_as_one() -> None:
     whole = value(0.25, strikes, False, SPOT, np.nan, 0.4, settings)
     parts = [value(0.25, [one], [False], SPOT, np.nan, 0.4, settings).vega[0] for one in strikes]
     np.testing.assert_array_equal(whole.vega, parts)
+
+
+@pytest.mark.parametrize(("strike", "is_call", "sigma", "t"), [(95.0, True, 0.3, 0.5), (105.0, False, 0.3, 0.5)])
+def test_greeks_are_what_the_price_does(*, strike: float, is_call: bool, sigma: float, t: float) -> None:
+    def at(spot: float = SPOT, t: float = t, rate: float = 0.05, sigma: float = sigma) -> float:
+        settings = ModelSettings(Model.AMERICAN, rate, 0.02)
+        return float(value([sigma], [strike], [is_call], [spot], UNKNOWN, [t], settings).price[0])
+
+    found = value([sigma], [strike], [is_call], [SPOT], UNKNOWN, [t], ModelSettings(Model.AMERICAN, 0.05, 0.02))
+    assert found.delta[0] == pytest.approx((at(101) - at(99)) / 2, rel=1e-3)
+    assert found.gamma[0] == pytest.approx((at(102) - 2 * at() + at(98)) / 4, rel=5e-3)
+    assert found.theta[0] == pytest.approx((at(t=t - 0.02) - at(t=t + 0.02)) / 0.04 / 365, rel=5e-3)
+    assert found.vega[0] == pytest.approx((at(sigma=sigma + 0.01) - at(sigma=sigma - 0.01)) / 2, rel=1e-3)
+    assert found.rho[0] == pytest.approx((at(rate=0.051) - at(rate=0.049)) / 0.2, rel=1e-3)
