@@ -266,6 +266,18 @@ def test_the_closing_prices_of_a_whole_market(options: Path) -> None:
     )
 
 
+def test_lots_of_stocks_are_found_in_their_open_interest(options: Path, shared_data: Path) -> None:
+    """Most are those of half a year later; the others were revised since."""
+    lines = (shared_data / "fundamentals" / "nse_fno_lot_sizes_202608.csv").read_text().split()[1:]
+    later = {symbol: float(lot) for symbol, lot in (line.split(",") for line in lines)}
+    found = {
+        one.underlying.partition(":")[2]: one.lot_size
+        for one in read_chains(options / "nse_stock_option_chains_20260203.parquet").chains
+    }
+    assert (found["ABB"], found["TCS"], found["TATASTEEL"]) == (125.0, 175.0, 5_500.0)
+    assert sum(lot == later.get(symbol) for symbol, lot in found.items()) > 60
+
+
 def test_every_file_is_read_and_analysed_and_what_is_unusual_is_listed(options: Path, shared_data: Path) -> None:
     unusual = {}
     files = [one for one in sorted(options.rglob("*")) if one.is_file()]
@@ -281,7 +293,7 @@ def test_every_file_is_read_and_analysed_and_what_is_unusual_is_listed(options: 
         json.dumps(chain_document(analysed), allow_nan=False)
         unusual[path.name] = {note.kind for note in file.notes}
     assert unusual["nse_index_option_chains_20260203.parquet"] == {"no_trade", "no_spot", "expired", "out_of_session"}
-    assert unusual["nse_stock_option_chains_20260203.parquet"] == {"no_trade"}
+    assert unusual["nse_stock_option_chains_20260203.parquet"] == {"no_trade", "lot_inferred"}
     assert unusual["NIFTY_20200514T153000.json.gz"] == {"no_trade", "no_quote", "no_iv", "missing_side", "expired"}
     assert "extreme_iv" in unusual["upstox_chain_nifty_exp20240627.json.gz"]
     assert unusual["compileOptionChain.json"] == {"no_iv", "total_mismatch"}

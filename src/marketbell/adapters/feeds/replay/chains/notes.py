@@ -22,7 +22,7 @@ KINDS = {
     "out_of_session": "captured outside of the trading hours",
     "unit_mismatch": "the unit of open interest or volume does not fit the lot size",
     "odd_lot": "open interest is no multiple of the lot size",
-    "lot_inferred": "lot size found in the sizes of the quotes, no dated table has it",
+    "lot_inferred": "lot size found in what all quotes and open interest are multiples of: no table has it",
     "total_mismatch": "the sum over the strikes is not the total that the source states",
     "unreadable": "the row has no readable expiry, side or price: left out",
     "not_an_option": "rows of other instruments: left out",

@@ -248,14 +248,16 @@ def _judge_moment(about: str, where: str, underlying: str, as_of: int, ends: int
 
 
 def _inferred(rows: Rows) -> Floats:
-    """What the sizes of all quotes of each underlying are multiples of; NaN for a handful of quotes or odd ones."""
+    """What all sizes of quotes, and open interest in units, of each underlying are multiples of; NaN for a few or 1."""
     found = np.full(len(rows.names), np.nan)
-    sizes = [rows.columns[name] for name in ("bid_size", "ask_size") if name in rows.columns]
+    told = ("bid_size", "ask_size", "oi") if rows.oi_unit == UNITS else ("bid_size", "ask_size")
+    sizes = [rows.columns[name] for name in told if name in rows.columns]
     for at in range(len(rows.names)) if sizes else ():
         own = np.concatenate([one[rows.name == at] for one in sizes])
         own = own[own > 0]
         if len(own) >= _ENOUGH and (own == np.round(own)).all():
-            found[at] = np.gcd.reduce(own.astype(np.int64))
+            common = np.gcd.reduce(own.astype(np.int64))
+            found[at] = common if common > 1 else np.nan
     return found
 
 
