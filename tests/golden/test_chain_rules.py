@@ -3,6 +3,8 @@
 Nothing of the options code is used for what is expected: open interest is summed and the wall looked for in the file.
 """
 
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,23 @@ def test_the_whole_file_was_replayed(quotes: pd.DataFrame, fired: tuple[dict[str
     moments, chains = quotes.time.nunique(), len(quotes.groupby(["time", "expiry"]))
     assert (summary["accepted"], summary["chains"], summary["chains_late"]) == (moments, chains, 0)
     assert chains == 372
+    assert summary["chain_notes"] == {"missing_side": 16_172}
+
+
+def test_a_page_of_the_close_has_the_last_price_of_the_session(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "options/nse_raw_json/NIFTY_20220428T153000.json.gz"
+    (tmp_path / "r.bell").write_text(
+        'alert "close" on $NIFTY when close > 0 and opt.pcr_oi > 0 at update chain\n'
+        'alert "day" on $NIFTY when opt.pcr_oi@1d > 0 at 1d close\n'
+    )
+    summary = replay_to_files([str(source)], tmp_path, rules=tmp_path / "r.bell")
+    assert (summary["accepted"], summary["dropped"], summary["chains"], summary["bars_1d"]) == (1, {}, 21, 1)
+    fired = pd.read_parquet(tmp_path / "firings.parquet")
+    close = pd.Timestamp("2022-04-28 15:30", tz="Asia/Kolkata")
+    assert dict(zip(fired.rule, fired.event_time, strict=True)) == {"close": close, "day": close}
+    page = json.loads(gzip.decompress(source.read_bytes()))["records"]
+    (spot,) = pd.read_parquet(tmp_path / "bars_1d.parquet").close
+    assert spot == pytest.approx(page["underlyingValue"])
 
 
 def test_the_pcr_crosses_where_it_does(quotes: pd.DataFrame, fired: tuple[dict[str, list[int]], dict]) -> None:

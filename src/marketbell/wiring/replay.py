@@ -44,6 +44,8 @@ def replay_to_files(
         write_table(arrow_table(table.columns, table.times, table.unknown), folder / f"{name}.parquet")
     if feed.facts is not None:
         result.summary["fundamentals"] = feed.facts
+    if feed.chain_notes is not None:
+        result.summary["chain_notes"] = feed.chain_notes
     write_json(result.summary, folder / "summary.json")
     return result.summary
 

@@ -230,7 +230,7 @@ def _summary(engine: Engine, seconds: float, feed: PacedFeed, tables: Mapping[st
         "bars_1m": len(tables["bars_1m"].columns["start"]),
         "bars_1d": len(tables["bars_1d"].columns["start"]),
         "firings": len(tables["firings"].columns["event_time"]),
-        **({"chains": chains["chains"], "chains_late": chains["late"]} if any(chains.values()) else {}),
+        **({"chains": chains["chains"], "chains_late": chains["late"]} if "chains" in feed.card.supports else {}),
         "seconds": round(seconds, 6),
         "ticks_per_s": round(totals["ticks_read"] / seconds) if seconds > 0 else None,
     }

@@ -51,6 +51,9 @@ def register(app: typer.Typer) -> None:
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in summary["dropped"].items()) or "none"
         typer.echo(f"{summary['source']} ({summary['calendar']}): {summary['instruments']:,} instruments")
         typer.echo(f"read {summary['ticks_read']:,}, accepted {summary['accepted']:,}, dropped: {dropped}")
+        if "chains" in summary:
+            noted = ", ".join(f"{count:,} {kind}" for kind, count in summary["chain_notes"].items()) or "none"
+            typer.echo(f"{summary['chains']:,} option chains, {summary['chains_late']:,} late, unusual: {noted}")
         for note in summary.get("fundamentals", {}).get("notes", ()):
             typer.echo(note)
         if summary["dropped"].get("future_timestamp"):

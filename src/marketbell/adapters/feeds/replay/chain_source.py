@@ -1,7 +1,9 @@
 """Recorded option chains as one line of events: at each moment the underlying's price, its futures, its chains.
 
 The spot of a moment stands before its chains as a trade of the underlying, so that price rules run too, and rules that
-wait for a chain see the price that belongs to it. Of the chains of a moment the nearest expiry stands first.
+wait for a chain see the price that belongs to it. What was captured at the close or soon behind it (a bhavcopy, the
+exchange's last page) has the session's last price: that trade stands in its last second. Of the chains of a moment the
+nearest expiry stands first.
 """
 
 from collections.abc import Sequence
@@ -16,9 +18,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from marketbell.adapters.feeds.replay.chains import FORMATS, ChainFile, is_chain_file
-from marketbell.adapters.feeds.replay.venues import CURRENCIES
+from marketbell.adapters.feeds.replay.venues import CURRENCIES, Sessions
 from marketbell.core.columns.frame import Columns, FrameKind
 from marketbell.core.market.instrument import Instrument
+from marketbell.core.market.session import MINUTE, SECOND, SessionTable
 from marketbell.core.options.chain import Chain
 from marketbell.core.options.expiry import CALENDARS, UNKNOWN
 from marketbell.core.options.frames import chain_rows
@@ -32,7 +35,9 @@ from marketbell.ports.feeds import Batch
 _SPOT, _FUTURE, _CHAIN = 0, 1, 2
 _HEAD = 4_096
 """Bytes that hold a table's heading."""
-_STRIKES = ("strike", "strk", "ce_", "pe_")
+_STRIKES = ("strike", "strk", "ce_", "pe_", "model_price")
+_AFTER_CLOSE = 30 * MINUTE
+"""A spot captured so long behind the close is that of the close."""
 
 
 def holds_chains(path: Path, forced: str | None) -> bool:
@@ -43,7 +48,7 @@ def holds_chains(path: Path, forced: str | None) -> bool:
 
 
 def _may_hold_chains(path: Path) -> bool:
-    """JSON, and tables one of whose columns names a strike: large files of prices are not read twice."""
+    """JSON, and tables with a column that only options have: large files of prices are not read twice."""
     if ".json" in path.name:
         return True
     try:
@@ -76,6 +81,8 @@ class ChainSource:
     events: list[_Event]
     clock: NDArray[np.int64]
     skipped: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
+    """What was unusual in the files (chains/notes.py), by kind."""
 
     @property
     def chains(self) -> int:
@@ -101,7 +108,7 @@ class ChainSource:
         return found
 
 
-def read_chain_source(files: Sequence[tuple[Path, ChainFile]], calendar: str | None) -> ChainSource:
+def read_chain_source(files: Sequence[tuple[Path, ChainFile]], calendar: str | None, sessions: Sessions) -> ChainSource:
     """The events of chain files. InvalidSourceError where not one chain says when it was captured."""
     skipped: dict[str, int] = {}
     events: dict[tuple[int, str, int, int], _Event] = {}
@@ -111,7 +118,10 @@ def read_chain_source(files: Sequence[tuple[Path, ChainFile]], calendar: str | N
         # of one moment, underlying and expiry the file that is read last tells
         events[as_of, underlying, kind, order] = _Event(as_of, underlying, kind, order, what)
 
+    notes: dict[str, int] = {}
     for _, file in files:
+        for note in file.notes:
+            notes[note.kind] = notes.get(note.kind, 0) + note.count
         for chain in file.chains:
             if not chain.as_of or chain.expiry == UNKNOWN or not len(chain):
                 name = "chains without a time of capture" if not chain.as_of else "chains without an expiry or strikes"
@@ -120,7 +130,8 @@ def read_chain_source(files: Sequence[tuple[Path, ChainFile]], calendar: str | N
             add(chain.as_of, chain.underlying, _CHAIN, chain.expiry.toordinal(), chain)
             spots.setdefault(chain.underlying, []).append(chain.spot)
             if chain.spot > 0:
-                add(chain.as_of, chain.underlying, _SPOT, 0, chain.spot)
+                moment = _in_session(chain.as_of, sessions(_calendar(chain.underlying, calendar)))
+                add(moment, chain.underlying, _SPOT, 0, chain.spot)
         for future in file.futures:
             if future.as_of and future.underlying in spots:
                 add(future.as_of, future.underlying, _FUTURE, future.expiry.toordinal(), future)
@@ -135,6 +146,7 @@ def read_chain_source(files: Sequence[tuple[Path, ChainFile]], calendar: str | N
         ordered,
         np.array([one.as_of for one in ordered], np.int64),
         skipped,
+        dict(sorted(notes.items())),
     )
 
 
@@ -154,9 +166,19 @@ def futures_payload(run: Sequence[_Event]) -> dict[str, Any]:
     return {"type": "futures", "items": items}
 
 
+def _in_session(moment: int, table: SessionTable) -> int:
+    """The moment of a spot, or the last second of the session that closed just before."""
+    at = int(np.searchsorted(table.close, moment, side="right")) - 1
+    is_after = at >= 0 and moment - int(table.close[at]) <= _AFTER_CLOSE
+    return int(table.close[at]) - SECOND if is_after else moment
+
+
+def _calendar(key: str, calendar: str | None) -> str:
+    return calendar or CALENDARS.get(key.partition(":")[0], "NONE")
+
+
 def _underlying(key: str, calendar: str | None, spots: Sequence[float]) -> Instrument:
-    venue, _, symbol = key.partition(":")
-    own = calendar or CALENDARS.get(venue, "NONE")
+    symbol, own = key.partition(":")[2], _calendar(key, calendar)
     return Instrument(
         key=key,
         name=symbol,

@@ -59,7 +59,7 @@ class ReplayFeed:
             if rest:
                 raise InvalidSourceError(f"{chains[0]} holds option chains and {rest[0]} does not: give one kind")
             self._source: TickSource | BarSource | EventSource | ChainSource = read_chain_source(
-                [(path, read_chains(path, format=format)) for path in chains], calendar
+                [(path, read_chains(path, format=format)) for path in chains], calendar, sessions
             )
         else:
             raw = [path for path in files if is_raw(path, format)]
@@ -127,6 +127,11 @@ class ReplayFeed:
     def facts(self) -> dict[str, Any] | None:
         """What the files of published values gave (see fundamentals_join.Facts.summary); None without any."""
         return None if self._facts is None else self._facts.summary()
+
+    @property
+    def chain_notes(self) -> dict[str, int] | None:
+        """What was unusual in files of option chains, by kind; None without any."""
+        return self._source.notes if isinstance(self._source, ChainSource) else None
 
     @property
     def rows(self) -> int:

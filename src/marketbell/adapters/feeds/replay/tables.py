@@ -155,6 +155,9 @@ def _read_csv(path: Path, types: dict[str, pa.DataType]) -> pa.Table:
 
 
 def _named(path: Path, table: pa.Table, forced: str | None) -> Table:
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise InvalidSourceError(f"{path}: several columns are called {twice[0]!r}: which of them is meant?")
     by_lower = {name.strip().lower().replace(" ", "_"): name for name in table.column_names}
     known: dict[str, pa.ChunkedArray] = {}
     names: dict[str, str] = {}
