@@ -61,4 +61,7 @@ def test_the_main_expiry_of_a_month() -> None:
     assert is_monthly(date(2026, 1, 16), calendar="XNYS"), "third Friday"
     assert is_monthly(date(2025, 4, 17), calendar="XNYS"), "Good Friday: the Thursday before"
     assert not is_monthly(date(2026, 1, 30), calendar="XNYS")
+    daily = [date(2026, 1, day) for day in range(12, 17)]
+    assert [is_monthly(one, daily, "XNYS") for one in daily] == [False, False, False, False, True]
+    assert pick(daily, "monthly", date(2026, 1, 12), "XNYS") == date(2026, 1, 16)
     assert not is_monthly(UNKNOWN)

@@ -54,13 +54,14 @@ def trading_date(underlying: str, moment: int) -> date:
 def is_monthly(expiry: date, expiries: Sequence[date] = (), calendar: str = "XNSE") -> bool:
     """Whether this is the month's main expiry.
 
-    United States: the third Friday, or the Thursday before it. Elsewhere: the last of the month, so that no later
-    one of `expiries` lies in it and at most a week (and holidays) of the month is left.
+    United States: the third Friday, or the Thursday before it where that Friday is not among `expiries`: a holiday, for
+    there are options that expire every day. Elsewhere: the last of the month, so that no later one of `expiries` lies
+    in it and at most a week (and holidays) of the month is left.
     """
     if calendar in _AMERICAN:
         third = date(expiry.year, expiry.month, 15)
         third += timedelta(days=(4 - third.weekday()) % 7)
-        return expiry in {third, third - timedelta(days=1)}
+        return expiry == third or (expiry == third - timedelta(days=1) and third not in expiries)
     if expiry == UNKNOWN:
         return False
     later = expiry + timedelta(days=7 + _LONGEST_SHIFT)
