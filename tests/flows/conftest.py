@@ -177,6 +177,7 @@ class World:
             self._store(self.stores.fundamentals),
             self._store(self.stores.bars),
             CALENDARS.sessions,
+            Failing(self.stores.chains, lambda: not self.has_chain_store),
         )
         self.ingest = IngestDesk(
             ports,

@@ -35,6 +35,7 @@ def build_ingest(settings: Settings) -> IngestParts:
     from marketbell.adapters.stores.postgres import PostgresStores
     from marketbell.flows.ingest.desk import IngestPorts
     from marketbell.wiring.calendars import calendars
+    from marketbell.wiring.chains import build_chains
     from marketbell.wiring.feeds import make_feed
     from marketbell.wiring.secrets import owner_token, required
 
@@ -47,6 +48,7 @@ def build_ingest(settings: Settings) -> IngestParts:
     else:
         feed = made
     stores = PostgresStores(required(settings.database_url, "database_url"), connections=CONNECTIONS)
+    chains = build_chains(settings, stores, connections=1)
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
     spill = FileFrameQueue(settings.data_dir / "spill")
@@ -62,6 +64,7 @@ def build_ingest(settings: Settings) -> IngestParts:
             fundamentals=stores.fundamentals,
             bars=stores.bars,
             sessions=calendars().sessions,
+            chains=chains,
         ),
         feed,
         partitions=settings.bus.partitions,
@@ -74,6 +77,7 @@ def build_ingest(settings: Settings) -> IngestParts:
         if live:
             live.close()
         stores.close()
+        chains.close()
         cache.close()
         bus.close()
         spill.close()

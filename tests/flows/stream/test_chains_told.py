@@ -1,5 +1,6 @@
 """Recorded option chains through ingest and stream: what fires is what a replay fires, and everybody is told."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from marketbell.adapters.clock.manual import ManualClock
 from marketbell.adapters.feeds.replay import ReplayFeed
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.language.reader import parse_rule
+from marketbell.core.market.session import DAY
 from marketbell.core.rules.arming import arm_command
 from marketbell.core.rules.firing import firing_id
 from marketbell.flows.live.board import MarketBoard
@@ -19,7 +21,8 @@ from marketbell.flows.live.rooms import Room
 from marketbell.flows.live.views import ChainView
 from marketbell.flows.stream.chain_lane import HOLDS_S, MOST_WAITING
 from marketbell.flows.stream.line_up import BEHIND
-from marketbell.flows.stream.replay import replay
+from marketbell.flows.stream.replay import frame_of, replay
+from marketbell.ports.chains import ChainRecord
 from marketbell.ports.stores import EVERYWHERE, StoredRule
 
 FILE = "options/nse_nifty_chain_snapshots_20260819_am.parquet"
@@ -187,3 +190,30 @@ def test_a_store_that_is_away_delays_its_chains_and_nothing_else(
     world.settle()
     assert len(world.stores.chains.times(KEY, EXPIRY, 0, 1 << 62)) == MOMENTS
     assert world.stream.runner.status()["chains"]["error"] is None
+
+
+def test_days_of_the_store_are_what_a_rank_looks_back_at(kit: Any, shared_data: Path) -> None:
+    world = kit.World(feed_maker=lambda: source(kit, shared_data), speed=600.0)
+    chain = next(one.known.chain for one in _updates(kit, shared_data))
+    for day in range(1, 31):
+        kept = replace(chain, as_of=chain.as_of - day * DAY)
+        world.stores.chains.put([ChainRecord(kept, {"atm_iv_30": 8.0 + day * 0.2})])
+    later = replace(chain, as_of=chain.as_of + 3 * DAY)
+    world.stores.chains.put([ChainRecord(later, {"atm_iv_30": 99.0})])
+    world.settle()
+    engine = world.stream.partitions[0].engine
+    told = engine.series.fields(["opt.iv_rank(days: 252)", "opt.iv_rank(days: 31)"], engine.tick_state(), engine.now())
+    (rank,), (same,) = told.values()
+    assert 0 < rank == same < 100  # of 30 days and this one; not of what comes later
+    book = engine.chains._books[0]
+    assert len(book.days) == 30
+    assert max(book.days.values()) == 14.0
+
+
+def _updates(kit: Any, shared_data: Path) -> Any:
+    engine = Engine(EngineConfig(), kit.CALENDARS.sessions)
+    feed = source(kit, shared_data)
+    engine.define(list(feed.instruments()))
+    while batches := feed.advance(1 << 62, 50):
+        frames = [frame_of(one.kind, one.columns, 0, 0, one.payload) for one in batches]
+        yield from engine.apply(frames).chains

@@ -13,6 +13,7 @@ from marketbell.flows.ingest.log import LogWriter
 from marketbell.flows.ingest.pace import Speed
 from marketbell.flows.ingest.paced import PUSHED, PacedRunner
 from marketbell.flows.ingest.past import PastBarDesk
+from marketbell.flows.ingest.past_chains import PastChains
 from marketbell.flows.ingest.push import PushGate
 from marketbell.flows.ingest.refresh import Refresh
 from marketbell.flows.ingest.relay import CommandRelay
@@ -20,6 +21,7 @@ from marketbell.flows.ingest.universe import Directory
 from marketbell.ports.bus import Bus
 from marketbell.ports.cache import Cache
 from marketbell.ports.calendars import SessionTable
+from marketbell.ports.chains import ChainStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.feeds import PacedFeed
 from marketbell.ports.spill import FrameQueue
@@ -45,6 +47,8 @@ class IngestPorts:
     fundamentals: FundamentalStore
     bars: BarStore
     sessions: Callable[[str], SessionTable]
+    chains: ChainStore | None = None
+    """Where option chains are kept; None: nowhere."""
 
 
 class IngestDesk:
@@ -98,6 +102,7 @@ class IngestDesk:
             loop=loop,
             others=lambda: [self.push.document()],
             hold_frames=min(hold_frames, limit) if hold_frames else None,
+            past_chains=None if ports.chains is None else PastChains(ports.chains, self.directory),
         )
         self._has_learnt = False
 

@@ -22,6 +22,7 @@ from marketbell.flows.ingest.frames import Entry, heartbeat, producer_id, rows_e
 from marketbell.flows.ingest.library import Library
 from marketbell.flows.ingest.log import LogWriter, SpillFullError
 from marketbell.flows.ingest.pace import NS, Pace, Speed
+from marketbell.flows.ingest.past_chains import PastChains
 from marketbell.flows.ingest.positions import Place, applied, published
 from marketbell.flows.ingest.preamble import END_OF_SOURCE, Preamble
 from marketbell.flows.ingest.pushed import PushedSource
@@ -74,7 +75,9 @@ class PacedRunner:
         loop: bool = False,
         others: Callable[[], list[dict[str, Any]]] = list,
         hold_frames: int | None = None,
+        past_chains: PastChains | None = None,
     ) -> None:
+        self._past_chains = past_chains
         self._feed = feed
         self._preroll_until = feed.preroll_until if isinstance(feed, Prerolled) else 0
         self._writer = writer
@@ -252,6 +255,8 @@ class PacedRunner:
         pushed = [one for one in self._directory.all() if one.source == PUSHED]
         entries += preamble.instruments([*self._feed.instruments(), *pushed])
         entries += preamble.batches(reference)
+        told = None if self._past_chains is None else self._past_chains.payload(self._source_clock)
+        entries += [] if told is None else preamble.facts(told)
         entries += self._relay.prepare(self._writer.epoch, self._source_clock)
         self._writer.preamble(entries)
         self._writer.remember("run", 0, self.producer)
