@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from marketbell.core.options.arithmetic import exp_of, log_ratio, mills
+from marketbell.core.options.arithmetic import exp_less_one, exp_of, log_ratio, mills
 
 EXACT = mpmath.mp.clone() if hasattr(mpmath.mp, "clone") else mpmath.MPContext()
 EXACT.dps = 50
@@ -42,6 +42,8 @@ def test_exponentials_logarithms_and_tails_are_right_to_the_last_digits() -> Non
     rng = np.random.default_rng(5)
     assert worst(exp_of, lambda z: EXACT.exp(EXACT.mpf(z)), rng.uniform(-708, 709, 2_000)) < 5e-16
     assert worst(exp_of, lambda z: EXACT.exp(EXACT.mpf(z)), rng.uniform(-1, 1, 2_000)) < 5e-16
+    near_zero = rng.uniform(-1, 1, 1_000) * 10.0 ** rng.integers(-15, 2, 1_000)
+    assert worst(exp_less_one, lambda z: EXACT.expm1(EXACT.mpf(z)), near_zero) < 5e-16
     assert worst(log_of, lambda q: EXACT.log(EXACT.mpf(q)), np.exp(rng.uniform(-690, 690, 2_000))) < 5e-16
     near_one = np.concatenate([1 + rng.uniform(-1, 1, 500) * 10.0 ** rng.integers(-15, 0, 500)])
     assert worst(log_of, lambda q: EXACT.log(EXACT.mpf(q)), near_one[near_one != 1]) < 5e-16
@@ -52,7 +54,10 @@ def test_exponentials_logarithms_and_tails_are_right_to_the_last_digits() -> Non
 def test_ends_of_the_line_and_the_unknown() -> None:
     assert [exp_of(z) for z in (0.0, -709.0, -math.inf)] == [1.0, 0.0, 0.0]
     assert exp_of(1e5) == exp_of(709.0)
+    assert [exp_less_one(z) for z in (0.0, -709.0, -math.inf)] == [0.0, -1.0, -1.0]
     assert log_ratio(7.0, 7.0) == 0.0
     assert log_ratio(3.0, 7.0) == pytest.approx(-log_ratio(7.0, 3.0), rel=1e-15)
     assert mills(1e30) == pytest.approx(1e-20)
-    assert all(math.isnan(one) for one in (exp_of(math.nan), mills(math.nan), log_ratio(math.nan, 1.0)))
+    assert all(
+        math.isnan(one) for one in (exp_of(math.nan), exp_less_one(math.nan), mills(math.nan), log_ratio(math.nan, 1.0))
+    )

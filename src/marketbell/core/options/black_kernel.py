@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from marketbell.core.options.arithmetic import INV_SQRT_2PI, exp_of, log_ratio, mills
+from marketbell.core.options.arithmetic import INV_SQRT_2PI, exp_less_one, exp_of, log_ratio, mills
 from marketbell.core.options.contracts import (
     BAD_INPUT,
     BLOCK,
@@ -36,6 +36,7 @@ from marketbell.core.options.contracts import (
     LARGEST,
     NO_PRICE,
     OK,
+    PARITY,
     PRICE,
     RHO,
     ROOM,
@@ -65,19 +66,28 @@ DAYS = 365.0
 
 @njit(cache=True, error_model="numpy")
 def prepare(w, count, rate, carry, on_spot):
-    """√T, the discount, the forward and x = ln(F / K)."""
-    for i in range(count):
-        t = w[T + i]
-        w[ROOT_T + i] = math.sqrt(t)
-        w[DISCOUNT + i] = exp_of(-rate * t)
+    """√T, the discount, the forward, x = ln(F / K), and by parity what a call is worth more than a put.
+
+    The latter, D · (F − K) = S − K + (S · (e^{−qT} − 1) − K · (e^{−rT} − 1)), is summed in this way: the great numbers
+    that nearly cancel are the ones that are given exactly.
+    """
     if on_spot:
         for i in range(count):
-            spot, grown = w[SPOT + i], carry * w[T + i]
-            w[FORWARD + i] = spot * exp_of(grown)
-            w[X + i] = log_ratio(spot, w[STRIKE + i]) + grown
+            spot, strike, t = w[SPOT + i], w[STRIKE + i], w[T + i]
+            loss, lost = exp_less_one(-rate * t), exp_less_one((carry - rate) * t)
+            w[ROOT_T + i] = math.sqrt(t)
+            w[DISCOUNT + i] = 1.0 + loss
+            w[FORWARD + i] = spot * (1.0 + lost) / (1.0 + loss)
+            w[X + i] = log_ratio(spot, strike) + carry * t
+            w[PARITY + i] = (spot - strike) + (spot * lost - strike * loss)
     else:
         for i in range(count):
-            w[X + i] = log_ratio(w[FORWARD + i], w[STRIKE + i])
+            forward, strike, t = w[FORWARD + i], w[STRIKE + i], w[T + i]
+            loss = exp_less_one(-rate * t)
+            w[ROOT_T + i] = math.sqrt(t)
+            w[DISCOUNT + i] = 1.0 + loss
+            w[X + i] = log_ratio(forward, strike)
+            w[PARITY + i] = (forward - strike) + (forward - strike) * loss
 
 
 @njit(cache=True, error_model="numpy")
@@ -103,9 +113,8 @@ def prices(w, count):
         side = 1.0 if x <= 0.0 else -1.0
         first = first if side * d1 < 0.0 else 1.0 - first
         second = second if side * d2 < 0.0 else 1.0 - second
-        price = side * (forward * first - strike * second)
-        price = price if w[SIGN + i] == side else price + abs(forward - strike)
-        w[PRICE + i] = w[DISCOUNT + i] * price
+        price = w[DISCOUNT + i] * side * (forward * first - strike * second)
+        w[PRICE + i] = price if w[SIGN + i] == side else price + abs(w[PARITY + i])
 
 
 @njit(cache=True, error_model="numpy")

@@ -18,11 +18,11 @@ SHARE = 2_048
 PRICE, IV, DELTA, GAMMA, VEGA, THETA, RHO, VANNA, VOLGA, CHARM = (row * BLOCK for row in range(10))
 """The output, in the order of pricing.Priced."""
 OUTPUTS = 10
-STRIKE, SIGN, SPOT, FORWARD, T, CODE, ROOT_T, DISCOUNT, X, TOTAL, DENSITY, TAIL, A, BETA, HIGHEST, PENDING = (
-    row * BLOCK for row in range(10, 26)
+STRIKE, SIGN, SPOT, FORWARD, T, CODE, ROOT_T, DISCOUNT, X, TOTAL, DENSITY, TAIL, PARITY, A, BETA, HIGHEST, PENDING = (
+    row * BLOCK for row in range(10, 27)
 )
-"""Inputs; √T, e^{−rT}, x = ln(F / K), σ√T; φ(d1), Φ(−|d1|); what the search for a volatility keeps."""
-ROOM = 26 * BLOCK
+"""Inputs; √T, e^{−rT}, x = ln(F / K), σ√T; φ(d1), Φ(−|d1|); a call less a put; what the search keeps."""
+ROOM = 27 * BLOCK
 
 OK, NO_PRICE, AT_INTRINSIC, ABOVE_MAXIMUM, EXPIRED, NO_FORWARD, NO_TIME, BAD_INPUT = (float(one) for one in range(8))
 """As in model.Status."""

@@ -38,6 +38,7 @@ from marketbell.core.options.contracts import (
     IV,
     NO_PRICE,
     OK,
+    PARITY,
     PENDING,
     PRICE,
     ROOM,
@@ -72,12 +73,13 @@ def time_values(w, count):
     for i in range(count):
         forward, strike, x, is_call = w[FORWARD + i], w[STRIKE + i], w[X + i], w[SIGN + i] > 0.0
         price = w[PRICE + i]
-        full = price / w[DISCOUNT + i]
+        discount, sign = w[DISCOUNT + i], w[SIGN + i]
+        full = price / discount
         middle = math.sqrt(forward * strike)
         inside = (x > 0.0) if is_call else (x < 0.0)
         # The price in the money and its intrinsic value are sums of rounded numbers.
         least = 4.0 * EPSILON * max(forward, strike) if inside else LEAST_VALUE * middle
-        value = full - abs(forward - strike) if inside else full
+        value = (price - sign * w[PARITY + i]) / discount if inside else full
         highest = min(forward, strike) / middle
         beta = value / middle
         code = AT_INTRINSIC if value <= least else OK
