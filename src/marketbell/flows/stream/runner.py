@@ -165,7 +165,6 @@ class StreamRunner:
             return self._ownership.reason or "another stream process has the shards"
         reasons = [one.reason for one in self._slices if one.phase != "running"]
         lanes = [self._ledger_lane.error, self._bar_lane.error, self._keeper.error]
-        lanes += [] if self._chain_lane is None else [self._chain_lane.error]
         said = [self._error, *reasons, *lanes, self._publisher.error, self._publisher.cache_error]
         return next(filter(None, said), "")
 

@@ -34,13 +34,14 @@ class Gauges:
                 self._grow(measured.quality.labels(*labels), ("quality", partition.label, *labels), count)
         self._grow(measured.firings, ("firings",), status["firings_written"])
         self._grow(measured.queue_dropped.labels("market"), ("dropped",), status["waiting"]["dropped"])
-        for lane in ("ledger", "bars", "market"):
+        for lane in ("ledger", "bars", "chains", "market"):
             measured.queue_depth.labels(lane).set(status["waiting"][lane])
         return {
             "ticks_per_s": round(status["ticks_per_s"], 1),
             "lag": sum(one["lag"] for one in status["partitions"]),
             "partitions": {one["label"]: one["state"] for one in status["partitions"]},
             "gaps": sum(one["gaps"] for one in status["partitions"]),
+            "chains": status["chains"] | {"waiting": status["waiting"]["chains"]},
         }
 
     def _grow(self, counter: Any, name: tuple[str, ...], total: float) -> None:
