@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
+from marketbell.core.engine.chains import PREFIXES
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.engine.past_bars import PAST
@@ -289,6 +290,11 @@ def _notes(rule: Rule, plan: RulePlan, needs: Needs, loaded: Loaded) -> Iterator
     if plan.timing == TICK:
         how = "the close of each minute" if loaded.first_minute is not None else "the close of each day"
         yield f"Ticks are not stored: it was tried at {how}; what happened in between was not seen."
+    if any(name.startswith(PREFIXES) for name in plan.fields):
+        yield (
+            "Option chains are not played back here: what it reads of them is unknown, and it does not fire for it. "
+            "Try it on a file of chains: marketbell rules backtest."
+        )
     if needs.facts:
         yield "Fundamentals count from their publication on."
     if whole.limit is not None and whole.limit != LIMIT_PER_DAY:
