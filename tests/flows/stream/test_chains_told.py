@@ -10,17 +10,23 @@ import pytest
 
 from marketbell.adapters.clock.manual import ManualClock
 from marketbell.adapters.feeds.replay import ReplayFeed
+from marketbell.core.columns.frame import FrameKind, decode
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.language.reader import parse_rule
+from marketbell.core.market.homes import Homes
 from marketbell.core.market.session import DAY
+from marketbell.core.options.frames import chain_of
+from marketbell.core.primitives.shards import ALL_SHARDS, Shards
 from marketbell.core.rules.arming import arm_command
 from marketbell.core.rules.firing import firing_id
+from marketbell.flows.ingest.frames import chain_entries
 from marketbell.flows.live.board import MarketBoard
 from marketbell.flows.live.replica import Replica
 from marketbell.flows.live.rooms import Room
 from marketbell.flows.live.views import ChainView
 from marketbell.flows.stream.chain_lane import HOLDS_S, MOST_WAITING
 from marketbell.flows.stream.line_up import BEHIND
+from marketbell.flows.stream.own import own_part
 from marketbell.flows.stream.replay import frame_of, replay
 from marketbell.ports.chains import ChainRecord
 from marketbell.ports.stores import EVERYWHERE, StoredRule
@@ -217,3 +223,27 @@ def _updates(kit: Any, shared_data: Path) -> Any:
     while batches := feed.advance(1 << 62, 50):
         frames = [frame_of(one.kind, one.columns, 0, 0, one.payload) for one in batches]
         yield from engine.apply(frames).chains
+
+
+def test_a_chain_goes_to_the_shard_of_its_underlying_alone(kit: Any, shared_data: Path) -> None:
+    chain = next(_updates(kit, shared_data)).chain
+    (nifty,) = source(kit, shared_data).instruments()
+    home = Homes(ALL_SHARDS)
+    home.learn([nifty])
+    (entry,) = chain_entries([chain], partitions=1, partition_of=lambda _: 0, producer=7, first=4)
+    frame = decode(entry[1])
+    mine, theirs = Shards(nifty.shard, nifty.shard), Shards((nifty.shard + 1) % 64, (nifty.shard + 1) % 64)
+    own = own_part(frame, home, mine, None, lambda _: False)
+    assert own is not None
+    assert chain_of(own.columns, orjson.loads(own.payload)).as_dict() == chain.as_dict()
+    empty = own_part(frame, home, theirs, None, lambda _: False)
+    assert empty is not None
+    assert (empty.kind, empty.count, empty.first_seq, empty.last_seq) == (FrameKind.TRADE, 0, 4, 5)
+    # on a log of several partitions every one of them sees the position
+    entries = chain_entries([chain], partitions=3, partition_of=lambda _: 1, producer=7, first=4)
+    found = [decode(data) for _, data in entries]
+    assert [(one.kind, one.count, one.last_seq) for one in found] == [
+        (FrameKind.CHAIN, 0, 5),
+        (FrameKind.CHAIN, 2 * len(chain), 5),
+        (FrameKind.CHAIN, 0, 5),
+    ]
