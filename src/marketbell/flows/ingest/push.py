@@ -257,7 +257,7 @@ class PushGate:
             "label": "Pushed over HTTP",
             "kind": "push",
             "is_simulated": False,
-            "supports": ["trades", "bars", "option chains"],
+            "supports": ["trades", "bars", "chains"],
             "limits": f"{MAX_ROWS} rows or {MAX_CHAINS} chains a request",
             "tested": "contract tests of the endpoints",
             "calendar": "XNSE",

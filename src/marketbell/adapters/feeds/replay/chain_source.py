@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from marketbell.adapters.feeds.replay.chains import FORMATS, ChainFile, is_chain_file
@@ -33,33 +31,13 @@ from marketbell.core.quality.kinds import TickFlag
 from marketbell.ports.feeds import Batch
 
 _SPOT, _FUTURE, _CHAIN = 0, 1, 2
-_HEAD = 4_096
-"""Bytes that hold a table's heading."""
-_STRIKES = ("strike", "strk", "ce_", "pe_", "model_price")
 _AFTER_CLOSE = 30 * MINUTE
 """A spot captured so long behind the close is that of the close."""
 
 
 def holds_chains(path: Path, forced: str | None) -> bool:
-    """Whether a file is to be read as option chains: by `forced`, else by its content, looked at only if it may be."""
-    if forced is not None:
-        return forced in FORMATS
-    return _may_hold_chains(path) and is_chain_file(path)
-
-
-def _may_hold_chains(path: Path) -> bool:
-    """JSON, and tables with a column that only options have: large files of prices are not read twice."""
-    if ".json" in path.name:
-        return True
-    try:
-        if path.name.endswith(".parquet"):
-            names = pq.read_schema(path).names
-        else:
-            with pa.input_stream(str(path), compression="detect") as stream:
-                names = stream.read(_HEAD).split(b"\n", 1)[0].decode(errors="replace").split(",")
-    except (pa.ArrowException, OSError):
-        return False  # whoever reads it says what is wrong with it
-    return any(word in name.lower() for name in names for word in _STRIKES)
+    """Whether a file is to be read as option chains: by `forced`, else by what it holds."""
+    return is_chain_file(path) if forced is None else forced in FORMATS
 
 
 @dataclass(frozen=True, slots=True)
