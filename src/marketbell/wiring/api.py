@@ -78,7 +78,7 @@ def build_api(settings: Settings) -> ApiParts:
     bus = RedisBus(required(settings.redis_url, "redis_url"))
 
     clock = SystemClock()
-    preview = PreviewProcess(required(settings.database_url, "database_url"))
+    preview = PreviewProcess(required(settings.database_url, "database_url"), settings.mongodb_url)
     notifiers, close_notifiers = build_notifiers(settings, clock)
 
     def close() -> None:

@@ -17,6 +17,7 @@ from typing import IO, Any
 import orjson
 
 from marketbell.core.primitives.errors import UnavailableError, UserError
+from marketbell.ports.chains import ChainStore
 
 PATIENCE_S = 60.0
 IDLE_S = 600.0
@@ -52,8 +53,10 @@ class _Worker:
 class PreviewProcess:
     """One worker, started at first use. Threads may ask; they wait for each other."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, mongodb_url: str | None = None) -> None:
+        """`mongodb_url`: where option chains are kept, if not in the database."""
         self._url = database_url
+        self._mongodb_url = mongodb_url
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
         self.is_stopped = False
@@ -153,7 +156,7 @@ class PreviewProcess:
         if process.stdin is None or process.stdout is None:
             raise PreviewGoneError
         self._worker = _Worker(process, process.stdin, process.stdout)
-        _write(process.stdin, orjson.dumps({"database_url": self._url}))
+        _write(process.stdin, orjson.dumps({"database_url": self._url, "mongodb_url": self._mongodb_url}))
         return self._worker
 
 
@@ -246,5 +249,12 @@ def build_preview(parts: Mapping[str, Any]) -> Preview:
     from marketbell.wiring.calendars import calendars
 
     stores = PostgresStores(str(parts["database_url"]), connections=1)
-    previewer = Previewer(stores.instruments, stores.bars, stores.fundamentals, calendars().sessions, SystemClock())
+    chains: ChainStore = stores.chains
+    if parts.get("mongodb_url"):
+        from marketbell.adapters.stores.mongo import MongoChains
+
+        chains = MongoChains(str(parts["mongodb_url"]), 1)
+    previewer = Previewer(
+        stores.instruments, stores.bars, stores.fundamentals, calendars().sessions, SystemClock(), chains
+    )
     return lambda question, told: previewer.answer(Question.from_dict(question), told)

@@ -1,6 +1,7 @@
 """Rules tried on stored bars: the same firings as live, nothing known before its time, gaps said."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from marketbell.adapters.stores.memory import MemoryStores
 from marketbell.core.columns.frame import Frame, FrameKind
 from marketbell.core.language.reader import parse_rule
 from marketbell.core.market.session import DAY, MINUTE, SessionTable
+from marketbell.core.options.chain import Chain, Side
 from marketbell.core.primitives.errors import UserError
 from marketbell.core.rules.arming import arm_command
 from marketbell.core.rules.resolve import Market, resolve
 from marketbell.flows.backtest.preview import Previewer, Question
+from marketbell.ports.chains import ChainRecord
 from marketbell.ports.stores import Fact
 
 DAYS = 20
@@ -54,7 +57,7 @@ def preview(stores: MemoryStores, text: str, days: int = 30, until: int = UNTIL,
     found = resolve(rule, Market(m.INSTRUMENTS))
     command = arm_command(rule, found.instrument, "owner")
     keys = tuple(m.KEYS) if "rank" in text or ".close" in text else found.keys
-    previewer = Previewer(stores.instruments, stores.bars, stores.fundamentals, table, ManualClock(0))
+    previewer = Previewer(stores.instruments, stores.bars, stores.fundamentals, table, ManualClock(0), stores.chains)
     return previewer.answer(Question(command, keys, days, until, tuple(shown)))
 
 
@@ -215,3 +218,37 @@ def test_suppressed_firings_are_counted_apart(stores: MemoryStores) -> None:
     assert found["fires"] + found["suppressed"] == free["fires"]
     removed = {one["cooldown"]: one["removed"] for one in free["cooldowns"]}
     assert set(removed) == {"3d", "1w", "30d"}
+
+
+def _chains(stores: MemoryStores, pcrs: Sequence[float], walls: Sequence[float]) -> list[int]:
+    """A chain of two expiries every ten minutes of the last day, with these metrics; gives the moments."""
+    opened = m.OPENS[DAYS - 1]
+    times = [opened + (10 * at + 5) * MINUTE for at in range(len(pcrs))]
+    for time, pcr, wall in zip(times, pcrs, walls, strict=True):
+        for weeks, value in ((1, pcr), (2, 9.0)):
+            expiry = date(1970, 1, 1) + timedelta(days=m.FIRST_DAY + DAYS + 7 * weeks)
+            chain = Chain("NSE:A", expiry, time, 100.0, np.array([100.0]), Side.of(1), Side.of(1))
+            metrics = {"pcr_oi": value, "max_call_oi_strike": wall, "skew_25": 2.0, "atm_iv": 10.0 + weeks}
+            stores.chains.put([ChainRecord(chain, metrics)])
+    return times
+
+
+def test_stored_chains_are_seen_when_they_came(stores: MemoryStores) -> None:
+    opened = m.OPENS[DAYS - 1]
+    closes = [100.0 + at / 10 for at in range(60)]
+    put(stores, "1m", "NSE:A", [opened + at * MINUTE for at in range(60)], closes)
+    times = _chains(stores, [1.0, 1.5, 1.2, 1.6], [102.0, 102.0, 103.0, 104.0])
+    text = 'alert "pcr" on $NSE:A when opt.pcr_oi crosses above 1.4 and close > 0 at update chain fire every time'
+    answer = preview(stores, text)
+    assert [one["time"] for one in answer["markers"]] == [times[1], times[3]]
+    assert not [note for note in answer["notes"] if "chain" in note]
+    wall = preview(stores, 'alert "wall" on $NSE:A when close crosses above opt.max_call_oi_strike at 5m close')
+    # the bar that goes over 102 ends when the wall moves to 103, the one over 103 when it moves to 104
+    assert [one["time"] for one in wall["markers"]] == [opened + 45 * MINUTE]
+
+
+def test_a_preview_says_when_no_chains_are_stored(stores: MemoryStores) -> None:
+    put(stores, "1m", "NSE:A", [m.OPENS[DAYS - 1]], [100.0])
+    answer = preview(stores, 'alert "slope" on $NSE:A when opt.term_slope > 1 and fut.basis > 0 at update chain')
+    assert answer["fires"] == 0
+    assert len([note for note in answer["notes"] if "stored" in note]) == 2

@@ -8,7 +8,7 @@ the same chain gives the same numbers to the last bit, live, in a replay and aft
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from math import isfinite, nan
@@ -24,7 +24,7 @@ from marketbell.core.options.expiry import WORDS, pick, trading_date
 from marketbell.core.options.frames import packed, unpacked
 from marketbell.core.options.future import ListedFuture
 from marketbell.core.options.history import iv_percentile, iv_rank
-from marketbell.core.options.metrics import constant_maturity, skew, term_slope
+from marketbell.core.options.metrics import NAMES, constant_maturity, skew, term_slope
 from marketbell.core.primitives.errors import CheckpointError
 
 KEPT = 16
@@ -35,6 +35,7 @@ MATURITY_DAYS = 30.0
 """How far out the volatility is that IV rank and percentile are taken of: that of an expiry jumps when it rolls."""
 FAR = (1 << 63) - 1
 
+_KEPT_DELTA = 25.0
 _EPOCH = date(1970, 1, 1)
 T = TypeVar("T")
 
@@ -69,6 +70,23 @@ class Known:
         if found is None:
             found = self._skews[delta] = skew(self.analysed, delta)
         return found
+
+
+class Kept(Known):
+    """A chain of which a store kept the metrics alone: its strikes are not known any more."""
+
+    def __init__(self, chain: Chain, metrics: Mapping[str, Any]) -> None:
+        super().__init__(chain)
+        self._metrics = dict.fromkeys(NAMES) | dict(metrics)
+
+    @cached_property
+    def analysed(self) -> Analysed:
+        """The metrics, and nothing of any contract."""
+        return replace(analyse(self.chain), metrics=self._metrics)
+
+    def skew(self, delta: float) -> float:
+        """The one that is kept: of 25."""
+        return self.metric("skew_25") if delta == _KEPT_DELTA else nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +160,26 @@ class ChainBook:
 
     # --- the log -------------------------------------------------------------------------------
 
-    def take(self, chain: Chain, complete: int) -> Known | None:
-        """Take a chain; None for one that is older than the newest of its expiry.
+    def take(self, known: Known, complete: int) -> bool:
+        """Take a chain; False for one that is older than the newest of its expiry.
 
         `complete` (ns UTC): bars that ended by then have closed. One of the same moment replaces what is known.
         """
+        chain = known.chain
         kept = self.chains.get(chain.expiry, [])
         if kept and chain.as_of < kept[-1].chain.as_of:
-            return None
+            return False
         today = self._date(chain.as_of)
         if today > self.day:
             self._close_day()
             self.day = today
         if kept and kept[-1].chain.as_of == chain.as_of:
             kept = kept[:-1]
-        known = Known(chain)
         self.chains[chain.expiry] = [*self._since(kept, complete, lambda one: one.chain.as_of), known]
         self.newest = max(self.newest, chain.as_of)
         self._free(complete)
         self._values.clear()
-        return known
+        return True
 
     def take_future(self, quote: ListedFuture, complete: int) -> bool:
         """Take a future's quote; False for one that is older than what is known."""

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from marketbell.core.columns.frame import Columns
 from marketbell.core.engine import kernel as k
-from marketbell.core.engine.chain_book import FAR, ChainBook, ChainUpdate, Known
+from marketbell.core.engine.chain_book import FAR, ChainBook, ChainUpdate, Kept, Known
 from marketbell.core.engine.operators import Operator, TickState
+from marketbell.core.options.chain import Chain, Side
+from marketbell.core.options.expiry import expires_at
 from marketbell.core.options.frames import chain_of
 from marketbell.core.options.future import ListedFuture
 from marketbell.core.primitives.errors import CheckpointError
@@ -75,17 +77,30 @@ class Chains(Operator):
         row = None if ids is None or not len(ids) else self._rows.get(int(ids[0]))
         if row is None:
             return None
-        chain = chain_of(columns, payload)
-        book = self._book(row, state)
-        known = book.take(chain, _complete(row, state)) if chain.as_of > 0 else None
-        one = state.instruments[row]
-        others = tuple(kept[-1] for expiry, kept in book.chains.items() if expiry != chain.expiry)
-        is_late = known is None
-        update = ChainUpdate(
-            int(one.instrument_id), one.key, one.is_simulated, known or Known(chain), is_late, () if is_late else others
+        known = Known(chain_of(columns, payload))
+        arrival = self._taken(row, known, state)
+        one, book = state.instruments[row], self._books[row]
+        others = tuple(kept[-1] for expiry, kept in book.chains.items() if expiry != known.chain.expiry)
+        self._updates.append(
+            ChainUpdate(
+                int(one.instrument_id), one.key, one.is_simulated, known, arrival is None, others if arrival else ()
+            )
         )
-        self._updates.append(update)
-        if known is None:
+        return arrival
+
+    def take_metrics(self, item: Mapping[str, Any], state: TickState) -> Arrival | None:
+        """Take a chain of which a store kept the metrics alone: `{instrument_id, expiry, as_of, spot, metrics}`."""
+        row = self._rows.get(int(item["instrument_id"]))
+        if row is None:
+            return None
+        key, expiry, none = state.instruments[row].key, date.fromisoformat(str(item["expiry"])), Side.of(0)
+        spot, ends = _number(item.get("spot")), expires_at(key, expiry)
+        chain = Chain(key, expiry, int(item["as_of"]), spot, np.empty(0), none, none, ends, source="store")
+        return self._taken(row, Kept(chain, item["metrics"]), state)
+
+    def _taken(self, row: int, known: Known, state: TickState) -> Arrival | None:
+        book, chain = self._book(row, state), known.chain
+        if chain.as_of <= 0 or not book.take(known, _complete(row, state)):
             self.late[row] += 1
             return None
         self.taken[row] += 1

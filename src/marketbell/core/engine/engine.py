@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marketbell.core.columns.frame import SCHEMAS, Columns, Frame, FrameKind
 from marketbell.core.engine import kernel as k
 from marketbell.core.engine.books import BookNews, Books
-from marketbell.core.engine.chains import Chains
+from marketbell.core.engine.chains import Arrival, Chains
 from marketbell.core.engine.collected import Collected, concatenated
 from marketbell.core.engine.firings import Firings
 from marketbell.core.engine.levels import LevelBook, dated
@@ -586,7 +586,9 @@ class Engine:
             self._unknown[ident] = self._unknown.get(ident, 0) + 1
             return
         state = self.tick_state()
-        arrival = self.chains.take(columns, payload, state)
+        self._came(self.chains.take(columns, payload, state), state)
+
+    def _came(self, arrival: Arrival | None, state: TickState) -> None:
         if arrival is not None:
             for operator in self.operators:
                 operator.chain_came(*arrival, state)
@@ -732,6 +734,9 @@ class Engine:
             self.source = {name: value for name, value in payload.items() if name != "type"}
         elif kind == "quality":
             self._quality_items(items, collected)
+        elif kind == "chain_metrics":
+            for item in items:
+                self._came(self.chains.take_metrics(item, self.tick_state()), self.tick_state())
         state = self.tick_state()
         for operator in self.operators:
             operator.reference(payload, state)

@@ -13,7 +13,7 @@ import numpy as np
 from marketbell.core.columns.frame import Columns
 from marketbell.core.engine.bars import Bars, Ints
 from marketbell.core.language.plan import Plan
-from marketbell.core.language.rule_plan import RulePlan
+from marketbell.core.language.rule_plan import CHAIN_UPDATE, RulePlan
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, MINUTE, SessionTable
 from marketbell.core.market.timeframe import TICK, Timeframe
@@ -43,7 +43,8 @@ class Needs:
 def needs_of(plan: RulePlan, session_minutes: int) -> Needs:
     """What a compiled rule needs of history, with sessions of so many minutes."""
     timing = plan.timing
-    is_update = timing.unit.startswith("update ")
+    # chains come all day, other news seldom
+    is_update = timing.unit.startswith("update ") and not timing.unit.startswith(str(CHAIN_UPDATE))
     fine = [one for one in plan.plan.timeframes if one.is_intraday and one != TICK and not one.is_instant]
     looks_once = not timing.is_intraday or is_update
     warm_days = warm_minutes = 0

@@ -5,31 +5,33 @@ Nothing is read that was not known by then: facts come with their publication, d
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from marketbell.core.columns.frame import Columns, Frame, FrameKind
-from marketbell.core.engine.chains import PREFIXES
 from marketbell.core.engine.engine import Engine, EngineConfig
 from marketbell.core.engine.outputs import Outputs
 from marketbell.core.engine.past_bars import PAST
 from marketbell.core.engine.timeframes import Sessions
 from marketbell.core.language import expression as ex
 from marketbell.core.language.defaults import LIMIT_PER_DAY, effective
-from marketbell.core.language.rule_plan import RulePlan, compile_rule
+from marketbell.core.language.rule_plan import CHAIN_UPDATE, RulePlan, compile_rule
 from marketbell.core.language.tree import Cooldown, Fire, Rule, Scope, ScopeKind, Timing, TimingKind
 from marketbell.core.market.instrument import Instrument
 from marketbell.core.market.session import DAY, MINUTE, SECOND, SessionTable, regular_minutes
 from marketbell.core.market.timeframe import TICK
-from marketbell.core.primitives.errors import UserError
+from marketbell.core.primitives.errors import StoreUnavailableError, UserError
 from marketbell.core.rules.armed import armed
 from marketbell.core.rules.arming import ARM_RULE
 from marketbell.core.rules.book import RuleBook
+from marketbell.flows.backtest.chains import PastMetrics, past_metrics, reads_chains
 from marketbell.flows.backtest.history import HistoryLoader, Loaded, Needs, bars_of, missing, needs_of, starts_of
 from marketbell.flows.backtest.report import Firings, Stretch, markers, summary
+from marketbell.ports.chains import ChainStore
 from marketbell.ports.clock import Clock
 from marketbell.ports.stores import BarStore, Fact, FundamentalStore, InstrumentStore
 
@@ -85,7 +87,9 @@ class Previewer:
         fundamentals: FundamentalStore,
         sessions: Callable[[str], SessionTable],
         clock: Clock,
+        chains: ChainStore | None = None,
     ) -> None:
+        self._chains = chains
         self._instruments = instruments
         self._history = HistoryLoader(bars, fundamentals)
         self._sessions = sessions
@@ -104,7 +108,8 @@ class Previewer:
         needs = needs_of(plan, regular_minutes(table.open, table.close))
         loaded = self._history.load(instruments, table, needs, question.days, question.until)
         sessions = Sessions.of([self._sessions(one.calendar) for one in instruments])
-        firings = run(question.command, instruments, self._sessions, needs, loaded, told)
+        metrics = self._metrics(plan, instruments, loaded)
+        firings = run(question.command, instruments, self._sessions, needs, loaded, told, metrics.moments)
         told(1.0, "counting")
         shown = {row for row, one in enumerate(instruments) if not question.shown or one.key in question.shown}
         seen = _only(firings, shown)
@@ -112,9 +117,20 @@ class Previewer:
         minutes = bars_of(loaded.minutes, rows, sessions.minute_bars)
         days = bars_of(loaded.days, rows, sessions.day_bars)
         stretch = _stretch(loaded, needs, instruments, table, len(shown))
-        figures = summary(plan, seen, stretch, minutes, days, sessions, tuple(_notes(rule, plan, needs, loaded)), 0.0)
+        notes = (*_notes(rule, plan, needs, loaded), *metrics.notes)
+        figures = summary(plan, seen, stretch, minutes, days, sessions, notes, 0.0)
         found = figures | {"markers": markers(seen, plan)}
         return found | {"seconds": round(self._clock.monotonic() - began, 4)}
+
+    def _metrics(self, plan: RulePlan, instruments: Sequence[Instrument], loaded: Loaded) -> PastMetrics:
+        """What is stored of the option chains that a rule reads, from the first bar on that warms it."""
+        if self._chains is None or not reads_chains(plan.fields):
+            return PastMetrics()
+        start = min([loaded.start, *starts_of(loaded.days)[:1].tolist()])
+        try:
+            return past_metrics(self._chains, instruments, plan.fields, start, loaded.end)
+        except StoreUnavailableError:
+            return PastMetrics(notes=("The store of option chains did not answer: what it reads of them is unknown.",))
 
 
 def compiled(command: Mapping[str, Any]) -> tuple[Rule, RulePlan]:
@@ -136,16 +152,27 @@ def run(
     needs: Needs,
     loaded: Loaded,
     told: Told = in_silence,
+    chains: Sequence[tuple[int, Mapping[str, Any]]] = (),
 ) -> Firings:
-    """One rule over loaded history, with the engine that runs live. UserError where it does not take the rule."""
+    """One rule over loaded history, with the engine that runs live. UserError where it does not take the rule.
+
+    `chains` are REFERENCE entries by the moment (ns UTC) at which they stand between the bars.
+    """
     engine = Engine(EngineConfig(), sessions, (RuleBook,))
     engine.define(instruments)
     begin = loaded.start
     outputs = [engine.apply([_reference(loaded.facts), _command(command, begin)])]
     past, source = _cut(needs, loaded)
     parts = [*((part, _past(part)) for part in past), *((part, _ROLE) for part in source)]
+    waiting = deque(chains)
+    timing = str(compiled(command)[1].timing) if waiting else ""
     for done, (part, role) in enumerate(parts):
-        outputs.append(engine.apply([_bars(part, role)]))
+        if role == _ROLE:
+            # a bar that ends at a chain's moment sees it; a rule that waits for the chain sees the bar
+            side: Literal["left", "right"] = "right" if str(CHAIN_UPDATE) in timing else "left"
+            outputs += [engine.apply([frame]) for frame in _between(part, waiting, side)]
+        else:
+            outputs.append(engine.apply([_bars(part, role)]))
         told((done + 1) / len(parts), "evaluating" if role == _ROLE else "warming")
     outputs.append(engine.apply([Frame(FrameKind.HEARTBEAT, 0, _NO_PRODUCER, 0, 0, loaded.end, loaded.end, 0)]))
     outputs.append(engine.finish())
@@ -195,6 +222,22 @@ def _cut(needs: Needs, loaded: Loaded) -> tuple[list[Columns], list[Columns]]:
         day_past, minute_past = ~is_live_day, np.ones(len(minute_start), np.bool_)
     past = [_take(days, day_past), _take(minutes, minute_past)]
     return past, [*_pieces(_take(days, is_live_day)), *_pieces(_take(minutes, ~minute_past))]
+
+
+def _between(
+    bars: Columns, waiting: "deque[tuple[int, Mapping[str, Any]]]", side: Literal["left", "right"]
+) -> Iterator[Frame]:
+    """Bars of the market with the entries that belong between their ends; entries behind them keep waiting."""
+    ends = starts_of(bars) + np.asarray(bars["timeframe_s"], np.int64) * SECOND
+    done = 0
+    while waiting and len(ends) and waiting[0][0] <= int(ends[-1]):
+        time, entry = waiting.popleft()
+        until = int(np.searchsorted(ends, time, side=side))
+        if until > done:
+            yield _bars({name: column[done:until] for name, column in bars.items()}, _ROLE)
+            done = until
+        yield Frame(FrameKind.REFERENCE, 0, _NO_PRODUCER, 0, 0, time, time, 0, {}, json.dumps(dict(entry)).encode())
+    yield _bars({name: column[done:] for name, column in bars.items()}, _ROLE)
 
 
 def _timed(columns: Columns, width: int) -> Columns:
@@ -290,11 +333,6 @@ def _notes(rule: Rule, plan: RulePlan, needs: Needs, loaded: Loaded) -> Iterator
     if plan.timing == TICK:
         how = "the close of each minute" if loaded.first_minute is not None else "the close of each day"
         yield f"Ticks are not stored: it was tried at {how}; what happened in between was not seen."
-    if any(name.startswith(PREFIXES) for name in plan.fields):
-        yield (
-            "Option chains are not played back here: what it reads of them is unknown, and it does not fire for it. "
-            "Try it on a file of chains: marketbell rules backtest."
-        )
     if needs.facts:
         yield "Fundamentals count from their publication on."
     if whole.limit is not None and whole.limit != LIMIT_PER_DAY:
