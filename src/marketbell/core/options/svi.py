@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from marketbell.core.options.svi_kernel import LEE, search
+from marketbell.core.options.svi_kernel import LEE, least_g, search
 from marketbell.core.primitives.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -111,24 +111,9 @@ class Svi(NamedTuple):
         return found
 
     def butterfly(self, low_k: float = -CHECKED, high_k: float = CHECKED) -> Butterfly:
-        """The least g between two log-moneynesses: 1,000 points, dense where the smile bends, then closed in upon."""
-        bend = self.m + self.sigma * np.sinh(np.linspace(-6.0, 6.0, 501))
-        k = np.concatenate([np.linspace(low_k, high_k, 501), bend[(bend > low_k) & (bend < high_k)], [0.0]])
-        k = np.unique(np.clip(k, low_k, high_k))
-        g = self.g(k)
-        if np.isnan(g).any():
-            return Butterfly(-math.inf, float(k[int(np.isnan(g).argmax())]), low_k, high_k)
-        best = int(g.argmin())
-        least, at = float(g[best]), float(k[best])
-        low, high = float(k[max(best - 1, 0)]), float(k[min(best + 1, len(k) - 1)])
-        for _ in range(8):
-            fine = np.linspace(low, high, 17)
-            values = self.g(fine)
-            here = int(values.argmin())
-            if values[here] < least:
-                least, at = float(values[here]), float(fine[here])
-            low, high = float(fine[max(here - 1, 0)]), float(fine[min(here + 1, 16)])
-        return Butterfly(least, at, low_k, high_k)
+        """The least g between two log-moneynesses: of a thousand points, dense where the smile bends, then closer."""
+        least, at = least_g(*self, low_k, high_k)
+        return Butterfly(float(least), float(at), low_k, high_k)
 
 
 @dataclass(frozen=True, slots=True)

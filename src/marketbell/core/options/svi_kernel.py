@@ -26,7 +26,8 @@ _NARROWEST, _WIDEST = 0.005, 10.0
 """σ in spans of the quotes."""
 _GRID_M, _GRID_SIGMA = 17, 10
 _STARTS = 3
-_STEPS = 400
+_FIRST_STEPS, _STEPS = 20, 400
+"""Moves of the descent from each start, and of the one that goes on from where they led."""
 _CLOSE = 1e-9
 """Nelder-Mead ends where its triangle is so small, in spans and in ln σ."""
 ALLOWED = 1.5
@@ -37,9 +38,11 @@ _MARGIN = 2e-3
 """g is wanted so far above zero, variance by this share above the nearer expiry's: between points they may dip."""
 _LOOKS = 41
 """Points of each of the two grids that arbitrage is looked for on."""
+_FINE = 501
+"""Points of each of the two grids of the report."""
 _SHARES = np.linspace(-1.0, 1.0, _LOOKS)
 _BENDS = np.sinh(5.0 * _SHARES)
-_RAYS = 33
+_RAYS = 17
 _RAY_END = 8.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
@@ -90,7 +93,7 @@ def _touching(w, weight, p, q, cap, out):
     right = low + _GOLDEN * (high - low)
     f_left = _on_ray(w, weight, p, q, cap, left, out)
     f_right = _on_ray(w, weight, p, q, cap, right, out)
-    for _ in range(40):
+    for _ in range(30):
         if f_left < f_right:
             high = right
             right = left
@@ -223,7 +226,7 @@ def _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out):
 
 @njit(cache=True, error_model="numpy")
 def _descend(  # noqa: C901 — one loop, all its moves
-    k, w, weight, low, span, steepest, look, nearer, x, s, size, room, found
+    k, w, weight, low, span, steepest, look, nearer, x, s, size, steps, room, found
 ):
     """Nelder-Mead over (x, s) from a triangle of this size; `found` gets x and s, the result is the cost."""
     out = np.empty(3)
@@ -232,7 +235,7 @@ def _descend(  # noqa: C901 — one loop, all its moves
     f = np.empty(3)
     for i in range(3):
         f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], room, out)
-    for _ in range(_STEPS):
+    for _ in range(steps):
         for i, j in ((0, 1), (1, 2), (0, 1)):
             if f[j] < f[i]:
                 f[i], f[j] = f[j], f[i]
@@ -303,14 +306,16 @@ def _best(k, w, weight, low, span, steepest, look, nearer, room, found):
         j = at % _GRID_SIGMA
         # The neighbours lead to the same valley: the next start is elsewhere.
         cost[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2] = np.inf
-        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], 0.06, room, found)
+        reached = _descend(
+            k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], 0.06, _FIRST_STEPS, room, found
+        )
         if reached < best:
             best = reached
             x = found[0]
             s = found[1]
-    # A triangle can fold flat before the bottom: a fresh one from there goes on.
+    # From there to the bottom; a triangle can fold flat before it, then a fresh one goes on.
     for _ in range(4):
-        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x, s, 0.01, room, found)
+        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x, s, 0.01, _STEPS, room, found)
         if not reached < best * (1.0 - 1e-9):
             break
         best = reached
@@ -356,3 +361,54 @@ def search(k, w, weight, scale, floor, reach, nearer):
     result[3] = low + x * span
     result[4] = sigma
     return result
+
+
+@njit(cache=True, error_model="numpy")
+def _g(k, a, b, rho, m, sigma):
+    x = k - m
+    root = math.sqrt(x * x + sigma * sigma)
+    w = a + b * (rho * x + root)
+    if not w > 0.0:
+        return np.nan
+    first = b * (rho + x / root)
+    bow = 1.0 - k * first / (2.0 * w)
+    return bow * bow - first * first * 0.25 * (1.0 / w + 0.25) + 0.5 * b * sigma * sigma / (root * root * root)
+
+
+@njit(cache=True, error_model="numpy")
+def least_g(a, b, rho, m, sigma, low, high):
+    """The least g between two log-moneynesses, and where; −inf at the first point without a positive variance.
+
+    A thousand points, even ones and others dense where the smile bends; the best is closed in upon.
+    """
+    if a + b * sigma * math.sqrt(max(0.0, 1.0 - rho * rho)) <= 0.0:
+        lowest = min(max(m - rho * sigma / math.sqrt(max(1e-300, 1.0 - rho * rho)), low), high)
+        if np.isnan(_g(lowest, a, b, rho, m, sigma)):
+            return -np.inf, lowest
+    bends = m + sigma * np.sinh(np.linspace(-6.0, 6.0, _FINE))
+    k = np.sort(np.concatenate((np.linspace(low, high, _FINE), np.minimum(np.maximum(bends, low), high))))
+    best = np.inf
+    place = 0
+    for i in range(k.shape[0]):
+        g = _g(k[i], a, b, rho, m, sigma)
+        if np.isnan(g):
+            return -np.inf, k[i]
+        if g < best:
+            best = g
+            place = i
+    at = k[place]
+    left = k[max(place - 1, 0)]
+    right = k[min(place + 1, k.shape[0] - 1)]
+    for _ in range(8):
+        gap = (right - left) / 16.0
+        middle = at
+        for j in range(17):
+            here = left + j * gap
+            g = _g(here, a, b, rho, m, sigma)
+            if g < best:
+                best = g
+                middle = here
+        at = middle
+        left = max(at - gap, left)
+        right = min(at + gap, right)
+    return best, at
