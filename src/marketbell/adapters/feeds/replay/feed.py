@@ -9,6 +9,7 @@ import numpy as np
 from marketbell.adapters.feeds.replay.bars import BarSource, no_bars, read_bars
 from marketbell.adapters.feeds.replay.books import is_raw, read_books
 from marketbell.adapters.feeds.replay.chain_source import ChainSource, holds_chains, read_chain_source
+from marketbell.adapters.feeds.replay.chains import FORMATS as CHAIN_FORMATS
 from marketbell.adapters.feeds.replay.chains import read_chains
 from marketbell.adapters.feeds.replay.corporate_actions import adjusted_history, batch_of, is_actions_file, read_actions
 from marketbell.adapters.feeds.replay.events import EventSource
@@ -80,7 +81,8 @@ class ReplayFeed:
             kind="replay",
             is_simulated=bool(self._instruments) and all(one.calendar == "SIM" for one in self._instruments),
             supports=(*(_supports(self._source) if files else ()), *(("fundamentals",) if published else ())),
-            limits=f"Formats: {', '.join(FORMATS)}. The whole source is read into memory.{_left_out(self._source)}",
+            limits=f"Formats: {', '.join(_formats(self._source))}. The whole source is read into memory."
+            f"{_left_out(self._source)}",
             tested="Recorded NSE, US and crypto files against an independent computation.",
             calendar=calendars[0] if calendars else "NONE",
         )
@@ -212,6 +214,10 @@ def _supports(source: TickSource | BarSource | EventSource | ChainSource) -> tup
         words = {FrameKind.TRADE: "trades", FrameKind.QUOTE: "quotes", FrameKind.BOOK: "depth"}
         return tuple(word for kind, word in words.items() if (source.kinds == int(kind)).any())
     return ("trades", "quotes", "history") if isinstance(source, TickSource) else ("bars",)
+
+
+def _formats(source: TickSource | BarSource | EventSource | ChainSource) -> Sequence[str]:
+    return list(CHAIN_FORMATS if isinstance(source, ChainSource) else FORMATS)
 
 
 def _left_out(source: TickSource | BarSource | EventSource | ChainSource) -> str:

@@ -119,7 +119,8 @@ def files_of(sources: Sequence[str | Path]) -> list[Path]:
 
 def known_formats() -> str:
     """What a message lists."""
-    return "known are " + "; ".join(f"{name} ({text})" for name, text in FORMATS.items())
+    known = "; ".join(f"{name} ({text})" for name, text in FORMATS.items())
+    return f"known are {known}; option chains of the exchange, brokers and others (docs/howto/option-chains.md)"
 
 
 def read_table(path: Path, forced: str | None = None) -> Table:
