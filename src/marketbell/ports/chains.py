@@ -42,6 +42,14 @@ def _plain(value: Any) -> Any:
     return number if math.isfinite(number) else None
 
 
+def spaced(moments: Sequence[int], limit: int) -> list[int]:
+    """At most `limit` of the moments, evenly spaced, the last among them."""
+    count = len(moments)
+    if count <= limit:
+        return list(moments)
+    return [one for at, one in enumerate(moments) if (at + 1) * limit // count != at * limit // count]
+
+
 class ChainStore(Protocol):
     """Keeps chains by (underlying, expiry, as_of); putting one again replaces it. Times in ns UTC.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from marketbell.core.options.chain import Chain
-from marketbell.ports.chains import DAY_NS, ChainRecord, MetricsAt, plain_metrics
+from marketbell.ports.chains import DAY_NS, ChainRecord, MetricsAt, plain_metrics, spaced
 
 
 class _Kept(NamedTuple):
@@ -80,7 +80,7 @@ class MemoryChains:
         """Metrics by time and expiry."""
         found = sorted(self._between(underlying, expiry, start, end), key=lambda one: (one.as_of, one.expiry))
         moments = sorted({one.as_of for one in found})
-        kept = set(_spaced(moments, limit))
+        kept = set(spaced(moments, limit))
         wanted = set(names)
         return [
             MetricsAt(
@@ -132,9 +132,3 @@ class MemoryChains:
 
 def _day(as_of: int) -> date:
     return datetime.fromtimestamp(as_of // 10**9, UTC).date()
-
-
-def _spaced(moments: Sequence[int], limit: int) -> list[int]:
-    """At most `limit` of them, evenly spaced, the last among them."""
-    count = len(moments)
-    return [one for at, one in enumerate(moments) if count <= limit or (at + 1) * limit // count != at * limit // count]

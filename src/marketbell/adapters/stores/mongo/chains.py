@@ -18,7 +18,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from marketbell.adapters.stores.mongo.connection import Document, Line
 from marketbell.core.options.chain import Chain
-from marketbell.ports.chains import DAY_NS, ChainRecord, MetricsAt, plain_metrics
+from marketbell.ports.chains import DAY_NS, ChainRecord, MetricsAt, plain_metrics, spaced
 
 COLLECTION = "chains"
 _NEWEST = [("underlying", ASCENDING), ("expiry", ASCENDING), ("as_of", DESCENDING)]
@@ -112,10 +112,10 @@ class MongoChains:
             {"$project": {"_id": 0, "as_of": 1, "expiry": 1, "spot": 1, "metrics": metrics}},
             {"$sort": {"as_of": 1, "expiry": 1}},
         ]
+        moments = self.times(underlying, expiry, start, end)
+        if len(moments) > limit:
+            stages[0]["$match"]["as_of"] = {"$in": spaced(moments, limit)}
         with self._line.asking():
-            moments = self._moments(underlying, expiry, start, end, limit)
-            if moments is not None:
-                stages[0]["$match"]["as_of"] = {"$in": moments}
             return [
                 MetricsAt(date.fromisoformat(one["expiry"]), int(one["as_of"]), _spot(one["spot"]), one["metrics"])
                 for one in self._chains.aggregate(stages, allowDiskUse=True)
@@ -194,33 +194,6 @@ class MongoChains:
             for one in self._chains.aggregate(stages, hint="newest"):
                 return int(one["as_of"]), float(one["value"])
         return None
-
-    def _moments(self, underlying: str, expiry: date | None, start: int, end: int, limit: int) -> list[int] | None:
-        """The moments to keep of more than `limit`, evenly spaced, the last among them; None: all."""
-        place: Document = {"$multiply": ["$place", limit]}
-        stages: list[Document] = [
-            {"$match": _between(underlying, expiry, start, end)},
-            {"$group": {"_id": "$as_of"}},
-            {
-                "$setWindowFields": {
-                    "sortBy": {"_id": 1},
-                    "output": {"place": {"$documentNumber": {}}, "count": {"$count": {}}},
-                }
-            },
-            {"$match": {"$expr": {"$gt": ["$count", limit]}}},
-            {
-                "$match": {
-                    "$expr": {
-                        "$ne": [
-                            {"$floor": {"$divide": [place, "$count"]}},
-                            {"$floor": {"$divide": [{"$subtract": [place, limit]}, "$count"]}},
-                        ]
-                    }
-                }
-            },
-        ]
-        found = sorted(int(one["_id"]) for one in self._chains.aggregate(stages, allowDiskUse=True))
-        return found or None
 
     def _prepare(self) -> None:
         if self._is_ready:

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from marketbell.adapters.stores.postgres.connections import Database
 from marketbell.core.options.chain import Chain
-from marketbell.ports.chains import DAY_NS, ChainRecord, MetricsAt, plain_metrics
+from marketbell.ports.chains import DAY_NS, ChainRecord, MetricsAt, plain_metrics, spaced
 
 _PUT: LiteralString = """
     INSERT INTO market.chains (underlying, expiry, as_of, spot, is_simulated, metrics, chain)
@@ -48,17 +48,13 @@ _BETWEEN: LiteralString = "underlying = %(underlying)s AND as_of >= %(start)s AN
 _OF_EXPIRY: LiteralString = " AND expiry = %(expiry)s"
 _TIMES: LiteralString = "SELECT DISTINCT as_of FROM market.chains WHERE {between}"
 _SERIES: LiteralString = """
-    WITH moments AS (
-        SELECT as_of, row_number() OVER (ORDER BY as_of) - 1 AS place, count(*) OVER () AS many
-        FROM (SELECT DISTINCT as_of FROM market.chains WHERE {between}) AS known
-    )
     SELECT expiry, as_of, coalesce(spot, 'NaN'), CASE WHEN %(names)s::text[] = '{{}}' THEN metrics ELSE (
-        SELECT coalesce(jsonb_object_agg(key, value), '{{}}') FROM jsonb_each(metrics) WHERE key = ANY (%(names)s)
+        SELECT coalesce(jsonb_object_agg(name, metrics -> name), '{{}}') FROM unnest(%(names)s::text[]) AS name
+        WHERE metrics ? name
     ) END
-    FROM market.chains JOIN moments USING (as_of)
-    WHERE (many <= %(limit)s OR (place + 1) * %(limit)s / many <> place * %(limit)s / many) AND {between}
-    ORDER BY as_of, expiry
+    FROM market.chains WHERE {between} ORDER BY as_of, expiry
 """
+_AT: LiteralString = " AND as_of = ANY (%(moments)s)"
 # Day by day and from the nearest expiry's last moment back: a year of minutes must not be read for 250 numbers.
 _DAYS: LiteralString = """
     WITH RECURSIVE edges AS (
@@ -159,9 +155,12 @@ class PostgresChains:
         self, underlying: str, expiry: date | None, start: int, end: int, names: Sequence[str] = (), limit: int = 5_000
     ) -> list[MetricsAt]:
         """Metrics by time and expiry."""
-        asked = _range(underlying, expiry, start, end) | {"names": list(names), "limit": limit}
+        asked = _range(underlying, expiry, start, end) | {"names": list(names)}
         with self._database.transaction() as connection:
-            return [MetricsAt(*row) for row in connection.execute(_narrowed(_SERIES, expiry), asked)]
+            moments = sorted(row[0] for row in connection.execute(_narrowed(_TIMES, expiry), asked))
+            asked["moments"] = spaced(moments, limit)
+            question = _narrowed(_SERIES, expiry, _AT if len(moments) > limit else "")
+            return [MetricsAt(*row) for row in connection.execute(question, asked)]
 
     def days(self, underlying: str, name: str, start: int, end: int) -> list[tuple[date, int, float]]:
         """The day's last known number of one metric of the nearest expiry."""
@@ -178,8 +177,8 @@ class PostgresChains:
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def _narrowed(question: LiteralString, expiry: date | None) -> LiteralString:
-    return question.format(between=_BETWEEN if expiry is None else _BETWEEN + _OF_EXPIRY)
+def _narrowed(question: LiteralString, expiry: date | None, more: LiteralString = "") -> LiteralString:
+    return question.format(between=_BETWEEN + ("" if expiry is None else _OF_EXPIRY) + more)
 
 
 def _range(underlying: str, expiry: date | None, start: int, end: int) -> dict[str, Any]:
