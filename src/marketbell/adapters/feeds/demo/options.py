@@ -85,6 +85,7 @@ class DemoOptions:
         self._seed = seed
         self.underlyings = _underlyings(universe)
         self._yesterday = lru_cache(maxsize=64)(self._of_yesterday)
+        self._noise = lru_cache(maxsize=256)(self._of_strikes)
         self._shares = np.concatenate([[0.0], np.cumsum(volume_shape())])
 
     def expiries(self, one: Underlying, number: int) -> list[date]:
@@ -261,10 +262,13 @@ class DemoOptions:
         lean = np.random.default_rng([self._seed, 9, number, one.place]).normal(0.0, 0.18)
         found = []
         for side, shape in enumerate((call, put)):
-            noise = _strike_noise(self._seed, number, one.place, expiry.toordinal(), side, strikes)
+            noise = self._noise(number, one.place, expiry.toordinal(), side, strikes.tobytes())
             tilt = exp(-lean if side == 0 else lean)
             found.append(size * one.lot * shape * is_round * noise * tilt)
         return found[0], found[1]
+
+    def _of_strikes(self, number: int, place: int, expiry: int, side: int, strikes: bytes) -> Floats:
+        return _strike_noise(self._seed, number, place, expiry, side, np.frombuffer(strikes))
 
     def _future_oi(self, one: Underlying, number: int, expiry: date) -> float:
         """Open interest of a future at a day's end, in lots."""
