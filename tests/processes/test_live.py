@@ -206,6 +206,37 @@ def test_rooms_that_are_not_there_are_refused(live: Live, page: Page) -> None:
     assert page.client.call("join", "not an object", timeout=10)["ok"] is False
 
 
+def test_chain_room_is_empty_then_whole_then_changed_rows(live: Live, page: Page) -> None:
+    name, other = "NSE:AAA:2026-08-25", "NSE:BBB:2026-08-25"
+    room = page.room(f"chain:{name}")
+    assert room.rows == {}
+
+    def chain(of: str, seq: int, *rows: tuple[float, float], is_whole: bool) -> dict[str, Any]:
+        underlying, _, expiry = of.rpartition(":")
+        return {
+            "type": "chain", "underlying": underlying, "expiry": expiry, "seq": seq, "is_whole": is_whole,
+            "columns": ["strike", "call.oi"], "removed": [], "data": {"spot": 100.0 + seq},
+            "rows": [[f"{of}:{strike:g}", strike, oi] for strike, oi in rows],
+        }  # fmt: skip
+
+    live.publish(**chain(name, 1, (90.0, 5.0), (95.0, 6.0), is_whole=True))
+    eventually(lambda: len(room.rows) == 2)
+    live.publish(**chain(name, 2, (95.0, 7.0), is_whole=False))
+    eventually(lambda: room.rows[f"{name}:95"] == [95.0, 7.0])
+    assert room.data["spot"] == 102.0
+    # something was missed: the cache has it whole
+    live.cache.set(f"market:chain:{name}", orjson.dumps(chain(name, 4, (90.0, 9.0), is_whole=True)))
+    live.publish(**chain(name, 4, (90.0, 9.0), is_whole=False))
+    eventually(lambda: room.rows == {f"{name}:90": [90.0, 9.0]})
+    # who comes late finds what the cache has
+    live.cache.set(f"market:chain:{other}", orjson.dumps(chain(other, 3, (50.0, 1.0), is_whole=True)))
+    late = page.room(f"chain:{other}")
+    assert late.columns == ["strike", "call.oi"]
+    assert late.rows == {f"{other}:50": [50.0, 1.0]}
+    for wrong in ("chain:NSE:AAA", "chain:2026-08-25", "chain:NSE:AAA:tomorrow"):
+        assert page.join(wrong)["ok"] is False
+
+
 def test_screen_room_is_its_owners_or_a_templates(live: Live, page: Page) -> None:
     assert page.join("screen:value-picks")["ok"] is True
     live.stores.screens.put(SavedScreen("s1", LOCAL_OWNER, "Mine", "close > 5", {}))
