@@ -70,7 +70,7 @@ def build_worker(settings: Settings) -> WorkerParts:
     cache = RedisCache(required(settings.cache_url, "cache_url"))
     bus = RedisBus(required(settings.redis_url, "redis_url"))
     clock = SystemClock()
-    trying = PreviewProcess(url)
+    trying = PreviewProcess(url, settings.mongodb_url)
     jobs = catalogue(settings.jobs.pulse_every_s)
     limits = {job.name: job.limit_s for job in jobs}
 
