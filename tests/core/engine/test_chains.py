@@ -164,6 +164,9 @@ def test_rank_and_percentile_of_the_days() -> None:
     assert value(engine, "opt.iv_rank(days: 252)") == pytest.approx(100 * 14.5 / 29, abs=1e-4)
     assert value(engine, "opt.iv_percentile(days: 252)") == pytest.approx(100 * 15 / 31)
     assert isnan(value(engine, "opt.iv_rank(days: 10)"))
+    told = engine.apply([chain_frame(chain(9, iv=0.30))]).chains[0].metrics
+    assert told["iv_rank"] == pytest.approx(100 * 14.5 / 29, abs=1e-4)
+    assert (told["iv_days"], told["pcr_oi"]) == (31, 1.0)
 
 
 def test_a_day_leaves_its_last_volatility_behind() -> None:

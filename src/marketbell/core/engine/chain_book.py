@@ -33,6 +33,8 @@ HISTORY_DAYS = 1_300
 """Days of volatility that are kept: five years."""
 MATURITY_DAYS = 30.0
 """How far out the volatility is that IV rank and percentile are taken of: that of an expiry jumps when it rolls."""
+RANKED_DAYS = 252
+"""Days of the rank that is stored with a chain: what `opt.iv_rank` looks back at where nothing else is said."""
 FAR = (1 << 63) - 1
 
 _KEPT_DELTA = 25.0
@@ -93,7 +95,8 @@ class Kept(Known):
 class ChainUpdate:
     """A chain that came in. `is_late`: it is older than what was known, and no rule saw it.
 
-    `others` are the newest chains of the underlying's other expiries at that time.
+    `others` are the newest chains of the underlying's other expiries at that time, `past` its daily volatilities of
+    days before, oldest first.
     """
 
     instrument_id: int
@@ -102,6 +105,7 @@ class ChainUpdate:
     known: Known
     is_late: bool = False
     others: tuple[Known, ...] = ()
+    past: Sequence[float] = ()
 
     @property
     def chain(self) -> Chain:
@@ -110,8 +114,18 @@ class ChainUpdate:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Its metrics, with the underlying's volatility 30 days out (`atm_iv_30`)."""
-        return self.known.analysed.metrics | {"atm_iv_30": maturity([self.known, *self.others])}
+        """Its metrics, and of the underlying: the volatility 30 days out, where it stands among the days of a year.
+
+        `atm_iv_30`, `iv_rank` and `iv_percentile` (as `opt.iv_rank(252)`), `iv_days` (days that both rest on).
+        """
+        now = maturity([self.known, *self.others])
+        days = [*self.past, nan if now is None else now]
+        return self.known.analysed.metrics | {
+            "atm_iv_30": now,
+            "iv_rank": _known(iv_rank(days, RANKED_DAYS)),
+            "iv_percentile": _known(iv_percentile(days, RANKED_DAYS)),
+            "iv_days": len(self.past[1 - RANKED_DAYS :]) + (now is not None),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,13 +306,15 @@ class ChainBook:
         found = term_slope(*(one.analysed for one in pair))
         return nan if found is None else found
 
-    def _history(self, at: int) -> NDArray[np.float64]:
-        """Daily volatilities up to a moment, its own the last."""
+    def past(self, at: int) -> list[float]:
+        """Daily volatilities of the days before the one that a moment lies in, oldest first."""
         day = self._date(at)
+        return [value for one, value in sorted(self.days.items()) if one < day]
+
+    def _history(self, at: int) -> NDArray[np.float64]:
+        """The same, with that of the moment behind them."""
         now = maturity([one for kept in self.chains.values() if (one := _newest(kept, at)) is not None])
-        return np.array(
-            [*(value for one, value in sorted(self.days.items()) if one < day), nan if now is None else now]
-        )
+        return np.array([*self.past(at), nan if now is None else now])
 
     def _future(self, at: int) -> ListedFuture | None:
         """The near future: of the futures that are listed, else as the chain of the same expiry tells its price."""
@@ -366,6 +382,10 @@ def maturity(chains: Sequence[Known]) -> float | None:
 
 def _newest(kept: Sequence[Known], at: int) -> Known | None:
     return next((one for one in reversed(kept) if one.chain.as_of <= at), None)
+
+
+def _known(number: float) -> float | None:
+    return number if isfinite(number) else None
 
 
 def _plain(number: float) -> float | None:

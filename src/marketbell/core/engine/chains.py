@@ -83,7 +83,13 @@ class Chains(Operator):
         others = tuple(kept[-1] for expiry, kept in book.chains.items() if expiry != known.chain.expiry)
         self._updates.append(
             ChainUpdate(
-                int(one.instrument_id), one.key, one.is_simulated, known, arrival is None, others if arrival else ()
+                int(one.instrument_id),
+                one.key,
+                one.is_simulated,
+                known,
+                is_late=arrival is None,
+                others=others if arrival else (),
+                past=book.past(known.chain.as_of) if known.chain.as_of > 0 else (),
             )
         )
         return arrival

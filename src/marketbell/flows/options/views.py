@@ -23,6 +23,7 @@ HISTORY_DAYS = 366
 """How far back IV rank and percentile look."""
 RANKED = ("atm_iv_30", "atm_iv")
 """What they are taken of: 30 days out where that is kept, else of the nearest expiry."""
+_RANKS = ("iv_rank", "iv_percentile", "iv_days")
 _PCR = (
     "pcr_oi", "pcr_volume", "pcr_oi_change", "call_oi", "put_oi", "call_volume", "put_volume", "call_oi_change",
     "put_oi_change",
@@ -199,7 +200,13 @@ _STORED = frozenset((*NAMES, *RANKED))
 
 
 def _volatilities(store: ChainStore, underlying: str, as_of: int) -> dict[str, Any]:
-    """Rank and percentile of the newest day's volatility among the year's, None under 20 days."""
+    """Rank and percentile of the newest day's volatility among the year's, None under 20 days.
+
+    As the engine told it with the chain, whose days may begin before the first chain that is kept here.
+    """
+    for told in store.series(underlying, None, as_of, as_of + 1, _RANKS):
+        if told.metrics.get("iv_rank") is not None:
+            return {name: told.metrics.get(name) for name in _RANKS} | {"iv_of": RANKED[0]}
     for name in RANKED:
         days = store.days(underlying, name, as_of - HISTORY_DAYS * DAY_NS, as_of + 1)
         if days:
