@@ -24,22 +24,29 @@ _WIDEST_M = 1.0
 """m may lie so many spans of the quotes outside them: a one-sided smile has its vertex there."""
 _NARROWEST, _WIDEST = 0.005, 10.0
 """σ in spans of the quotes."""
-_GRID_M, _GRID_SIGMA = 17, 10
+_LOG_NARROWEST, _LOG_WIDEST = math.log(_NARROWEST), math.log(_WIDEST)
+_XS = np.linspace(-_WIDEST_M, 1.0 + _WIDEST_M, 17)
+_SS = np.linspace(_LOG_NARROWEST, _LOG_WIDEST, 10)
+"""The grid that descents start from: m and ln σ, in spans. Plain loops run over it: they are compiled soonest."""
 _STARTS = 3
 _FIRST_STEPS, _STEPS = 20, 400
-"""Moves of the descent from each start, and of the one that goes on from where they led."""
+"""Moves of the descent from each start, and of the last one, which goes on from where they led."""
+_LAST_TURNS = 4
+"""A triangle can fold flat before the bottom: a fresh one goes on from there, so often at most."""
 _CLOSE = 1e-9
 """Nelder-Mead ends where its triangle is so small, in spans and in ln σ."""
 ALLOWED = 1.5
 """How many times the best slice's root mean square one without arbitrage may have."""
-_PRICE = 30.0
-"""What arbitrage costs in the second search, in sums of squares of the best: dear enough that it ends where it can."""
+_PRICES = (30.0, 3.0, 1.0)
+"""What arbitrage costs in the second search, in sums of squares of the best: so dear that it ends where it can; where
+that fits too badly, so that there is less of it."""
 _MARGIN = 2e-3
 """g is wanted so far above zero, variance by this share above the nearer expiry's: between points they may dip."""
 _LOOKS = 41
 """Points of each of the two grids that arbitrage is looked for on."""
 _FINE = 501
 """Points of each of the two grids of the report."""
+_FINE_BENDS = np.sinh(np.linspace(-6.0, 6.0, _FINE))
 _SHARES = np.linspace(-1.0, 1.0, _LOOKS)
 _BENDS = np.sinh(5.0 * _SHARES)
 _RAYS = 17
@@ -215,7 +222,7 @@ def _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out):
     `look` is (price of arbitrage, scale of w, its floor, reach): where the price is not 0 arbitrage costs up to it.
     """
     x = min(max(x, -_WIDEST_M), 1.0 + _WIDEST_M)
-    s = min(max(s, math.log(_NARROWEST)), math.log(_WIDEST))
+    s = min(max(s, _LOG_NARROWEST), _LOG_WIDEST)
     sigma = span * math.exp(s)
     m = low + x * span
     cost = linear_part(k, w, weight, m, sigma, steepest * sigma, room, out)
@@ -225,7 +232,7 @@ def _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _descend(  # noqa: C901 — one loop, all its moves
+def _descend(  # noqa: C901, PLR0912 — one loop, all its moves
     k, w, weight, low, span, steepest, look, nearer, x, s, size, steps, room, found
 ):
     """Nelder-Mead over (x, s) from a triangle of this size; `found` gets x and s, the result is the cost."""
@@ -281,46 +288,56 @@ def _descend(  # noqa: C901 — one loop, all its moves
             px[i] = 0.5 * (px[0] + px[i])
             ps[i] = 0.5 * (ps[0] + ps[i])
             f[i] = _at(k, w, weight, low, span, steepest, look, nearer, px[i], ps[i], room, out)
-    best = int(np.argmin(f))
+    best = 0
+    for i in range(1, 3):
+        if f[i] < f[best]:
+            best = i
     found[0] = min(max(px[best], -_WIDEST_M), 1.0 + _WIDEST_M)
-    found[1] = min(max(ps[best], math.log(_NARROWEST)), math.log(_WIDEST))
+    found[1] = min(max(ps[best], _LOG_NARROWEST), _LOG_WIDEST)
     return f[best]
 
 
 @njit(cache=True, error_model="numpy")
+def _lowest(cost):
+    """Row and column of the least entry; it and its neighbours, which lead to the same valley, count no more."""
+    row = 0
+    column = 0
+    for i in range(cost.shape[0]):
+        for j in range(cost.shape[1]):
+            if cost[i, j] < cost[row, column]:
+                row = i
+                column = j
+    for i in range(max(row - 1, 0), min(row + 2, cost.shape[0])):
+        for j in range(max(column - 1, 0), min(column + 2, cost.shape[1])):
+            cost[i, j] = np.inf
+    return row, column
+
+
+@njit(cache=True, error_model="numpy")
 def _best(k, w, weight, low, span, steepest, look, nearer, room, found):
-    """The best x and s (into `found`) and its cost: a grid, then descents from its best points."""
+    """The best x and s (into `found`) and its cost: a grid, descents from its best points, one to the bottom."""
     out = np.empty(3)
-    x_grid = np.linspace(-_WIDEST_M, 1.0 + _WIDEST_M, _GRID_M)
-    s_grid = np.linspace(math.log(_NARROWEST), math.log(_WIDEST), _GRID_SIGMA)
-    cost = np.empty((_GRID_M, _GRID_SIGMA))
-    for i in range(_GRID_M):
-        for j in range(_GRID_SIGMA):
-            cost[i, j] = _at(k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], room, out)
+    cost = np.empty((_XS.shape[0], _SS.shape[0]))
+    for i in range(_XS.shape[0]):
+        for j in range(_SS.shape[0]):
+            cost[i, j] = _at(k, w, weight, low, span, steepest, look, nearer, _XS[i], _SS[j], room, out)
     best = np.inf
     x = 0.5
     s = 0.0
-    for _ in range(_STARTS):
-        at = int(np.argmin(cost))
-        i = at // _GRID_SIGMA
-        j = at % _GRID_SIGMA
-        # The neighbours lead to the same valley: the next start is elsewhere.
-        cost[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2] = np.inf
+    for turn in range(_STARTS + _LAST_TURNS):
+        is_start = turn < _STARTS
+        row, column = _lowest(cost) if is_start else (0, 0)
         reached = _descend(
-            k, w, weight, low, span, steepest, look, nearer, x_grid[i], s_grid[j], 0.06, _FIRST_STEPS, room, found
-        )
+            k, w, weight, low, span, steepest, look, nearer,
+            _XS[row] if is_start else x, _SS[column] if is_start else s, 0.06 if is_start else 0.01,
+            _FIRST_STEPS if is_start else _STEPS, room, found,
+        )  # fmt: skip
+        if not is_start and not reached < best * (1.0 - 1e-9):
+            break
         if reached < best:
             best = reached
             x = found[0]
             s = found[1]
-    # From there to the bottom; a triangle can fold flat before it, then a fresh one goes on.
-    for _ in range(4):
-        reached = _descend(k, w, weight, low, span, steepest, look, nearer, x, s, 0.01, _STEPS, room, found)
-        if not reached < best * (1.0 - 1e-9):
-            break
-        best = reached
-        x = found[0]
-        s = found[1]
     found[0] = x
     found[1] = s
     return best
@@ -333,8 +350,12 @@ def search(k, w, weight, scale, floor, reach, nearer):
     `k` are log-moneynesses. `nearer` holds the five numbers of the nearer expiry, zeros without one: where slices cost
     nearly the same, one without butterflies over |k| ≤ reach that does not cross it is preferred.
     """
-    low = k.min()
-    span = k.max() - low
+    low = k[0]
+    high = k[0]
+    for i in range(1, k.shape[0]):
+        low = min(low, k[i])
+        high = max(high, k[i])
+    span = high - low
     steepest = LEE / scale
     look = np.array([0.0, scale, floor, reach])
     room = np.empty((2, k.shape[0]))
@@ -345,13 +366,15 @@ def search(k, w, weight, scale, floor, reach, nearer):
     s = found[1]
     _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out)
     if _arbitrage(out[0], out[1], out[2], low + x * span, span * math.exp(s), look, nearer) > 0.0:
-        look[0] = _PRICE * best
-        _best(k, w, weight, low, span, steepest, look, nearer, room, found)
-        look[0] = 0.0
-        cost = _at(k, w, weight, low, span, steepest, look, nearer, found[0], found[1], room, out)
-        if cost <= ALLOWED * ALLOWED * best:
-            x = found[0]
-            s = found[1]
+        for price in _PRICES:
+            look[0] = price * best
+            _best(k, w, weight, low, span, steepest, look, nearer, room, found)
+            look[0] = 0.0
+            cost = _at(k, w, weight, low, span, steepest, look, nearer, found[0], found[1], room, out)
+            if cost <= ALLOWED * ALLOWED * best:
+                x = found[0]
+                s = found[1]
+                break
     _at(k, w, weight, low, span, steepest, look, nearer, x, s, room, out)
     sigma = span * math.exp(s)
     result = np.empty(5)
@@ -385,30 +408,27 @@ def least_g(a, b, rho, m, sigma, low, high):
         lowest = min(max(m - rho * sigma / math.sqrt(max(1e-300, 1.0 - rho * rho)), low), high)
         if np.isnan(_g(lowest, a, b, rho, m, sigma)):
             return -np.inf, lowest
-    bends = m + sigma * np.sinh(np.linspace(-6.0, 6.0, _FINE))
-    k = np.sort(np.concatenate((np.linspace(low, high, _FINE), np.minimum(np.maximum(bends, low), high))))
     best = np.inf
-    place = 0
-    for i in range(k.shape[0]):
-        g = _g(k[i], a, b, rho, m, sigma)
+    at = low
+    width = (high - low) / (_FINE - 1)
+    for i in range(2 * _FINE):
+        is_even = i < _FINE
+        k = low + i * width if is_even else m + sigma * _FINE_BENDS[i - _FINE]
+        if not low <= k <= high:
+            continue
+        g = _g(k, a, b, rho, m, sigma)
         if np.isnan(g):
-            return -np.inf, k[i]
+            return -np.inf, k
         if g < best:
             best = g
-            place = i
-    at = k[place]
-    left = k[max(place - 1, 0)]
-    right = k[min(place + 1, k.shape[0] - 1)]
-    for _ in range(8):
-        gap = (right - left) / 16.0
-        middle = at
+            at = k
+    for _ in range(10):
+        left = max(at - width, low)
+        width = (min(at + width, high) - left) / 16.0
         for j in range(17):
-            here = left + j * gap
-            g = _g(here, a, b, rho, m, sigma)
+            k = left + j * width
+            g = _g(k, a, b, rho, m, sigma)
             if g < best:
                 best = g
-                middle = here
-        at = middle
-        left = max(at - gap, left)
-        right = min(at + gap, right)
+                at = k
     return best, at
