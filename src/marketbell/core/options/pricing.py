@@ -11,8 +11,9 @@ from marketbell.core.options.chain import Floats
 from marketbell.core.options.contracts import OUTPUTS
 from marketbell.core.options.model import Model, ModelSettings
 
-SERIAL_BELOW = 2_000
-"""Contracts; handing blocks to the cores costs more than it saves for fewer."""
+SERIAL_BELOW = 50_000
+"""Contracts, some 3 ms on one core. Under it the cores save little where they are free. Where they are not, waiting for
+the last of them costs ten times the work: 11 ms for 10,000 contracts against 0.6 ms on one (docs/decisions/0013)."""
 SERIAL_TREES_BELOW = 16
 """The same of the American model, where a contract costs a thousand times as much."""
 _NOTHING = np.full(1, np.nan)

@@ -30,7 +30,7 @@ def warm_options(*, is_whole: bool = True) -> None:
     # Without quotes the forward is had in another way.
     analyse(replace(chain, call=Side.of(9, last=prices[0]), put=Side.of(9, last=prices[1])))
     analyse(chain, previous=analysed)
-    value(np.full(SERIAL_BELOW, 0.2), 100.0, True, 100.0, 100.0, 0.1, ModelSettings())
     if is_whole:
+        value(np.full(SERIAL_BELOW, 0.2), 100.0, True, 100.0, 100.0, 0.1, ModelSettings())
         build_surface([smile_of(analysed)])
         analyse(chain, ModelSettings(Model.AMERICAN))

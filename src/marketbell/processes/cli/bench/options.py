@@ -26,7 +26,9 @@ COUNTS = (1, 100, 10_000, 1_000_000)
 GREEKS_COUNT = 100_000
 UNDERLYINGS, FNO_CONTRACTS = 215, 35_000
 AMERICAN_CONTRACTS = 400
-RUNS = 7
+RUNS = 5
+WHILE_S, MOST_CALLS = 0.05, 1_000
+"""How long one measurement goes on, where a single call is shorter."""
 MOST_QUANTLIB = 10_000
 """QuantLib is asked contract by contract: more of them only take longer."""
 SEED = 20_260_806
@@ -122,7 +124,6 @@ class Market:
 def _volatilities(count: int) -> list[BenchRow]:
     market = Market(count)
     contracts = market.for_peers
-    calls = max(1, min(1_000, 20_000 // count))
     works: dict[str, Callable[[], Any]] = {
         "fast-vollib jackel": lambda: peer.jackel(contracts),
         "fast-vollib numba (8 Halley steps)": lambda: peer.halley(contracts, "numba"),
@@ -134,7 +135,7 @@ def _volatilities(count: int) -> list[BenchRow]:
     ours: list[Callable[[], Any]] = [market.implied, lambda: market.implied(last)]
     for one in (*ours, *works.values()):
         one()
-    cold, warm, *theirs = in_turn(RUNS, *(_speed(one, count, calls) for one in (*ours, *works.values())))
+    cold, warm, *theirs = in_turn(RUNS, *(_speed(one, count) for one in (*ours, *works.values())))
     case = f"implied volatility of {count:,}; ours with nine Greeks"
     rows = []
     for words, mine, targets in (("cold", cold, _COLD_TARGETS), ("warm", warm, _WARM_TARGETS)):
@@ -144,7 +145,10 @@ def _volatilities(count: int) -> list[BenchRow]:
     return rows
 
 
-def _speed(work: Callable[[], Any], count: int, calls: int) -> Callable[[], float]:
+def _speed(work: Callable[[], Any], count: int) -> Callable[[], float]:
+    """Millions of contracts a second, over so many calls that a clock can tell."""
+    calls = max(1, min(MOST_CALLS, int(WHILE_S / max(seconds(work), 1e-9))))
+
     def measured() -> float:
         return count * calls / seconds(lambda: [work() for _ in range(calls)]) / 1e6
 
@@ -199,7 +203,7 @@ def _greeks() -> list[BenchRow]:
                 raise RuntimeError(message)
     for one in works.values():
         one()
-    mine, *found = in_turn(RUNS, *(_speed(one, GREEKS_COUNT, 3) for one in (market.value, *works.values())))
+    mine, *found = in_turn(RUNS, *(_speed(one, GREEKS_COUNT) for one in (market.value, *works.values())))
     case = f"price and 5 Greeks of {GREEKS_COUNT:,}; ours with vanna, volga and charm"
     return [
         BenchRow(case, "M contracts/s", mine, theirs, name, 1.5)
