@@ -295,7 +295,7 @@ def test_a_position_is_worked_out(options: Any) -> None:
     assert found["break_evens"] == [pytest.approx(24_000 + paid / 75)]
     assert not found["is_profit_unlimited"]
     assert found["what_if"]["spot"] == pytest.approx(SPOT * 1.01)
-    assert 0 < found["probability_of_profit"] < 100
+    assert 0 < found["probability_of_profit"] < 1
     assert found["legs"][1]["units"] == -75.0
     assert found["words"]
     assert found["margin"] is not None

@@ -3568,7 +3568,7 @@ export interface components {
             break_evens: number[];
             /**
              * Probability Of Profit
-             * @description Percentage points, by the stated model.
+             * @description A fraction (0.38), by the stated model.
              */
             probability_of_profit: number | null;
             /** Cost */
@@ -3798,7 +3798,7 @@ export interface components {
             break_evens: number[];
             /**
              * Probability Of Profit
-             * @description Percentage points.
+             * @description A fraction (0.38).
              */
             probability_of_profit: number | null;
             /** Probability Model */

@@ -412,7 +412,7 @@ class OptionStrategy(Answer):
     max_loss: float | None
     is_profit_unlimited: bool
     break_evens: list[float]
-    probability_of_profit: float | None = Field(description="Percentage points, by the stated model.")
+    probability_of_profit: float | None = Field(description="A fraction (0.38), by the stated model.")
     cost: float | None
 
 
@@ -551,7 +551,7 @@ class Payoff(Answer):
     best: list[PriceSpan] = Field(description="Where the greatest profit is.")
     worst: list[PriceSpan]
     break_evens: list[float]
-    probability_of_profit: float | None = Field(description="Percentage points.")
+    probability_of_profit: float | None = Field(description="A fraction (0.38).")
     probability_model: str
     horizon: str | None = Field(description="The first expiry among the legs.")
     is_numeric: bool = Field(description="Read from a grid: legs of a later expiry have a value at the first one.")
