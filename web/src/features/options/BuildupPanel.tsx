@@ -20,7 +20,7 @@ export function BuildupPanel({ options, className }: { options: Options; classNa
     <Panel
       title="Build-up since the previous close"
       className={className ?? ""}
-      height={260}
+      height={120}
       state={
         found === null
           ? { kind: "loading" }

@@ -21,7 +21,8 @@ import type { Chain, Strike } from "./types";
 import type { Options } from "./useOptions";
 import { flagWords, sourceOf } from "./words";
 
-const HEIGHT = 660;
+/** Ten strikes to either side of the money, whole. */
+const HEIGHT = 850;
 const REACH_WORDS: Record<Reach, string> = { "10": "±10", "20": "±20", all: "All" };
 
 interface Props {

@@ -95,13 +95,13 @@ export function ChainTable({ chain, rows, columns, hasQuotes, legs, onPress, hei
             </th>
           </tr>
           <tr>
-            <Heads columns={columns} />
+            <Heads columns={columns} side="call" />
             <ButtonHeads side="call" hasQuotes={hasQuotes} />
             <th scope="col" className={classes.strikeHead}>
               Strike
             </th>
             <ButtonHeads side="put" hasQuotes={hasQuotes} />
-            <Heads columns={mirrored} />
+            <Heads columns={mirrored} side="put" />
           </tr>
         </thead>
         <tbody>
@@ -175,9 +175,9 @@ export function scalesOf(rows: readonly Strike[]): Scales {
   return { oi, oiChange };
 }
 
-function Heads({ columns }: { columns: readonly ChainColumn[] }) {
+function Heads({ columns, side }: { columns: readonly ChainColumn[]; side: Side }) {
   return columns.map((column) => (
-    <th key={column.id} scope="col" title={column.about}>
+    <th key={column.id} scope="col" title={column.about} data-side={side} data-column={column.id}>
       {column.title}
     </th>
   ));
@@ -261,7 +261,12 @@ function Cells(props: {
         ? `${column.tone === "oi" ? classes.oiBar : (quote.oi_change ?? 0) < 0 ? classes.lessBar : classes.moreBar}`
         : "";
     return (
-      <td key={column.id} data-side={side} className={`num ${isIn ? classes.in : ""}`}>
+      <td
+        key={column.id}
+        data-side={side}
+        data-column={column.id}
+        className={`num ${isIn ? classes.in : ""}`}
+      >
         {bar && <i className={bar} style={{ width: `${Math.max(1, share * 100)}%` }} aria-hidden />}
         <span className={classes.over}>{column.cell(quote, side, formats, scales)}</span>
       </td>
@@ -301,7 +306,6 @@ function Buttons(props: {
         title={why ? `${why}. ${next}` : next}
         onClick={() => onPress({ kind: side, strike, side: null, price: quote.price })}
       >
-        {leg && <b className={classes.badge}>{leg[0] === "b" ? "B" : "S"}</b>}
         <Flash value={quote.price}>{formats.price(quote.price)}</Flash>
       </button>
     </td>

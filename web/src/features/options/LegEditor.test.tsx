@@ -31,7 +31,7 @@ function show(legs: Leg[]) {
 
 it("changes the side, strike and kind of a leg, and forgets a price that was another contract's", () => {
   const setLegs = show([{ ...leg, price: 120 }]);
-  fireEvent.click(screen.getByRole("button", { name: /^Bought/ }));
+  fireEvent.click(screen.getByRole("button", { name: /^Buy:/ }));
   expect(setLegs).toHaveBeenLastCalledWith([{ ...leg, side: "sell", price: null }]);
   fireEvent.change(screen.getByRole("combobox", { name: "Strike" }), { target: { value: "24450" } });
   expect(setLegs).toHaveBeenLastCalledWith([{ ...leg, strike: 24450, price: null }]);

@@ -57,7 +57,7 @@ function LegRow({ leg, priced, options, onChange }: RowProps) {
         type="button"
         className={classes.sideButton}
         data-side={leg.side}
-        aria-label={`${leg.side === "buy" ? "Bought" : "Sold"}: press to ${leg.side === "buy" ? "sell" : "buy"} instead`}
+        aria-label={`${leg.side === "buy" ? "Buy" : "Sell"}: press to ${leg.side === "buy" ? "sell" : "buy"} instead`}
         onClick={() => onChange({ side: leg.side === "buy" ? "sell" : "buy", price: null })}
       >
         {leg.side === "buy" ? "Buy" : "Sell"}
@@ -67,7 +67,6 @@ function LegRow({ leg, priced, options, onChange }: RowProps) {
         min={1}
         max={MOST_LOTS}
         decimals={0}
-        width={54}
         value={leg.lots}
         onGive={(lots) => onChange({ lots: lots ?? 1 })}
       />
@@ -123,7 +122,6 @@ function LegRow({ leg, priced, options, onChange }: RowProps) {
         label="Price of one"
         min={0}
         decimals={2}
-        width={92}
         placeholder={priced?.price == null ? "price" : formats.price(priced.price)}
         value={leg.price}
         onGive={(price) => onChange({ price })}

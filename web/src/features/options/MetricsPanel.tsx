@@ -75,12 +75,7 @@ export function MetricsPanel({ options }: { options: Options }) {
       value: formats.number(number("max_put_oi_strike"), 2),
       note: near("max_put_oi_strike"),
     },
-    {
-      name: "oi_state",
-      label: "Build-up",
-      value: state?.short ?? "—",
-      note: state ? undefined : "no clear one",
-    },
+    state !== undefined && { name: "oi_state", label: "Build-up", value: state.short },
     advanced && {
       name: "iv_rank",
       label: "IV rank",
@@ -125,12 +120,13 @@ export function MetricsPanel({ options }: { options: Options }) {
         : "for a move of 1 %",
     },
     advanced && { name: "forward", label: "Forward", value: price("forward"), note: near("forward") },
-    advanced && {
-      name: "parity_violations",
-      label: "Parity broken",
-      value: formats.count(number("parity_violations")),
-      note: `${formats.count(number("liquid_strikes"))} liquid strikes of ${expiries.find((one) => one.expiry === expiry)?.strikes ?? chain?.strikes.length ?? "—"}`,
-    },
+    advanced &&
+      isKnown(metrics.parity_violations) && {
+        name: "parity_violations",
+        label: "Parity broken",
+        value: formats.count(number("parity_violations")),
+        note: `${formats.count(number("liquid_strikes"))} liquid strikes of ${expiries.find((one) => one.expiry === expiry)?.strikes ?? chain?.strikes.length ?? "—"}`,
+      },
   ];
   const fields = new Map<string, MetricField>((query.data?.fields ?? []).map((one) => [one.name, one]));
   return (

@@ -10,11 +10,10 @@ interface Props {
   min: number;
   max?: number;
   decimals: number;
-  width: number;
   onGive: (value: number | null) => void;
 }
 
-export function NumberField({ label, value, placeholder, min, max, decimals, width, onGive }: Props) {
+export function NumberField({ label, value, placeholder, min, max, decimals, onGive }: Props) {
   const [draft, setDraft] = useState<string | number>(value ?? "");
   useEffect(() => setDraft(value ?? ""), [value]);
   const give = () => {
@@ -27,7 +26,6 @@ export function NumberField({ label, value, placeholder, min, max, decimals, wid
   return (
     <NumberInput
       size="xs"
-      w={width}
       aria-label={label}
       hideControls
       allowNegative={false}

@@ -95,6 +95,7 @@ export function PayoffPanel({ options, className }: { options: Options; classNam
             ) : (
               <PayoffChart options={options} payoff={payoff} isMoved={moved !== null} />
             )}
+            {!intermediate && <InWords payoff={payoff} />}
           </div>
         )}
         <div className={classes.payoffSide}>
@@ -125,13 +126,6 @@ function Outcome({ options, payoff }: { options: Options; payoff: Payoff }) {
   const cost = payoff.cost;
   return (
     <>
-      {!intermediate && payoff.words.length > 0 && (
-        <ul className={classes.words}>
-          {payoff.words.map((sentence) => (
-            <li key={sentence}>{sentence}</li>
-          ))}
-        </ul>
-      )}
       <dl className={classes.outcomes}>
         <div>
           <dt>Most you can lose</dt>
@@ -168,6 +162,20 @@ function Outcome({ options, payoff }: { options: Options; payoff: Payoff }) {
         </details>
       )}
     </>
+  );
+}
+
+function InWords({ payoff }: { payoff: Payoff }) {
+  if (payoff.words.length === 0) return null;
+  return (
+    <section aria-label="In words" className={classes.words}>
+      <h3>In words</h3>
+      <ul>
+        {payoff.words.map((sentence) => (
+          <li key={sentence}>{sentence}</li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

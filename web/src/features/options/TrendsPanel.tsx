@@ -27,14 +27,13 @@ interface Trend {
 }
 
 const TRENDS: readonly Trend[] = [
-  { value: "pcr", label: "PCR", names: ["pcr_oi", "pcr_volume"], title: "Puts over calls", digits: 2 },
+  { value: "pcr", label: "PCR", names: ["pcr_oi"], title: "Puts over calls", digits: 2 },
   { value: "pain", label: "Max pain", names: ["max_pain"], title: "Price", withSpot: true, digits: 0 },
   { value: "iv", label: "ATM IV", names: ["atm_iv"], title: "% a year", digits: 1 },
   { value: "oi", label: "OI", names: ["call_oi", "put_oi"], title: "Units", digits: 0 },
 ];
 const COLORS: Record<string, string> = {
   pcr_oi: "var(--mb-accent)",
-  pcr_volume: "var(--mb-text-3)",
   max_pain: "var(--mb-accent)",
   atm_iv: "var(--mb-accent)",
   call_oi: "var(--opt-call)",
@@ -42,7 +41,6 @@ const COLORS: Record<string, string> = {
 };
 const NAMES: Record<string, string> = {
   pcr_oi: "PCR (OI)",
-  pcr_volume: "PCR (volume)",
   max_pain: "Max pain",
   atm_iv: "ATM IV",
   call_oi: "Call OI",

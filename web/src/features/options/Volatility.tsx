@@ -25,8 +25,9 @@ export function Volatility({ options }: { options: Options }) {
   );
 }
 
-/** Strikes farther than so many expected moves carry no price worth a line. */
+/** Strikes farther than so many expected moves carry no price worth a line, and in the money than one of them. */
 const WINGS = 4;
+const DEEP = 1;
 
 function SmilePanel({ options, className }: { options: Options; className: string | undefined }) {
   const { underlying, symbol, expiry, asOf, chain } = options;
@@ -37,9 +38,16 @@ function SmilePanel({ options, className }: { options: Options; className: strin
   const strikes = useMemo(() => {
     const move = isKnown(chain?.metrics.expected_move) ? Number(chain?.metrics.expected_move) : null;
     const middle = chain?.forward ?? chain?.spot ?? null;
-    return (chain?.strikes ?? []).filter(
-      (row) => move === null || middle === null || Math.abs(row.strike - middle) <= move * WINGS,
-    );
+    const rows = chain?.strikes ?? [];
+    if (move === null || middle === null) return rows;
+    // Deep in the money a price is nearly all intrinsic value: what is left of it says little of volatility.
+    return rows
+      .filter((row) => Math.abs(row.strike - middle) <= move * WINGS)
+      .map((row) => ({
+        ...row,
+        call: middle - row.strike > move * DEEP ? { ...row.call, iv: null } : row.call,
+        put: row.strike - middle > move * DEEP ? { ...row.put, iv: null } : row.put,
+      }));
   }, [chain]);
   const lines = useMemo<Line[]>(() => {
     const low = strikes[0]?.strike ?? 0;
@@ -158,7 +166,7 @@ function TermPanel({ options, className }: { options: Options; className: string
     }));
   const expiryAt = (days: number) => {
     const found = rows.find((row) => Math.abs(row.days - days) < 1e-6);
-    return found ? formats.day(`${found.expiry}T06:30:00Z`) : `${formats.number(days, 0)} days`;
+    return found ? formats.dayShort(`${found.expiry}T06:30:00Z`) : `${formats.number(days, 0)} days`;
   };
   return (
     <Panel
@@ -199,7 +207,7 @@ function TermPanel({ options, className }: { options: Options; className: string
                 `${formats.dayShort(`${row.expiry}T06:30:00Z`)}: ${formats.percent(row.iv, { sign: false, digits: 1 })}`,
             )
             .join(", ")}
-          x={{ title: "Days to expiry", format: (value) => formats.number(value, 1), read: expiryAt }}
+          x={{ title: "Expiry", format: expiryAt, ticks: rows.map((row) => row.days) }}
           y={{
             title: "ATM IV, % a year",
             format: (value) => formats.number(value, 1),

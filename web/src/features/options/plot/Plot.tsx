@@ -73,6 +73,8 @@ const NONE: readonly never[] = [];
 /** A mark's name takes about so much room; the next one that near goes a line lower. */
 const NAME_PX = 7;
 const WIDEST_BAR = 16;
+/** A tick's words nearer to the edge than this would cross it. */
+const EDGE = 16;
 
 export function Plot(props: Props) {
   const { label, summary, x, y, lines = NONE, bars = NONE, marks = NONE, height = 260, zero = false } = props;
@@ -211,7 +213,12 @@ function Drawing(props: DrawingProps) {
           </g>
         ))}
         {(x.ticks ?? ticks(spanX, Math.max(2, Math.round((width - LEFT - RIGHT) / 96)))).map((value) => (
-          <text key={value} x={toX(value)} y={bottom + 16} textAnchor="middle">
+          <text
+            key={value}
+            x={toX(value)}
+            y={bottom + 16}
+            textAnchor={toX(value) > width - RIGHT - EDGE ? "end" : "middle"}
+          >
             {x.format(value)}
           </text>
         ))}
@@ -353,15 +360,18 @@ function Marks(props: { marks: readonly Mark[]; spanX: Span; toX: Scale; bottom:
   const shown = marks
     .filter((mark) => mark.at >= spanX.low && mark.at <= spanX.high)
     .sort((a, b) => a.at - b.at);
-  let edge = Number.NEGATIVE_INFINITY;
+  let edge = LEFT;
   let row = 0;
-  return shown.map((mark) => {
+  return shown.map((mark, index) => {
     const x = toX(mark.at);
     const wide = mark.name.length * NAME_PX;
-    const isLeft = x + wide + 8 > width;
+    const next = shown[index + 1];
+    // A name stands right of its line unless the next line or the edge would cross it, and there is room to the left.
+    const isCrossed = x + wide + 10 > (next ? toX(next.at) : width);
+    const isLeft = isCrossed && (x - wide - 10 > edge || !next);
     const start = isLeft ? x - 5 - wide : x + 5;
     row = start < edge ? row + 1 : 0;
-    edge = Math.max(edge, start + wide);
+    edge = Math.max(edge, isLeft ? x : start + wide);
     return (
       <g
         key={`${mark.name}${mark.at}`}
