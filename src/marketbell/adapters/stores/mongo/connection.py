@@ -111,5 +111,8 @@ class Line:
 
 
 def _said(error: Exception) -> str:
-    """The driver's own words without its picture of the topology."""
-    return " ".join(str(error).partition(", Timeout:")[0].partition(", full error:")[0].split())[:300]
+    """The driver's own words without its time-outs and its picture of the topology."""
+    words = str(error)
+    for end in (" (configured timeouts", ", Timeout:", ", full error:"):
+        words = words.partition(end)[0]
+    return " ".join(words.split())[:300]
