@@ -138,7 +138,7 @@ def _volatilities(count: int) -> list[BenchRow]:
     for one in (*ours, *works.values()):
         one()
     cold, warm, *theirs = in_turn(RUNS, *(_speed(one, count) for one in (*ours, *works.values())))
-    case = f"implied volatility of {count:,}; ours with nine Greeks"
+    case = f"implied volatility of {count:,}; ours with eight Greeks"
     rows = []
     for words, mine, targets in (("cold", cold, _COLD_TARGETS), ("warm", warm, _WARM_TARGETS)):
         for (name, _), found in zip(works.items(), theirs, strict=True):
