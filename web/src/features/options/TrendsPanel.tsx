@@ -166,7 +166,8 @@ export function TrendsPanel({ options, className }: { options: Options; classNam
           x={{ title: formats.zoneWord, format: timeAt, ticks: starts }}
           y={{
             title: trend.title,
-            format: (value) => (Math.abs(value) >= 1e5 ? formats.compact(value) : formats.number(value, 2)),
+            format: (value, digits) =>
+              Math.abs(value) >= 1e5 ? formats.compact(value) : formats.number(value, digits, digits),
             read: (value) =>
               Math.abs(value) >= 1e6
                 ? formats.compact(value)

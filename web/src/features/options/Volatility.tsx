@@ -124,7 +124,7 @@ function SmilePanel({ options, className }: { options: Options; className: strin
           x={{ title: "Strike", format: (value) => formats.number(value, 2) }}
           y={{
             title: "% a year",
-            format: (value) => formats.number(value, 1),
+            format: (value, digits) => formats.number(value, digits, digits),
             read: (value) => `${formats.number(value, 2, 2)} %`,
           }}
           lines={lines}
@@ -210,7 +210,7 @@ function TermPanel({ options, className }: { options: Options; className: string
           x={{ title: "Expiry", format: expiryAt, ticks: rows.map((row) => row.days) }}
           y={{
             title: "ATM IV, % a year",
-            format: (value) => formats.number(value, 1),
+            format: (value, digits) => formats.number(value, digits, digits),
             read: (value) => `${formats.number(value, 2, 2)} %`,
           }}
           lines={[

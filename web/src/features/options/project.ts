@@ -27,7 +27,7 @@ export function turned({ turn, tilt }: View3, [x, y, z]: Point3): Point3 {
 export function project(view: View3, point: Point3, width: number, height: number): Point2 {
   const [across, away, up] = turned(view, point);
   const near = EYE / (EYE + away);
-  const scale = Math.min(width, height * 1.55) * 0.29;
+  const scale = Math.min(width, height * 1.55) * 0.168;
   return [width / 2 + across * scale * near, height / 2 - up * scale * near, away];
 }
 

@@ -15,7 +15,7 @@ import {
   useState,
 } from "react";
 import classes from "./Plot.module.css";
-import { type Dot, linear, nearest, pathOf, type Span, spanOf, ticks, valueAt } from "./scale";
+import { type Dot, decimalsOf, linear, nearest, pathOf, type Span, spanOf, ticks, valueAt } from "./scale";
 
 export interface Line {
   id: string;
@@ -44,7 +44,8 @@ export interface Mark {
 
 export interface Axis {
   title: string;
-  format: (value: number) => string;
+  /** `digits`: the decimals that tell the ticks apart. */
+  format: (value: number, digits: number) => string;
   /** How a value is said in words where that differs from the ticks. */
   read?: (value: number) => string;
   span?: Span;
@@ -120,8 +121,8 @@ export function Plot(props: Props) {
     setAt(places[nearest(places, value)] ?? null);
   };
 
-  const readX = x.read ?? x.format;
-  const readY = y.read ?? y.format;
+  const readX = x.read ?? ((value: number) => x.format(value, 0));
+  const readY = y.read ?? ((value: number) => y.format(value, 0));
   const readings =
     place === undefined
       ? []
@@ -198,28 +199,31 @@ function Drawing(props: DrawingProps) {
   const toY = linear(spanY, height - BOTTOM, TOP);
   const bottom = height - BOTTOM;
   const level = toY(Math.max(spanY.low, Math.min(spanY.high, 0)));
+  const ticksY = ticks(spanY, Math.max(2, Math.round((bottom - TOP) / 44)));
+  const ticksX = x.ticks ?? ticks(spanX, Math.max(2, Math.round((width - LEFT - RIGHT) / 96)));
+  const digitsY = decimalsOf(ticksY);
   return (
     <svg width={width} height={height} className={classes.drawing} aria-hidden="true">
       <clipPath id={clip}>
         <rect x={LEFT} y={TOP - 4} width={Math.max(0, width - LEFT - RIGHT)} height={bottom - TOP + 5} />
       </clipPath>
       <g className={classes.grid}>
-        {ticks(spanY, Math.max(2, Math.round((bottom - TOP) / 44))).map((value) => (
+        {ticksY.map((value) => (
           <g key={value}>
             <line x1={LEFT} x2={width - RIGHT} y1={toY(value)} y2={toY(value)} />
             <text x={LEFT - 8} y={toY(value) + 4} textAnchor="end">
-              {y.format(value)}
+              {y.format(value, digitsY)}
             </text>
           </g>
         ))}
-        {(x.ticks ?? ticks(spanX, Math.max(2, Math.round((width - LEFT - RIGHT) / 96)))).map((value) => (
+        {ticksX.map((value) => (
           <text
             key={value}
             x={toX(value)}
             y={bottom + 16}
             textAnchor={toX(value) > width - RIGHT - EDGE ? "end" : "middle"}
           >
-            {x.format(value)}
+            {x.format(value, decimalsOf(ticksX))}
           </text>
         ))}
         <text x={width - RIGHT} y={bottom + 31} textAnchor="end" className={classes.axis}>

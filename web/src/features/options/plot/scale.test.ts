@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linear, nearest, pathOf, roundMoments, spanOf, squeeze, ticks, valueAt } from "./scale";
+import { decimalsOf, linear, nearest, pathOf, roundMoments, spanOf, squeeze, ticks, valueAt } from "./scale";
 
 describe("scales", () => {
   it("spans what is known and is never empty", () => {
@@ -15,6 +15,10 @@ describe("scales", () => {
     expect(ticks({ low: 23_870, high: 25_130 }, 5)).toEqual([24_000, 24_500, 25_000]);
     expect(ticks({ low: -7.2, high: 7.9 }, 4)).toEqual([-5, 0, 5]);
     expect(ticks({ low: 1, high: 1 }, 4)).toEqual([]);
+    expect(decimalsOf(ticks({ low: 0.6765, high: 0.6776 }, 4))).toBe(4);
+    expect(decimalsOf(ticks({ low: 9.9, high: 10.2 }, 6))).toBe(2);
+    expect(decimalsOf([0, 5000])).toBe(0);
+    expect(decimalsOf([7])).toBe(0);
     // Minus zero would be written as "−0".
     expect(Object.is(ticks({ low: -1, high: 1 }, 2)[1], 0)).toBe(true);
   });

@@ -36,6 +36,16 @@ export function ticks({ low, high }: Span, count: number): number[] {
   return found;
 }
 
+/** Decimals that ticks need to be told apart. */
+export function decimalsOf(places: readonly number[]): number {
+  const [first, second] = places;
+  if (first === undefined || second === undefined) return 0;
+  const step = second - first;
+  for (let digits = 0; digits < 8; digits += 1)
+    if (Math.abs(step - Number(step.toFixed(digits))) < step * 1e-6) return digits;
+  return 8;
+}
+
 /** From values to pixels. */
 export function linear({ low, high }: Span, from: number, to: number): (value: number) => number {
   const slope = (to - from) / (high - low);
