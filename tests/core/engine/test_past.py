@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.core.engine.series_market import (
     DAY_5,
@@ -83,6 +83,7 @@ def market(seed: int) -> list[tuple[int, int, float]]:
 @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.integers(0, 1_000_000), st.floats(0.1, 1), st.lists(st.floats(0, 1), max_size=4), st.integers(0, 5),
        st.integers(0, 8))  # fmt: skip
+@example(44961, 0.7892197684516485, [], 5, 3)  # nobody trades at the end of the newest longer bar
 def test_armed_in_the_middle_equals_armed_from_the_beginning(
     seed: int, place: float, cuts: list[float], restart: int, behind: int
 ) -> None:
@@ -212,13 +213,13 @@ def test_bars_that_do_not_reach_the_kept_minutes_prime_nothing() -> None:
     [
         ("close@1d > 5", {}),
         ("sma(volume, 20)@5m", {"5m": 20}),
-        ("rsi(close, 14)@15m", {"15m": 140}),
-        ("close[3]@15m", {"15m": 4}),
-        ("sma(close, 2)@1h > close@5m", {"1h": 2, "5m": 1}),
-        ("(close > sma(close@15m, 6))@5m", {"5m": 6, "15m": 3}),
-        ("(close > 5 seen in last 2h)@10m", {"10m": 13}),
+        ("rsi(close, 14)@15m", {"15m": 141}),
+        ("close[3]@15m", {"15m": 5}),
+        ("sma(close, 2)@1h > close@5m", {"1h": 3, "5m": 1}),
+        ("(close > sma(close@15m, 6))@5m", {"5m": 6, "15m": 4}),
+        ("(close > 5 seen in last 2h)@10m", {"10m": 14}),
         ("(close > 5 for 4 bars)@1m", {"1m": 5}),
-        ("(close < live(close@1h))@5m", {"5m": 13, "1h": 1}),
+        ("(close < live(close@1h))@5m", {"5m": 13, "1h": 2}),
         ("close@30s > 5", {}),
     ],
 )

@@ -91,9 +91,13 @@ def bars_needed(plan: Plan, minutes: int = SESSION_MINUTES) -> dict[Timeframe, i
 
 
 def _bars_of(below: Timeframe, reader: Timeframe, bars: int, minutes: int) -> int:
-    """Bars of `below` that so many bars of `reader` see."""
-    width = _width(below, minutes)
-    return ceil((bars - 1) * _width(reader, minutes) / width) + 1 if width else 1
+    """Bars of `below` that so many bars of `reader` see.
+
+    One more where the reader's are shorter: where nobody traded at the end of the newest one of `below`, the reader's
+    newest ended before it, and saw the one before.
+    """
+    width, own = _width(below, minutes), _width(reader, minutes)
+    return ceil((bars - 1) * own / width) + 1 + (0 < own < width) if width else 1
 
 
 def _width(timeframe: Timeframe, minutes: int) -> int:
