@@ -73,7 +73,7 @@ def chain_rows(known: Known, *, is_simulated: bool) -> dict[str, Any]:
         names += [f"{side}.{field}" for side in _SIDES for field in strikes[0][side]]
     rows = [
         [
-            f"{name}:{one['strike']:g}",
+            f"{name}:{one['strike']:.12g}",
             one["strike"],
             one["iv"],
             *(value for side in _SIDES for value in one[side].values()),

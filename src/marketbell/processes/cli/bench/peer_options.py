@@ -40,7 +40,8 @@ class Contracts:
 
 def jackel(of: Contracts) -> Floats:
     """Volatilities by fast-vollib's full-precision solver."""
-    found: Floats = numpy_backend.implied_volatility(of.model, of.price, *of.columns, of.flags, on_error="ignore")
+    solver: Any = numpy_backend  # its annotations know scalars alone
+    found: Floats = solver.implied_volatility(of.model, of.price, *of.columns, of.flags, on_error="ignore")
     return found
 
 
@@ -80,7 +81,8 @@ def quantlib(of: Contracts) -> Floats:
             out[i] = ql.blackFormulaImpliedStdDev(kind, k, f, p, d, 0.0, 0.2 * t[i] ** 0.5, 1e-12, 200)
         except RuntimeError:
             out[i] = np.nan
-    return out / np.sqrt(t)
+    found: Floats = out / np.sqrt(t)
+    return found
 
 
 def tree(of: Contracts, dividend: float, steps: int) -> list[tuple[float, float, float]]:
