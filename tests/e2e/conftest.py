@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness
+
+expect.set_options(timeout=30_000)
+"""What becomes true on a machine that is busy is true as well; what never does costs the time once."""
 
 
 @pytest.fixture(scope="session")

@@ -168,7 +168,7 @@ def test_options_are_checked(shared_data: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettingError, match="calendar"):
         replay_to_files([source], tmp_path / "out", calendar="MARS")
     with pytest.raises(InvalidSettingError, match="known are ticks"):
-        replay_to_files([source], tmp_path / "out", format_="nse")
+        replay_to_files([source], tmp_path / "out", format_="mars")
     with pytest.raises(InvalidSourceError, match="no such file"):
         replay_to_files([str(tmp_path / "nowhere")], tmp_path / "out")
     with pytest.raises(InvalidSettingError, match="cannot be"):
