@@ -281,7 +281,7 @@ class Ledger(Protocol):
     # --- who is told -----------------------------------------------------------------------------
 
     def unplanned(self, limit: int = 500) -> list[Firing]:
-        """Firings without a plan, claimed with SKIP LOCKED semantics by state, never by last id."""
+        """Firings without a plan, oldest first; found by their state, never by the last id that was seen."""
 
     def plan(self, firing_id: str, deliveries: Sequence[Delivery], now: int) -> None:
         """Commit the outbox rows (UNIQUE firing, channel, address) together with planned_at.

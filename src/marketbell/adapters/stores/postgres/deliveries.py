@@ -56,12 +56,10 @@ class Deliveries:
     # --- planning --------------------------------------------------------------------------------
 
     def unplanned(self, limit: int = 500) -> list[Firing]:
-        """Firings without a plan, oldest first, except those being planned at this moment."""
+        """Firings without a plan, oldest first. Without a lock: who skips what another looks at plans out of order."""
         with self._database.transaction() as connection:
             found = connection.execute(
-                SELECT_FIRINGS
-                + "WHERE planned_at IS NULL ORDER BY recorded_at, firing_id LIMIT %s FOR UPDATE SKIP LOCKED",
-                (limit,),
+                SELECT_FIRINGS + "WHERE planned_at IS NULL ORDER BY recorded_at, firing_id LIMIT %s", (limit,)
             )
             return [firing_of(row) for row in found]
 
