@@ -42,16 +42,16 @@ function LookOfRoot() {
 
 function Entrance() {
   const session = useQuery(sessionQuery);
-  const entered = session.isSuccess;
+  const shut = session.error instanceof ApiError && [401, 403].includes(session.error.status);
+  // Who came in stays in while the server is away: only its own refusal ends a session.
+  const entered = session.data !== undefined && !shut;
   useEffect(() => {
     if (!entered) return;
     return startLive();
   }, [entered]);
   if (session.data?.zone) setExchangeZone(session.data.zone);
-  if (session.isSuccess) return <RouterProvider router={router} />;
-  if (session.isError) {
-    const shut = session.error instanceof ApiError && [401, 403].includes(session.error.status);
+  if (entered) return <RouterProvider router={router} />;
+  if (session.isError)
     return <Door reason={shut ? "signed-out" : "unreachable"} onRetry={() => void session.refetch()} />;
-  }
   return <Door reason="opening" onRetry={() => {}} />;
 }
